@@ -1,0 +1,38 @@
+# The two commands are `make run` and `make test`. Both set up first; with nothing to do that costs a blink.
+PY := .venv/bin/python
+PACKAGES := edgebox drivers sync hw_sim
+UV_VERSION := 0.13.9
+
+.PHONY: setup run test lint types bench lock clean
+
+setup:
+	@./setup.sh
+
+# make run RECEIPTS=3 prints three receipts and ends.
+run: setup
+	@$(PY) -m hw_sim $(if $(RECEIPTS),--receipts $(RECEIPTS))
+
+test: lint types
+	@$(PY) -m pytest -n auto
+
+lint: setup
+	@$(PY) -m ruff check .
+
+types: setup
+	@$(PY) -m mypy $(PACKAGES)
+
+bench: setup
+	@$(PY) -m tests.bench
+
+# Takes the newest versions that setup.cfg allows; the hashes are those of all wheels, for x86-64 and arm64 alike.
+lock:
+	@python3 -m venv build/lock
+	@build/lock/bin/pip install -q uv==$(UV_VERSION)
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile setup.cfg --extra dev --quiet --upgrade \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--output-file requirements.lock
+	@! grep -n '://' requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info artefacts
+	find $(PACKAGES) tests -name __pycache__ -prune -exec rm -rf {} +
