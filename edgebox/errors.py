@@ -1,0 +1,40 @@
+"""The one error root, and the reasons a support agent can act on.
+
+Owns: `EdgeboxError` and its few children. Each carries a `reason` (a short, stable word for logs, metrics and
+tests) and a `hint` (what a person can do about it). Never: raised for bad bytes on the wire. Those are data: the
+parser yields `Unknown` and goes on. Standard library only, because the line imports it.
+"""
+
+from __future__ import annotations
+
+
+class EdgeboxError(Exception):
+    """Root of every error this product raises on purpose.
+
+    `reason` is a stable word (`bad_url`, `port_busy`); `hint` says in a sentence what to do.
+    """
+
+    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class ConfigError(EdgeboxError):
+    """The configuration can't be used; the message lists every fault with file, line, key and what was expected."""
+
+
+class DriverError(EdgeboxError):
+    """An end of the wire can't be opened or has failed."""
+
+
+class ClaimError(EdgeboxError):
+    """A claim's token or URL is refused; `reason` says why (version, epoch, mac, expired, store, format)."""
+
+
+class SlipError(EdgeboxError):
+    """A slip can't be composed for this printer (too wide, too long, script missing)."""
