@@ -26,8 +26,8 @@ bench: setup
 
 # Takes the newest versions that setup.cfg allows; the hashes are those of all wheels, for x86-64 and arm64 alike.
 lock:
-	@python3 -m venv build/lock
-	@build/lock/bin/pip install -q uv==$(UV_VERSION)
+	@$${PYTHON:-python3} -m venv build/lock
+	@build/lock/bin/pip install -qq uv==$(UV_VERSION)
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile setup.cfg --extra dev --quiet --upgrade \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--output-file requirements.lock

@@ -36,9 +36,11 @@ may_be_root() {
 
 install_packages() {
     say "installing Debian packages: $*"
-    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120)
-    as_root "${apt[@]}" update >/dev/null || return
-    as_root "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120)
+    local log
+    # An update that fails may still leave lists that do. 9>&-: a service started by a package must not keep our lock.
+    log=$({ as_root "${apt[@]}" update || true; as_root "${apt[@]}" install -y --no-install-recommends "$@"; } \
+        2>&1 9>&-) || { tail -n 5 <<<"$log"; return 1; }
 }
 
 debian_packages() {
