@@ -7,7 +7,7 @@ is an error of the peer: the connection is closed, the wire goes on.
 
 Who says what:
 
-    line → engine   Hello, Data, End, Outcome, Status, JobState, Gap, Ping, Pong
+    line → engine   Hello, Begin, Data, End, Outcome, Status, JobState, Gap, Ping, Pong
     engine → line   Answer, Done, Job, JobCancel, Ping, Pong
 """
 
@@ -60,6 +60,13 @@ class Hello(NamedTuple):
     profile: str
     bytes_per_s: int  # speed of the printer's end; 0: not the limit
     mm_to_cut: int  # head to cutter, tenths of a millimetre
+
+
+class Begin(NamedTuple):
+    """A document begins. `prelude`: commands that bring a fresh parser into the modes in force here (ESC t, FS & …)."""
+
+    document: int
+    prelude: bytes
 
 
 class Data(NamedTuple):
@@ -170,9 +177,9 @@ class Pong(NamedTuple):
     text: str
 
 
-Frame = Hello | Data | End | Answer | Outcome | Done | Status | Job | JobCancel | JobState | Gap | Ping | Pong
+Frame = Hello | Begin | Data | End | Answer | Outcome | Done | Status | Job | JobCancel | JobState | Gap | Ping | Pong
 _KINDS: tuple[type[Frame], ...] = (
-    Hello, Data, End, Answer, Outcome, Done, Status, Job, JobCancel, JobState, Gap, Ping, Pong,
+    Hello, Begin, Data, End, Answer, Outcome, Done, Status, Job, JobCancel, JobState, Gap, Ping, Pong,
 )  # fmt: skip
 _HEAD = struct.Struct(">IBB")
 _Q, _H, _I = struct.Struct(">q"), struct.Struct(">H"), struct.Struct(">I")

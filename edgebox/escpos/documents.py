@@ -1,0 +1,337 @@
+"""Where a document ends, what of it is ink, and where a slip may go.
+
+Owns: for every event of the till's stream, whether it must go on at once, may wait behind the last ink, must overtake
+what waits, or ends the document. Never: queues, clocks or the engine (line/core.py). The same scanner reads captured
+files (`edgebox read`) and drives the live line, so both agree on every offset.
+
+Words: *ink* is anything that leaves a mark, with the line end that flushes it. Behind ink, blank feed and attributes
+*wait*. The slip goes to the start of what waits: at the beginning of a line, after the last ink, before the feed.
+
+Shape: `take(event)` returns pieces `(verdict, raw)`; their raw bytes joined are the event's.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from edgebox.escpos.commands import Effect
+from edgebox.escpos.parser import Command, Event, Parser, raw_of
+from edgebox.escpos.profile import PrinterProfile
+from edgebox.escpos.state import Buffer, Modes, PrinterState
+
+
+class Verdict(IntEnum):
+    """What the line does with a piece of the stream."""
+
+    PASS = 1  # goes on at once, and what waited before it goes first
+    WAIT = 2  # may wait for the end of the document
+    OVERTAKE = 3  # goes on at once, before what waits
+    CLEAR = 4  # a buffer clear: what waits goes first, then this, and no slip into this document
+    END = 5  # a cut the printer obeys
+
+
+class Ending(NamedTuple):
+    """The end of one document. Offsets count from the stream's start.
+
+    `insert_at` is where a slip may go, or -1 with `reason`; `cut_at`/`end` frame the cut command (cut_at -1: none).
+    `modes` are those in force at `insert_at`; `feed_dots` is the feed between there and the cut; `cut_feeds` when
+    the cut itself moves the paper to the cutter.
+    """
+
+    start: int
+    ink_end: int
+    insert_at: int
+    cut_at: int
+    end: int
+    reason: str
+    modes: Modes
+    feed_dots: float
+    cut_feeds: bool
+
+
+Piece = tuple[Verdict, bytes]
+_BLANK = b" \n\r\t\x00"
+_BLANK_INKED = b"\n\r\t\x00"  # where blanks are underlined or reversed
+
+_ALWAYS = {
+    Effect.REALTIME: Verdict.OVERTAKE,
+    Effect.DRAWER: Verdict.OVERTAKE,
+    Effect.CLEAR: Verdict.CLEAR,
+}
+_WAITING = (Effect.MODE, Effect.POSITION, Effect.SELECT, Effect.SOUND)
+
+
+class DocumentScanner:
+    """Follows one till's stream. `header`: first text of the next receipt where the till prints it before the cut."""
+
+    def __init__(self, profile: PrinterProfile, header: bytes = b"") -> None:
+        self.profile = profile
+        self.state = PrinterState(profile)
+        self.header = header
+        self.offset = 0  # of the next event
+        self._begin()
+
+    def _begin(self) -> None:
+        self.start = self.offset
+        self.ink_end = -1  # after the last ink's line end; -1: nothing printed yet
+        self.waiting_at = -1  # where what waits begins; -1: nothing waits
+        self.feed_dots = 0.0  # of what waits
+        self.cleared = False
+        self.doubted = False  # an unknown opcode went by in this document
+        self.in_header = False
+        self._modes: Modes | None = None
+
+    # -- asking
+
+    @property
+    def has_ink(self) -> bool:
+        """Something of this document is on paper."""
+        return self.ink_end >= 0
+
+    @property
+    def between(self) -> bool:
+        """Between documents: nothing printed and nothing in the buffer. Foreign documents may go here."""
+        state = self.state
+        return not self.has_ink and state.buffer is Buffer.EMPTY and not state.in_page and not state.in_macro
+
+    @property
+    def transparent(self) -> bool:
+        """An unknown opcode went by: everything passes until ESC @ or idle."""
+        return self.state.transparent
+
+    # -- taking
+
+    def take(self, event: Event) -> list[Piece]:
+        """The event's pieces with their verdicts. After END call `ending()` and then `next_document()`."""
+        if isinstance(event, bytes):
+            pieces = self._text(event)
+        elif isinstance(event, Command):
+            pieces = self._command(event)
+        else:
+            self.state.apply(event)
+            pieces = self._pass(event.raw, ink=self._in_ink_payload)
+        if not (pieces and pieces[-1][0] is Verdict.END):
+            self.offset += len(raw_of(event))
+        return pieces
+
+    _in_ink_payload = False
+
+    def _pass(self, raw: bytes, *, ink: bool) -> list[Piece]:
+        """Goes on now; what waited went with it, so the slip's place moves behind it."""
+        self.released()
+        if ink:
+            self.ink_end = self.offset + len(raw)
+        return [(Verdict.PASS, raw)]
+
+    def _wait(self, raw: bytes) -> list[Piece]:
+        """Waits if there is ink to wait behind."""
+        if not self.has_ink:
+            return self._pass(raw, ink=False)
+        if self.waiting_at < 0:
+            self.waiting_at = self.offset
+            self.feed_dots = 0.0
+            self._modes = self.state.modes()
+        return [(Verdict.WAIT, raw)]
+
+    def _text(self, run: bytes) -> list[Piece]:
+        state = self.state
+        if state.transparent or state.in_page or state.in_macro:
+            state.apply(run)
+            return self._pass(run, ink=not state.in_macro)
+        if not state.to_printer:
+            return self._wait(run) if self._may_wait else self._pass(run, ink=False)
+        if self.in_header:
+            self.feed_dots += run.count(b"\n") * state.line_dots
+            state.apply(run)
+            return [(Verdict.WAIT, run)]
+        if self.header and self.has_ink:
+            at = self._header_at(run)
+            if at >= 0:
+                return self._before_header(run, at)
+        return self._printing(run)
+
+    def _printing(self, run: bytes) -> list[Piece]:
+        """Splits a run behind the line end that flushes its last ink."""
+        state = self.state
+        inked = len(run.rstrip(_BLANK_INKED if state.space_is_ink else _BLANK))
+        flushes = state.buffer is not Buffer.EMPTY and self.waiting_at < 0
+        if inked:
+            cut = run.find(b"\n", inked - 1) + 1 or len(run)
+        elif flushes:
+            cut = run.find(b"\n") + 1 or len(run)
+        else:
+            cut = 0
+        pieces: list[Piece] = []
+        if cut:
+            head = run[:cut]
+            state.apply(head)
+            pieces = self._pass(head, ink=state.buffer is Buffer.EMPTY)
+            run = run[cut:]
+        if run:
+            self.offset += cut
+            pieces += self._wait(run)
+            self.offset -= cut
+            self.feed_dots += run.count(b"\n") * state.line_dots
+            state.apply(run)
+        return pieces
+
+    def _header_at(self, run: bytes) -> int:
+        """Offset in `run` of the next receipt's header at the start of a line, -1 if it isn't there."""
+        at = run.find(self.header)
+        while at > 0 and run[at - 1] != 0x0A:
+            at = run.find(self.header, at + 1)
+        return at if at > 0 or (at == 0 and self.state.buffer is Buffer.EMPTY) else -1
+
+    def _before_header(self, run: bytes, at: int) -> list[Piece]:
+        pieces = self._printing(run[:at]) if at else []
+        self.offset += at
+        pieces += self._wait(run[at:])
+        self.offset -= at
+        if pieces[-1][0] is Verdict.WAIT:
+            self.in_header = True
+        self.feed_dots += run[at:].count(b"\n") * self.state.line_dots
+        self.state.apply(run[at:])
+        return pieces
+
+    @property
+    def waits(self) -> bool:
+        """Something waits behind the ink."""
+        return self.waiting_at >= 0
+
+    @property
+    def _may_wait(self) -> bool:
+        """Behind flushed ink, with nothing unflushed that already went out."""
+        return self.has_ink and (self.waiting_at >= 0 or self.state.buffer is Buffer.EMPTY)
+
+    def _command(self, command: Command) -> list[Piece]:
+        state, effect, raw = self.state, command.effect, command.raw
+        self._in_ink_payload = False
+        always = _ALWAYS.get(effect)
+        if always is not None:
+            return self._urgent(always, raw)
+        if effect is Effect.CUT:
+            return self._cut(raw)
+        if state.transparent or state.in_page or state.in_macro:
+            return self._unheld(command)
+        if effect in _WAITING:
+            return self._attribute(command)
+        if effect is Effect.FEED:
+            return self._feed(command)
+        if effect is Effect.INIT and state.buffer is Buffer.EMPTY and self._may_wait:
+            pieces = self._wait(raw)
+            state.apply(command)
+            return pieces
+        return self._unheld(command)
+
+    def _urgent(self, verdict: Verdict, raw: bytes) -> list[Piece]:
+        if verdict is Verdict.CLEAR:
+            self.cleared = True
+            self._pass(raw, ink=False)
+        return [(verdict, raw)]
+
+    def _attribute(self, command: Command) -> list[Piece]:
+        pieces = self._wait(command.raw) if self._may_wait else self._pass(command.raw, ink=False)
+        self.state.apply(command)
+        return pieces
+
+    def _feed(self, command: Command) -> list[Piece]:
+        state, raw = self.state, command.raw
+        reverse = raw[:2] in (b"\x1bK", b"\x1be", b"\x1bj")
+        if reverse or (state.buffer is not Buffer.EMPTY and self.waiting_at < 0):
+            inked = state.buffer is Buffer.FILLED or reverse
+            state.apply(command)
+            return self._pass(raw, ink=inked)
+        pieces = self._wait(raw)
+        self.feed_dots += raw[2] * (state.line_dots if raw[:2] == b"\x1bd" else state.unit_dots) if len(raw) > 2 else 0
+        state.apply(command)
+        return pieces
+
+    def _unheld(self, command: Command) -> list[Piece]:
+        """Everything that may not wait: ink, queries, definitions, page mode, macros, unknown opcodes."""
+        state, effect = self.state, command.effect
+        was_page = state.in_page
+        state.apply(command)
+        self.doubted = self.doubted or state.transparent
+        ink = effect is Effect.INK or (was_page and effect in (Effect.PAGE_PRINT, Effect.FEED))
+        ink = ink or (effect is Effect.PAGE_PRINT and not was_page) or effect is Effect.MACRO
+        self._in_ink_payload = ink or effect is Effect.BUFFER
+        return self._pass(command.raw, ink=ink)
+
+    # -- endings
+
+    def _cut(self, raw: bytes) -> list[Piece]:
+        state = self.state
+        if not state.to_printer and self._may_wait:
+            return self._wait(raw)  # goes to the customer display: no cut
+        if not self.has_ink or not state.to_printer or state.in_page or state.in_macro:
+            return self._pass(raw, ink=False)
+        if state.buffer is Buffer.FILLED and not state.transparent:
+            return self._pass(raw, ink=False)  # printers ignore a cut in the middle of a line
+        return [(Verdict.END, raw)]
+
+    def ending(self, cut: bytes = b"") -> Ending:
+        """How the document stands now; `cut` is the cut command that ends it, none for idle or close."""
+        at = self.waiting_at if self.waiting_at >= 0 else self.offset
+        reason = self._obstacle()
+        modes = self._modes if self.waiting_at >= 0 and self._modes is not None else self.state.modes()
+        if not reason and not modes.known:
+            reason = "modes_unknown"
+        return Ending(
+            start=self.start,
+            ink_end=self.ink_end,
+            insert_at=-1 if reason else at,
+            cut_at=self.offset if cut else -1,
+            end=self.offset + len(cut),
+            reason=reason,
+            modes=modes,
+            feed_dots=self.feed_dots,
+            cut_feeds=self.profile.cut_feeds or (cut[:2] == b"\x1dV" and len(cut) == 4),
+        )
+
+    def _obstacle(self) -> str:
+        """Why no slip may go in here; empty: it may."""
+        state = self.state
+        if not self.profile.insert:
+            return "profile"
+        if not self.has_ink:
+            return "nothing_printed"
+        if state.transparent or self.doubted:
+            return "unknown_opcode"
+        if state.in_page or state.in_macro:
+            return "page_or_macro"
+        if self.cleared:
+            return "buffer_cleared"
+        if state.buffer is not Buffer.EMPTY:
+            return "unflushed"
+        return "" if state.to_printer or self.waiting_at >= 0 else "other_device"
+
+    def next_document(self, cut: bytes = b"") -> None:
+        """Begins the next document behind `cut`."""
+        self.offset += len(cut)
+        self.state.buffer = Buffer.EMPTY if cut else self.state.buffer
+        self._begin()
+
+    def released(self) -> None:
+        """What waited has gone out (a deadline, too much of it): the slip's place is now behind it."""
+        self.waiting_at = -1
+        self.feed_dots = 0.0
+        self._modes = None
+        self.in_header = False
+
+    def idle(self) -> None:
+        """Nothing came for a while: an unknown opcode's reach is over."""
+        self.state.forgive()
+
+
+def scan(stream: bytes, profile: PrinterProfile, header: bytes = b"") -> list[Ending]:
+    """The documents of a captured stream. One without a cut ends where the stream ends."""
+    parser, scanner, endings = Parser(), DocumentScanner(profile, header), []
+    for event in (*parser.feed(stream), *parser.finish()):
+        for verdict, raw in scanner.take(event):
+            if verdict is Verdict.END:
+                endings.append(scanner.ending(raw))
+                scanner.next_document(raw)
+    if scanner.has_ink or scanner.state.buffer is not Buffer.EMPTY:
+        endings.append(scanner.ending())
+    return endings
