@@ -1,0 +1,68 @@
+"""URL → the driver for that kind of end.
+
+Owns: which scheme is which module. Never: knows what an end does. A module is imported when a URL names it, so that a
+line over TCP never pays for a library of another wire (pyserial: 4 MB and 20 ms).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from drivers.base import PrinterEnd, Reason, TillEnd, Url, parse_url
+from edgebox.errors import DriverError
+
+SCHEMES = ("tcp", "serial", "file", "pty")
+
+
+def till_end(url: str, allow: Sequence[str] = ()) -> TillEnd:
+    """The end that a till plugs into; DriverError when the URL is wrong. Opens nothing.
+
+    `allow`: addresses and networks that may connect, besides those in the URL; none at all: everybody may.
+    """
+    parts = parse_url(url)
+    if parts.scheme == "tcp":
+        from drivers import tcp
+
+        return tcp.TcpTill(parts, allow)
+    if allow:
+        raise parts.fault(Reason.BAD_OPTION, "only tcp: has an allow-list", "remove allow: a cable has one till")
+    if parts.scheme == "serial":
+        from drivers import serial
+
+        return serial.SerialTill(parts)
+    if parts.scheme == "file":
+        from drivers import file
+
+        return file.FileTill(parts)
+    if parts.scheme == "pty":
+        from drivers import pty
+
+        return pty.PtyTill(parts)
+    raise _unknown(parts)
+
+
+def printer_end(url: str) -> PrinterEnd:
+    """The end that a printer plugs into; DriverError when the URL is wrong. Opens nothing."""
+    parts = parse_url(url)
+    if parts.scheme == "tcp":
+        from drivers import tcp
+
+        return tcp.TcpPrinter(parts)
+    if parts.scheme == "serial":
+        from drivers import serial
+
+        return serial.SerialPrinter(parts)
+    if parts.scheme == "file":
+        from drivers import file
+
+        return file.FilePrinter(parts)
+    if parts.scheme == "pty":
+        from drivers import pty
+
+        return pty.PtyPrinter(parts)
+    raise _unknown(parts)
+
+
+def _unknown(url: Url) -> DriverError:
+    hint = f"known are {', '.join(f'{scheme}:' for scheme in SCHEMES)}"
+    return url.fault(Reason.UNKNOWN_SCHEME, f"no driver for {url.scheme}:", hint)
