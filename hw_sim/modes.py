@@ -17,7 +17,7 @@ _NO_PAPER = frozenset({"GS a", "GS j", "ESC c", "FS ( e"})  # status and sensors
 
 
 class Modes:
-    """Modes since power-on or ESC @. `spacing`, `barcode_dots`, `page_dots`: dots; `unit`: dots a vertical motion unit."""
+    """Modes since power-on or ESC @. `spacing` and the `_dots` are dots, `unit` dots a vertical motion unit."""
 
     def __init__(self, profile: PrinterProfile) -> None:
         self._profile = profile

@@ -20,7 +20,7 @@ class Receiver:
         self._open = b""
 
     def split(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """(piece, real-time command completed by it or b""). Pieces joined are `data`; all but the first begin at a DLE."""
+        """(piece, real-time command that it completes or b""): `data`, cut before each DLE."""
         if not self._open and b"\x10" not in data:
             yield data, b""
             return
