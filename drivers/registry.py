@@ -1,7 +1,7 @@
 """URL → the driver for that kind of end.
 
 Owns: which scheme is which module. Never: knows what an end does. A module is imported when a URL names it, so that a
-line over TCP never pays for a library of another wire (pyserial: 4 MB and 20 ms).
+line over TCP never pays for a library of another wire (pyserial: 1 MB and 3 ms).
 """
 
 from __future__ import annotations

@@ -203,6 +203,11 @@ def has_modem_lines(fd: int) -> bool:
     return True
 
 
+def kernel_watches_cts(fd: int) -> bool:
+    """Whether the tty's driver took CRTSCTS: one that can't do it takes the flag out again (tty_set_termios)."""
+    return bool(termios.tcgetattr(fd)[2] & termios.CRTSCTS)
+
+
 class _Cable:
     """What the URL says of the cable, and how it is opened. Both ends share it."""
 
@@ -328,7 +333,7 @@ class SerialPrinter:
         peer = cable.url.path
         if cable.flow not in (Flow.RTSCTS, Flow.DSRDTR) or not has_modem_lines(fd):
             return SerialPort(fd, peer, cable.queue_bytes)
-        if cable.flow is Flow.RTSCTS and termios.tcgetattr(fd)[2] & termios.CRTSCTS:
+        if cable.flow is Flow.RTSCTS and kernel_watches_cts(fd):
             return ModemPort(fd, peer, cable.queue_bytes, termios.TIOCM_CTS)
         line = termios.TIOCM_CTS if cable.flow is Flow.RTSCTS else termios.TIOCM_DSR
         return PacedPort(fd, peer, line, cable.bytes_per_s)
