@@ -1,0 +1,96 @@
+"""Lines → entries: an amount, what its label says it is, and where it stood.
+
+Owns: `Entry` and `EntryCollector`. Never: which entry is the total (totals.py).
+
+A label is the text between one amount and the one before, so `合计:￥20,优惠:￥2` gives two entries. Several amounts
+behind one label are one entry whose value is the last (`总计: 2 17.1元`: a count goes first). A label alone on its line
+waits for a line with nothing but an amount.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edgebox.model import TenderKind
+from edgebox.receipt.lexicon import Label, Lexicon, Role
+from edgebox.receipt.money import Amount, AmountFinder
+
+ENTRIES_MAX = 2000  # of one document; a receipt has some dozens
+
+
+class Entry(NamedTuple):
+    """One amount with its meaning. `firm`: its shape is surely money, and it is the only one behind its label."""
+
+    role: Role
+    tender: TenderKind | None
+    minor: int
+    place: int
+    firm: bool
+    text: str
+
+
+class EntryCollector:
+    """Collects entries of trusted lines."""
+
+    def __init__(self, lexicon: Lexicon, finder: AmountFinder) -> None:
+        self._lexicon = lexicon
+        self._finder = finder
+        self._waiting: Label | None = None
+        self._waiting_text = ""
+        self.entries: list[Entry] = []
+        self.bare: list[Entry] = []  # amounts alone on their line, without a label anywhere
+        self.mentioned: list[TenderKind] = []  # ways of paying named without an amount
+
+    def add(self, text: str, place: int) -> bool:
+        """Reads a trusted line; whether it holds an amount."""
+        amounts = self._finder.find(text)
+        if not amounts:
+            self._label_alone(text)
+            return False
+        if len(self.entries) >= ENTRIES_MAX:
+            return True
+        waiting, self._waiting = self._waiting, None
+        begin = 0
+        group: list[Amount] = []
+        label = ""
+        for amount in amounts:
+            between = text[begin : amount.start]
+            if any(letter.isalpha() for letter in between) or (not group and between.strip(" .:-=*|")):
+                self._close(label, group, place, text, None)
+                label, group = between, []
+            group.append(amount)
+            begin = amount.end
+        self._close(label, group, place, text, waiting)
+        return True
+
+    def end_line(self) -> None:
+        """An untrusted line, or a rule: a waiting label has lost its amount."""
+        self._waiting = None
+
+    def _label_alone(self, text: str) -> None:
+        label = self._lexicon.label(text)
+        if not label.explained:
+            self._waiting = None
+            return
+        self._waiting, self._waiting_text = label, text
+        if label.tender is not None and label.tender not in self.mentioned:
+            self.mentioned.append(label.tender)
+
+    def _close(self, label: str, group: list[Amount], place: int, line: str, waiting: Label | None) -> None:
+        if not group:
+            return
+        value = group[-1]
+        has_letters = any(letter.isalpha() for letter in label)
+        if has_letters or waiting is None:
+            meaning = self._lexicon.label(label.strip()) if has_letters else None
+        else:
+            meaning, line = waiting, f"{self._waiting_text.strip()} {line.strip()}"
+        several = sum(not amount.whole for amount in group) > 1
+        shaped = not value.whole or value.marked or not line.isascii()
+        entry = Entry(Role.ITEM, None, value.minor, place, shaped and not several, line.strip())
+        if meaning is None:
+            self.bare.append(entry)
+        elif meaning.explained:
+            self.entries.append(entry._replace(role=meaning.role, tender=meaning.tender))
+        else:
+            self.entries.append(entry)

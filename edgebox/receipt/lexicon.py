@@ -1,0 +1,235 @@
+"""The words on receipts, compiled: which label says what, which line says which kind of document.
+
+Owns: `Lexicon`, built from the tables of `config/lexicon/*.toml`, and how words are matched. Never: opens a file
+(edgebox/config.py hands the tables in), nor judges amounts.
+
+A label means something only if words of the lexicon explain it whole: longest word first, then `filler` words, and what
+is left over must be next to nothing. So `TOTAL (incl. GST 6%)` is a total and `TOTAL CARE TOOTHPASTE` is an item.
+Where languages disagree about a word, the meaning that claims less wins (`合计` may be before the discount).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from edgebox.model import DocumentKind, Modifier, TenderKind
+from edgebox.receipt.words import normalise, tokens
+
+LEFTOVER_LETTERS = 2  # tax codes (SR, ZR), column letters and stray marks beside a label
+_CACHE_MAX = 8192  # labels remembered; a shop's items are some thousands
+
+
+class Role(StrEnum):
+    """What an amount is. In this order the first meaning of a label wins: those that claim less come first."""
+
+    IGNORE = "ignore"
+    TOPUP = "topup"  # money put on a card: the document is no sale
+    CHANGE = "change"
+    TENDERED = "tendered"
+    ROUNDING = "rounding"
+    DISCOUNT = "discount"
+    TIP = "tip"
+    SERVICE = "service"
+    TAX = "tax"
+    SUBTOTAL = "subtotal"
+    ROUNDED = "rounded"  # after cash rounding
+    PAID = "paid"  # really received; or tendered, where change follows
+    SUM = "sum"  # before or after discounts, tills differ
+    DUE = "due"  # to pay; some tills print what is still unpaid
+    NET = "net"
+    TENDER = "tender"  # a way of paying; which one is in `Label.tender`
+    ITEM = "item"  # none of these
+
+
+class Label(NamedTuple):
+    """What a label means. `explained`: words of the lexicon cover it."""
+
+    role: Role
+    tender: TenderKind | None = None
+    explained: bool = False
+
+
+class KindWords(NamedTuple):
+    """The kinds and modifiers that a line's words name, and the letters not explained by them."""
+
+    kinds: tuple[DocumentKind, ...]
+    modifiers: tuple[Modifier, ...]
+    leftover: int
+
+
+class Key(StrEnum):
+    """What stands before a colon."""
+
+    KIND = "kind"
+    REMARK = "remark"
+    CUSTOMER = "customer"  # whatever follows was written by or about the customer, to the next key
+    PERSON = "person"
+    NUMBER = "number"
+    DAILY_NUMBER = "daily_number"
+    TILL = "till"
+    REPORT = "report"
+    PAID = "paid"
+
+
+_ITEM = Label(Role.ITEM)
+_ROLE_ORDER = {role: place for place, role in enumerate(Role)}
+
+
+class _Trie:
+    """Words by their first token, longest first."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, list[tuple[tuple[str, ...], object]]] = {}
+
+    def add(self, word: str, meaning: object) -> None:
+        parts = tokens(normalise(word))
+        if parts:
+            self._words.setdefault(parts[0], []).append((parts, meaning))
+
+    def seal(self) -> None:
+        for words in self._words.values():
+            words.sort(key=lambda pair: -len(pair[0]))
+
+    def at(self, parts: Sequence[str], place: int) -> tuple[int, list[object]]:
+        """The longest word at `place`: its length in tokens (0: none) and all its meanings."""
+        length, meanings = 0, []
+        for word, meaning in self._words.get(parts[place], ()):
+            if length and len(word) < length:
+                break
+            if parts[place : place + len(word)] == word:
+                length = len(word)
+                meanings.append(meaning)
+        return length, meanings
+
+    def cover(self, parts: Sequence[str]) -> tuple[list[object], int]:
+        """All meanings in the text and the number of letters that no word explains."""
+        found: list[object] = []
+        leftover = place = 0
+        while place < len(parts):
+            length, meanings = self.at(parts, place)
+            if length:
+                found += meanings
+            elif not parts[place].isdigit():
+                leftover += len(parts[place])
+            place += length or 1
+        return found, leftover
+
+    def has(self, parts: Sequence[str]) -> bool:
+        """A word stands anywhere in the text."""
+        return any(self.at(parts, place)[0] for place in range(len(parts)))
+
+
+_FILLER, _INCLUDING, _EXCLUDING = "filler", "including", "excluding"
+
+
+class Lexicon:
+    """All words of the languages in use. Immutable once built, but for its bounded memory of labels."""
+
+    def __init__(self, tables: Iterable[Mapping[str, Mapping[str, Sequence[str]]]]) -> None:
+        self._amounts, self._kinds, self._loose = _Trie(), _Trie(), _Trie()
+        self._keys, self._paid, self._unpaid = _Trie(), _Trie(), _Trie()
+        for table in tables:
+            self._add(table)
+        for trie in (self._amounts, self._kinds, self._loose, self._keys, self._paid, self._unpaid):
+            trie.seal()
+        self._labels: dict[str, Label] = {}
+        self._lines: dict[tuple[str, ...], KindWords] = {}
+
+    def _add(self, table: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        def words(section: str) -> Iterable[tuple[str, str]]:
+            return ((name, word) for name, listed in table.get(section, {}).items() for word in listed)
+
+        for name, word in words("amount"):
+            self._amounts.add(word, name if name in (_INCLUDING, _EXCLUDING) else Role(name))
+        for name, word in words("tender"):
+            self._amounts.add(word, TenderKind(name))
+        for name, word in words("kind"):
+            self._kinds.add(word, DocumentKind(name))
+        for name, word in words("modifier"):
+            self._kinds.add(word, Modifier(name))
+        for name, word in words("kind_loose"):
+            self._loose.add(word, DocumentKind(name))
+        for _, word in words("filler"):
+            self._amounts.add(word, _FILLER)
+            self._kinds.add(word, _FILLER)
+            self._keys.add(word, _FILLER)
+        for name, word in words("label"):
+            self._keys.add(word, Key(name))
+        for name, word in words("paid"):
+            if name == "labels":
+                self._keys.add(word, Key.PAID)
+            else:
+                self._paid.add(word, True)
+        for _, word in words("unpaid"):
+            self._unpaid.add(word, True)
+
+    # -- asking
+
+    def label(self, text: str) -> Label:
+        """The meaning of an amount's label (normalised text)."""
+        known = self._labels.get(text)
+        if known is None:
+            known = self._read_label(tokens(text))
+            if len(self._labels) >= _CACHE_MAX:
+                self._labels.clear()
+            self._labels[text] = known
+        return known
+
+    def _read_label(self, parts: tuple[str, ...]) -> Label:
+        found, leftover = self._amounts.cover(parts)
+        roles = [role for role in found if isinstance(role, Role)]
+        ways = [way for way in found if isinstance(way, TenderKind)]
+        if leftover > LEFTOVER_LETTERS or not (roles or ways):
+            return _ITEM
+        if Role.TAX in roles and _EXCLUDING in found:
+            roles = [Role.SUBTOTAL]
+        elif Role.TAX in roles and _INCLUDING in found and len(roles) > 1:
+            roles = [role for role in roles if role is not Role.TAX]
+        way = ways[0] if ways else None
+        if not roles:
+            return Label(Role.TENDER, way, True)
+        role = min(roles, key=_ROLE_ORDER.__getitem__)
+        if way is not None and role in (Role.NET, Role.DUE, Role.SUM):
+            return Label(Role.TENDER, way, True)
+        return Label(role, way, True)
+
+    def kind_words(self, parts: tuple[str, ...]) -> KindWords:
+        """The kinds that a line (its tokens) names."""
+        known = self._lines.get(parts)
+        if known is None:
+            found, leftover = self._kinds.cover(parts)
+            kinds = tuple(kind for kind in found if isinstance(kind, DocumentKind))
+            known = KindWords(kinds, tuple(word for word in found if isinstance(word, Modifier)), leftover)
+            if len(self._lines) >= _CACHE_MAX:
+                self._lines.clear()
+            self._lines[parts] = known
+        return known
+
+    def loose_kinds(self, parts: tuple[str, ...]) -> KindWords:
+        """The kinds named inside a heading, by words that hardly stand in anything else."""
+        found, leftover = self._loose.cover(parts)
+        return KindWords(tuple(kind for kind in found if isinstance(kind, DocumentKind)), (), leftover)
+
+    def key(self, text: str) -> Key | None:
+        """What a normalised text before a colon announces."""
+        found, leftover = self._keys.cover(tokens(text))
+        keys = [key for key in found if isinstance(key, Key)]
+        return keys[0] if keys and leftover <= 1 else None
+
+    def key_and_rest(self, parts: tuple[str, ...]) -> tuple[Key | None, int]:
+        """A key at the beginning of a line without a colon, and how many tokens it takes."""
+        length, meanings = self._keys.at(parts, 0) if parts else (0, [])
+        return next((key for key in meanings if isinstance(key, Key)), None), length
+
+    def says_paid(self, parts: tuple[str, ...]) -> bool:
+        """The line says that it was paid, and little else."""
+        return self._paid.has(parts) and sum(len(part) for part in parts if not part.isdigit()) <= _SHORT_LETTERS
+
+    def says_unpaid(self, parts: tuple[str, ...]) -> bool:
+        """The line says somewhere that it was not paid."""
+        return self._unpaid.has(parts)
+
+
+_SHORT_LETTERS = 24  # a statement, not a sentence of the small print

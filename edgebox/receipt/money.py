@@ -1,0 +1,114 @@
+"""Finds amounts of money in a line, by the shop's convention.
+
+Owns: `Convention` and `AmountFinder`. Never: guesses a convention that the configuration states: with a decimal mark
+of "." the text `2,44` is no amount. Integers in minor units only.
+
+An amount is digits in groups or not, then at most `decimals` digits behind the decimal mark, with nothing around it
+that makes it something else: a percent sign, a unit (`550ml`, `19.3kg`), a further mark and digit (dates, times, IP
+addresses), a star of a masked card. A blank is never a group mark but as NBSP or a thin space.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_DIGITS_MAX = 9  # before the decimal mark: no receipt is over 999,999,999; forty digits are no amount
+_SYMBOLS = "¥$€£₩₫฿₱₹₽₺"
+_CODES = (
+    *("rm", "rmb", "cny", "myr", "usd", "eur", "gbp", "hkd", "hk$", "twd", "ntd", "nt$", "mop", "sgd", "s$", "us$"),
+    *("jpy", "krw", "idr", "rp", "chf", "thb", "php", "vnd", "inr", "rs", "aud", "cad", "r$", "brl", "mxn", "mop$"),
+)
+_UNITS_AFTER = "元圆円원"
+
+
+class Convention(NamedTuple):
+    """How the shop's till writes money. `decimal_mark` may be several characters: each may be the mark."""
+
+    decimals: int = 2
+    decimal_mark: str = "."
+    group_marks: str = ","
+
+
+class Amount(NamedTuple):
+    """One amount: `minor` units (negative with a minus), where it stands, and how sure its shape is.
+
+    `whole`: printed without the decimals that the currency has; `marked`: a currency stands beside it.
+    """
+
+    minor: int
+    start: int
+    end: int
+    whole: bool
+    marked: bool
+
+
+_REACH = 8  # characters looked back for a currency and a minus, such as "- mop$ "
+_CODE = "|".join(re.escape(code) for code in sorted(_CODES, key=len, reverse=True))
+_before = re.compile(rf"([\-\u2212(]\s?)?((?:(?<![a-z])(?:{_CODE})[.:]?|[{_SYMBOLS}])\s?)?(-\s?)?$").search
+_after = re.compile(rf"(\s?(?:[{_UNITS_AFTER}]|(?:{_CODE})(?![a-z])|[{_SYMBOLS}](?!\s?\d)))?(-(?!\w)|\))?").match
+_GLUED = "#*_-/"  # a number that hangs on one of these is part of something else
+
+
+class AmountFinder:
+    """The compiled convention."""
+
+    def __init__(self, convention: Convention) -> None:
+        self.convention = convention
+        marks, decimals = convention.decimal_mark, convention.decimals
+        groups = "".join(m for m in convention.group_marks if m not in marks) + "\u00a0\u202f\u2009"
+        tail = rf"(?:[{re.escape(marks)}](\d{{1,{decimals}}}))?" if decimals and marks else "()"
+        self._find = re.compile(
+            rf"(?<![\d*])(?<!\d[.,:/'\-])(?<![.,])"
+            rf"(\d{{1,3}}([{re.escape(groups)}])\d{{3}}(?:\2\d{{3}})*|\d{{1,{_DIGITS_MAX}}}){tail}"
+            rf"(?![\d*%]|\s%|[.,:/'\-]\d)"
+        ).finditer
+
+    def find(self, text: str) -> list[Amount]:
+        """The amounts in a normalised line, left to right."""
+        out = []
+        for match in self._find(text):
+            amount = self._amount(text, match)
+            if amount is not None:
+                out.append(amount)
+        return out
+
+    def _amount(self, text: str, match: re.Match[str]) -> Amount | None:
+        digits, mark, part = match.groups()
+        if mark:
+            digits = digits.replace(mark, "")
+        left = text[max(match.start() - _REACH, 0) : match.start()]
+        before, after = _before(left), _after(text, match.end())
+        if len(digits) > _DIGITS_MAX or before is None or after is None:
+            return None
+        sign, unit, inner = before.groups()
+        unit_after, tail = after.groups()
+        bracket = sign is not None and sign[0] == "("
+        if bracket and not (part and tail == ")"):
+            sign = None  # a count in brackets, no negative amount
+        if _is_glued(left, before.start(), before.end(), bool(unit)) or _goes_on(text, after.end()):
+            return None
+        decimals = self.convention.decimals
+        minor = int(digits) * 10**decimals + (int(part.ljust(decimals, "0")) if part else 0)
+        if sign or inner or tail == "-":
+            minor = -minor
+        start = match.start() - (before.end() - before.start())
+        return Amount(minor, start, after.end(), bool(decimals) and not part, bool(unit or unit_after))
+
+
+def _is_glued(left: str, start: int, end: int, has_unit: bool) -> bool:
+    """What stands before makes the number part of a code, a date or a word."""
+    if not start:
+        return False
+    near = left[start - 1]
+    if start == end:
+        return near in _GLUED or "a" <= near <= "z"
+    return near.isascii() and near.isalnum() and not (has_unit and left[start] not in "-\u2212(")
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """A word, a unit or a percent sign follows: `550ml`, `90分`. One letter may: tills print tax codes so."""
+    rest = text[end : end + 2]
+    if not rest or not rest[0].isalpha():
+        return rest[:1] in ("%", "_", "*") or rest == " %"
+    return not rest[0].isascii() or (len(rest) > 1 and rest[1].isalnum())

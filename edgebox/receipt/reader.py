@@ -1,0 +1,207 @@
+"""Lines of paper in, a receipt out.
+
+Owns: `ReceiptReader`, one for each document: takes lines as they are printed, so that at the cut hardly anything is
+left to do, and says in words why it decided so. Never: bytes, files or clocks; keeps no text of the paper beyond its
+own life, and nothing but the `Receipt`'s fields leaves it.
+
+    words (one form) → zones (whom to believe) → kinds · entries (amounts with labels) · fields → totals → Receipt
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from edgebox.escpos.paper import Line
+from edgebox.escpos.style import Style
+from edgebox.model import Confidence, DocumentKind, Modifier, NumberScope, Receipt, Tender
+from edgebox.receipt.entries import Entry, EntryCollector
+from edgebox.receipt.fields import FieldFinder
+from edgebox.receipt.kinds import KindFinder
+from edgebox.receipt.lexicon import Key, Lexicon, Role
+from edgebox.receipt.money import AmountFinder, Convention
+from edgebox.receipt.totals import Decision, Paper, Rules, decide, is_negative
+from edgebox.receipt.words import normalise, tokens
+from edgebox.receipt.zones import Zones, is_rule
+
+LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
+_KEY_LETTERS = 28  # longest text before a colon that may be a key
+_REASON_LETTERS = 40  # of a line quoted as reason
+
+
+class Shop(NamedTuple):
+    """What the configuration says about the shop and its till."""
+
+    currency: str = "CNY"
+    convention: Convention = Convention()
+    rules: Rules = Rules()
+    date_order: str = "ymd"
+    delivery_earns: bool = False
+    number_scope: str = "store"  # store | till
+
+
+class Reader(Protocol):
+    """What the engine needs of a reader."""
+
+    def feed(self, lines: Iterable[Line]) -> None: ...
+
+    def finish(self) -> Receipt: ...
+
+
+class ReceiptReader:
+    """Reads one document."""
+
+    def __init__(self, shop: Shop, lexicon: Lexicon, finder: AmountFinder | None = None) -> None:
+        self._shop = shop
+        self._lexicon = lexicon
+        self._zones = Zones()
+        self._kinds = KindFinder(lexicon)
+        self._entries = EntryCollector(lexicon, finder or AmountFinder(shop.convention))
+        self._fields = FieldFinder(shop.date_order)
+        self._says_paid = self._says_unpaid = False
+        self._lines = 0
+        self.pictures = 0  # told by the owner; a document of pictures alone can't be read
+
+    def feed(self, lines: Iterable[Line]) -> None:
+        """Reads further lines."""
+        for line in lines:
+            if self._lines < LINES_MAX:
+                self._read(normalise(line.text), _stands_out(line))
+            self._lines += 1
+
+    def _read(self, text: str, emphasised: bool) -> None:
+        key, value = self._key(text)
+        if not self._zones.trusts(text, key):
+            self._entries.end_line()
+            if key is Key.CUSTOMER or key is Key.PERSON:
+                self._fields.add("", None, "")
+            return
+        self._fields.add(text, key, value)
+        parts = tokens(text)
+        if self._lexicon.says_unpaid(parts):
+            self._says_unpaid = True
+        elif self._lexicon.says_paid(parts):
+            self._says_paid = True
+        if key is Key.KIND:
+            self._kinds.add_value(value, tokens(value))
+        elif key is Key.REPORT:
+            self._kinds.say(DocumentKind.REPORT, text)
+        elif key is Key.PAID:
+            self._entries.add(value, self._lines)
+        if is_rule(text):
+            self._entries.end_line()
+        if not self._entries.add(text, self._lines):
+            self._kinds.add(text, parts, self._lines, emphasised=emphasised, key_value=bool(value))
+
+    def _key(self, text: str) -> tuple[Key | None, str]:
+        """The key that a line begins with, and what follows it."""
+        colon = text.find(":", 0, _KEY_LETTERS)
+        if colon >= 0:
+            return self._lexicon.key(text[:colon].strip()), text[colon + 1 :].strip()
+        wide = text.strip().partition("  ")
+        if wide[2] and len(wide[0]) <= _KEY_LETTERS:
+            return self._lexicon.key(wide[0]), wide[2].strip()
+        key = self._lexicon.key(text.strip()) if len(text.strip()) <= _KEY_LETTERS else None
+        if key is not None:
+            return key, ""
+        words = text.split()
+        for count in (2, 1):
+            if len(words) > count and words[count][:1].lstrip("#").isdigit() | words[count].startswith("#"):
+                key = self._lexicon.key(" ".join(words[:count]))
+                if key in (Key.NUMBER, Key.DAILY_NUMBER, Key.TILL):
+                    return key, " ".join(words[count:])
+        return None, ""
+
+    # -- the end
+
+    def finish(self) -> Receipt:
+        """The document as read so far; may be asked again after more lines."""
+        shop, fields = self._shop, self._fields
+        entries = self._entries.entries
+        receipt = Receipt(
+            DocumentKind.OTHER,
+            tuple(self._kinds.modifiers),
+            currency=shop.currency,
+            decimals=shop.convention.decimals,
+            number=fields.number,
+            number_scope=NumberScope.TILL if fields.number_daily and fields.till else NumberScope(shop.number_scope),
+            till=fields.till,
+            printed_date=fields.date,
+            printed_time=fields.time,
+            tenders=_tenders(entries, self._entries.mentioned),
+            lines=self._lines,
+        )
+        if self._lines > LINES_MAX:
+            return receipt._replace(reasons=(f"more than {LINES_MAX} lines",))
+        if not self._lines:
+            return receipt._replace(reasons=("raster: only pictures" if self.pictures else "nothing to read",))
+        kind, why = self._kind(entries)
+        decision = self._decide()
+        return _judged(receipt, kind, why, decision, shop)
+
+    def _decide(self) -> Decision:
+        found = self._entries
+        paper = Paper(found.entries, found.bare, found.mentioned, self._says_paid, self._says_unpaid)
+        return decide(paper, self._shop.rules)
+
+    def _kind(self, entries: Sequence[Entry]) -> tuple[DocumentKind | None, str]:
+        """The kind by words or by amounts; None: a sale if it was paid."""
+        kind = self._kinds.kind()
+        roles = {entry.role for entry in entries}
+        if kind is DocumentKind.CARD_SLIP and roles & {Role.NET, Role.CHANGE, Role.SUBTOTAL}:
+            kind = None  # the terminal's part on the same paper as the receipt
+        if kind is not None:
+            return kind, f'says "{self._kinds.found[kind][:_REASON_LETTERS]}"'
+        if any(entry.role is Role.TOPUP and entry.minor > 0 for entry in entries):
+            return DocumentKind.STORED_VALUE, "money was put on a card"
+        if is_negative(entries):
+            return DocumentKind.REFUND, "its totals are negative"
+        return None, ""
+
+
+def _judged(receipt: Receipt, kind: DocumentKind | None, why: str, decision: Decision, shop: Shop) -> Receipt:
+    amount = decision.minor
+    if kind is None:
+        if decision.paid or amount is not None:
+            kind = DocumentKind.SALE
+        elif decision.reasons == ("no total found",):
+            kind = DocumentKind.OTHER
+        else:
+            kind = DocumentKind.PRE_BILL
+    earns = kind is DocumentKind.SALE or (kind is DocumentKind.DELIVERY_PLATFORM and shop.delivery_earns)
+    reprint = Modifier.REPRINT in receipt.modifiers
+    qualifies = earns and not reprint and amount is not None and decision.confidence is not Confidence.LOW
+    reasons = [why] if why else []
+    if reprint:
+        reasons.append("a reprint earns nothing new")
+    return receipt._replace(
+        kind=kind,
+        qualifies=qualifies,
+        amount_minor=amount,
+        confidence=decision.confidence,
+        reasons=(*reasons, *decision.reasons),
+    )
+
+
+def _tenders(entries: Sequence[Entry], mentioned: Sequence[object]) -> tuple[Tender, ...]:
+    out: list[Tender] = []
+    for entry in entries:
+        if entry.tender is not None and entry.role in (Role.TENDER, Role.TENDERED, Role.PAID):
+            tender = Tender(entry.tender, entry.minor)
+            if tender not in out:
+                out.append(tender)
+    named = {tender.kind for tender in out}
+    out += [Tender(kind, None) for kind in mentioned if kind not in named]  # type: ignore[arg-type]
+    return tuple(out)
+
+
+_PLAIN = Style()
+
+
+def _stands_out(line: Line) -> bool:
+    """Larger, bolder, inverse or centred."""
+    for span in line.spans:
+        style = span.style
+        if style != _PLAIN and (style.bold or style.width > 1 or style.height > 1 or style.reverse or style.justify == 1):
+            return True
+    return False

@@ -1,0 +1,35 @@
+"""Brings printed text to one form, and cuts it into the tokens that words of the lexicon are made of.
+
+Owns: `normalise` and `tokens`. Never: what a word means. Both sides, the lexicon's words and the receipt's lines, go
+through here, so that full-width letters, accents, capitals, punctuation and the spaces inside `合  计` make no difference.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LATIN_MARKS = re.compile("[\u0300-\u036f]")  # accents; the marks of kana (3099, 309A) are letters' own and stay
+# One token: a run of letters, a run of digits, or one character of a script that is written without spaces. Hangul is
+# taken by the syllable as well: receipts space it out to fill a column.
+_TOKEN = re.compile(
+    "[\u3005\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+    "|[a-z\u00df-\u024f\u0370-\u052f]+|\\d+|[^\\W\\d_]"
+)
+LINE_MAX = 400  # characters of a line that are read; the widest printer has 64 columns, four lines of it are plenty
+
+
+def normalise(text: str) -> str:
+    """NFKC, lower case, no accents, at most LINE_MAX characters. Runs of blanks stay: they part columns."""
+    text = text[:LINE_MAX]
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKC", text).casefold()
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _LATIN_MARKS.sub("", unicodedata.normalize("NFKD", text)))
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """The tokens of a normalised text; punctuation and blanks are gone."""
+    return tuple(_TOKEN.findall(text))
