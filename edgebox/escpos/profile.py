@@ -28,6 +28,7 @@ class PrinterProfile(NamedTuple):
     qr_native: bool = True  # GS ( k cn=49
     raster: str = "gs_v_0"  # gs_v_0 | esc_star | none
     cjk: str = "none"  # native characters after FS &: gb18030 | gbk | big5 | shift_jis | euc_kr | none
+    cjk_on: bool = True  # where cjk is not none: power-on is FS & (Chinese models: yes; Epson multi-language: no)
     code_page: int = 0  # ESC t n at power-on
     code_pages: tuple[tuple[int, str], ...] = ((0, "cp437"),)  # ESC t n -> Python codec
     status: bool = True  # answers DLE EOT; false: never ask
