@@ -84,7 +84,7 @@ def compose(blocks: Sequence[Block], press: Press, budget: Budget = UNLIMITED) -
         except SlipError as fault:
             if fault.reason not in _WORTH_ANOTHER_TRY:
                 raise
-            refused = refused or fault
+            refused = fault
         else:
             return body
     assert refused is not None, "there is at least one attempt"
@@ -106,7 +106,8 @@ def _attempts(blocks: Sequence[Block], press: Press) -> list[tuple[int, bool]]:
     wanted = max((block.module_dots for block in blocks if isinstance(block, Qr | QrBeside)), default=0)
     if not wanted:
         return [(0, False)]
-    may_be_beside = symbols_of(press) != "native" and any(isinstance(block, QrBeside) for block in blocks)
+    has_letters = press.text_raster is not None or press.printer.raster == "esc_star"
+    may_be_beside = has_letters and symbols_of(press) != "native" and any(isinstance(b, QrBeside) for b in blocks)
     sides = (True, False) if may_be_beside else (False,)
     sizes = range(max(wanted, qr.MIN_DOTS), qr.MIN_DOTS - 1, -1)
     attempts = [(dots, side) for side in sides for dots in sizes]

@@ -80,7 +80,7 @@ def points_slip(offer: Offer, press: Press, settings: Settings = DEFAULT) -> Bod
         except SlipError as fault:
             if fault.reason not in ("too_long", "too_fine", "script"):
                 raise
-            refused = refused or fault
+            refused = fault
     assert refused is not None, "there is at least one wording"
     raise refused
 
