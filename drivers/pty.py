@@ -61,7 +61,7 @@ class PtyPort:
         return True
 
     def unsent(self) -> int:
-        """What the other side has not read yet."""
+        """What waits for the other side to read it; the kernel takes a moment to move it there."""
         if self._slave < 0:
             return 0
         size: int = struct.unpack("i", ioctl(self._slave, termios.FIONREAD, bytes(4)))[0]

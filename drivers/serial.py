@@ -32,7 +32,6 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from fcntl import ioctl
-from math import ceil
 
 from drivers.base import Port, Reason, Url, cannot_open
 
@@ -146,12 +145,12 @@ class PacedPort(ModemPort):
     """
 
     def __init__(
-        self, fd: int, peer: str, line: int, bytes_per_s: float, clock: Callable[[], float] = time.monotonic
+        self, fd: int, peer: str, line: int, bytes_per_s: int, clock_ns: Callable[[], int] = time.monotonic_ns
     ) -> None:
         super().__init__(fd, peer, QUEUED_BYTES, line)
-        self._bytes_per_s = bytes_per_s
-        self._clock = clock
-        self._idle_at_s = clock()  # when the last byte will have gone
+        self._byte_ns = 1_000_000_000 // bytes_per_s
+        self._clock_ns = clock_ns
+        self._idle_at_ns = clock_ns()  # when the last byte will have gone
 
     def ready(self) -> bool:
         return self._room() > 0 and super().ready()
@@ -161,11 +160,11 @@ class PacedPort(ModemPort):
         if room <= 0:
             return 0
         taken = super().write(data[:room])
-        self._idle_at_s = max(self._clock(), self._idle_at_s) + taken / self._bytes_per_s
+        self._idle_at_ns = max(self._clock_ns(), self._idle_at_ns) + taken * self._byte_ns
         return taken
 
     def _room(self) -> int:
-        reckoned = ceil((self._idle_at_s - self._clock()) * self._bytes_per_s)
+        reckoned = -((self._clock_ns() - self._idle_at_ns) // self._byte_ns)  # rounded up
         return IN_FLIGHT_BYTES - max(reckoned, self.unsent(), 0)
 
 
@@ -178,10 +177,15 @@ class TillPort(SerialPort):
         self._busy = False
 
     def set_busy(self, busy: bool) -> None:
-        """Lines are set again each time: the kernel raises RTS by itself when its own buffer has emptied."""
+        """Only a change costs: an FTDI adapter takes 1 ms for it, and the line says so at every turn.
+
+        The kernel raises RTS by itself when a full buffer of its own is read empty: whoever is busy doesn't read.
+        """
+        if busy == self._busy:
+            return
         if self._flow in (Flow.RTSCTS, Flow.DSRDTR):
             ioctl(self._fd, termios.TIOCMBIC if busy else termios.TIOCMBIS, struct.pack("I", LINES_UP))
-        elif self._flow is Flow.XONXOFF and busy != self._busy:
+        elif self._flow is Flow.XONXOFF:
             ioctl(self._fd, termios.TCXONC, termios.TCIOFF if busy else termios.TCION)
         self._busy = busy
 

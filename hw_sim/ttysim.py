@@ -69,6 +69,9 @@ class ModemTty:
         self.master, self.slave = os.openpty()
         os.set_blocking(self.master, False)
         tty.setraw(self.slave, termios.TCSANOW)
+        attributes = termios.tcgetattr(self.slave)
+        attributes[2] |= termios.HUPCL  # as serial drivers have it at first, and a pty has not
+        termios.tcsetattr(self.slave, termios.TCSANOW, attributes)
         self.path = os.ttyname(self.slave)
         state = folder / f"pts-{Path(self.path).name}"
         state.write_bytes(bytes(_WORD.size * len(_WORDS)))
@@ -88,7 +91,7 @@ class ModemTty:
         _WORD.pack_into(self._words, _WORDS.index(word) * _WORD.size, value & 0xFFFFFFFF)
 
     def show(self, lines: Line) -> None:
-        """Show the program these of CTS, DSR and DCD. Where it has set CRTSCTS, CTS stops its output, as a UART would."""
+        """Show the program these of CTS, DSR and DCD. With CRTSCTS set, CTS stops its output, as in a UART."""
         self._put("shown", lines)
         if termios.tcgetattr(self.slave)[2] & termios.CRTSCTS:
             termios.tcflow(self.slave, termios.TCOON if lines & Line.CTS else termios.TCOOFF)
