@@ -110,7 +110,7 @@ class Mechanism:
     @property
     def unprinted(self) -> str:
         """Text in the print buffer."""
-        return "".join(text for text, _ in self._pieces)
+        return "".join(raw.decode(codec, "replace") for raw, codec, _ in self._pieces if raw)
 
     @property
     def open_ticket(self) -> Ticket:
@@ -149,12 +149,16 @@ class Mechanism:
     def _put(self, line: bytes) -> None:
         """Characters into the print buffer; a full line prints itself."""
         wide, high = self.modes.cell
+        if self._pieces and self._pieces[-1][1:] == (self.modes.codec, self.modes.style):
+            before = self._pieces.pop()[0]  # a character's bytes may come one by one
+            self._width -= len(before) * wide
+            line = before + line
         if b"\t" in line:
             self._placed = True
             line = line.expandtabs(8)  # tab stops at power-on: every 8 characters
         width = self.profile.dots
         while line and self._width + len(line) * wide > width and (self._width or wide <= width):
-            fits = (width - self._width) // wide
+            fits = whole_characters(line, (width - self._width) // wide, self.modes.codec)
             self._put_piece(line[:fits], wide, high)
             self._print_line(self.modes.spacing)
             line = line[fits:]
@@ -163,7 +167,7 @@ class Mechanism:
     def _put_piece(self, piece: bytes, wide: int, high: int) -> None:
         if not piece:
             return
-        self._pieces.append((piece.decode(self.modes.codec, "replace"), self.modes.style))
+        self._pieces.append((piece, self.modes.codec, self.modes.style))
         self._width += len(piece) * wide
         self._height = max(self._height, high)
         if piece.strip() or self.modes.shows_spaces:
@@ -173,15 +177,16 @@ class Mechanism:
         """Prints the buffer, if it has something, and moves on by `feed` dots (at least by what was printed)."""
         if self._has_mark:
             text = self.unprinted
-            styles = {style for _, style in self._pieces}
-            style: Style = self._pieces[0][1] if len(styles) == 1 else tuple(self._pieces)
+            styles = {style for _, _, style in self._pieces}
+            parts = tuple((raw.decode(codec, "replace") if raw else "", style) for raw, codec, style in self._pieces)
+            style: Style = parts[0][1] if len(styles) == 1 else parts
             self.paper.mark("dots" if self._has_dots and not text.strip() else "text", text, self._height, style)
         height = self._height
         self._empty_line()
         self._move(max(feed, height))
 
     def _empty_line(self) -> None:
-        self._pieces: list[tuple[str, Style]] = []
+        self._pieces: list[tuple[bytes, str, Style]] = []  # bytes, their codec, the modes in force
         self._has_mark = self._has_dots = self._placed = False
         self._width = self._height = 0
 
@@ -307,7 +312,7 @@ class Mechanism:
     def _buffer(self, command: Command, raw: bytes) -> None:
         """ESC * puts dots into the line, GS c a counter."""
         dots = raw[5:] if command.name == "ESC *" else b"1"
-        self._pieces.append(("", self.modes.style))
+        self._pieces.append((b"", "dots", self.modes.style))
         self._has_dots = True
         self._has_mark = self._has_mark or bool(dots.strip(b"\0"))
         self._height = max(self._height, self.profile.char_height)
@@ -394,6 +399,17 @@ class Mechanism:
 
     def _order(self, command: Command, raw: bytes) -> None:
         self.orders.append(command)
+
+
+def whole_characters(line: bytes, fits: int, codec: str) -> int:
+    """How many bytes of `line`, `fits` at most, are whole characters."""
+    for size in range(fits, max(fits - 4, 0), -1):
+        try:
+            line[:size].decode(codec)
+        except UnicodeDecodeError:
+            continue
+        return size
+    return fits
 
 
 _ACTIONS: dict[Effect, Callable[[Mechanism, Command, bytes], None]] = {

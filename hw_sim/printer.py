@@ -219,8 +219,9 @@ class Printer:
 
     def _enqueue(self, event: Event) -> None:
         self._queued_bytes += len(raw_of(event))
-        if isinstance(event, bytes) and self.settings.mm_per_s and b"\n" in event:
-            *lines, rest = event.split(b"\n")  # each line takes its own time
+        by_line = self.settings.mm_per_s or self.settings.paper_mm is not None
+        if by_line and isinstance(event, bytes) and b"\n" in event:
+            *lines, rest = event.split(b"\n")  # each line takes its own time and paper
             self._queue.extend(line + b"\n" for line in lines)
             if rest:
                 self._queue.append(rest)

@@ -20,7 +20,7 @@ class Receiver:
         self._open = b""
 
     def split(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """(piece, real-time command that it completes or b""): `data`, cut before each DLE."""
+        """(piece, real-time command that it completes or b""): `data`, cut before each DLE and after each command."""
         if not self._open and b"\x10" not in data:
             yield data, b""
             return
@@ -28,16 +28,17 @@ class Receiver:
         while at < len(data):
             end = data.find(b"\x10", at + 1)
             piece = data[at:] if end < 0 else data[at:end]
-            yield piece, self._completed(piece)
             at += len(piece)
-
-    def _completed(self, piece: bytes) -> bytes:
-        begun = piece if piece[0] == 0x10 else self._open + piece
-        self._open = b""
-        length = command_length(begun)
-        if length > len(begun):
-            self._open = begun
-        return begun[:length] if 0 < length <= len(begun) else b""
+            begun = piece if piece[0] == 0x10 else self._open + piece
+            length = command_length(begun)
+            self._open = begun if length > len(begun) else b""
+            if not 0 < length <= len(begun):
+                yield piece, b""
+                continue
+            own = len(piece) - (len(begun) - length)
+            yield piece[:own], begun[:length]
+            if own < len(piece):
+                yield piece[own:], b""
 
 
 def command_length(raw: bytes) -> int:
