@@ -15,16 +15,10 @@ from edgebox.escpos.profile import PrinterProfile
 
 KANJI_ON, KANJI_OFF = b"\x1c&", b"\x1c."  # FS &, FS .
 
-# Profile's word -> codec. GBK before GB18030: the mandatory characters are the same, and what GBK lacks has four
-# bytes in GB18030, which printers of that name do print but older ones take for two characters.
-_CJK = {
-    "gb18030": ("gbk", "gb18030"),
-    "gbk": ("gbk",),
-    "big5": ("big5",),
-    "shift_jis": ("shift_jis",),
-    "euc_kr": ("euc_kr",),
-}
-# Full-width twins, for signs that Chinese and Japanese sets have only wide (¥ is four bytes in GB18030).
+# Profile's word -> codec. Only two-byte characters: GB18030's four-byte ones print as two wrong ones on older printers,
+# so they count as missing, and the caller draws them.
+_CJK = {"gb18030": "gbk", "gbk": "gbk", "big5": "big5", "shift_jis": "shift_jis", "euc_kr": "euc_kr"}
+# Full-width twins, for signs that Chinese and Japanese sets have only wide (GBK lacks ¥).
 _WIDE = str.maketrans({"¥": "￥", "£": "￡"})
 
 
@@ -45,11 +39,9 @@ def lettering(text: str, printer: PrinterProfile, code_page: int) -> Lettering |
     raw = _encoded(text, codec) if codec else None
     if raw is not None and len(raw) == len(text):  # one byte a character: a page, not a CJK set
         return Lettering(raw, len(text))
-    for codec in _CJK.get(printer.cjk, ()):
-        raw = _encoded(text.translate(_WIDE), codec)
-        if raw is not None:
-            return Lettering(KANJI_ON + raw + KANJI_OFF, columns(text))
-    return None
+    wide = _CJK.get(printer.cjk)
+    raw = _encoded(text.translate(_WIDE), wide) if wide else None
+    return Lettering(KANJI_ON + raw + KANJI_OFF, columns(text)) if raw is not None else None
 
 
 def columns(text: str) -> int:
