@@ -24,7 +24,7 @@ Sources: Epson "ESC/POS Command Reference" (ESC t, ESC R, FS ( C), GB 18030-2022
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from edgebox.escpos.profile import PrinterProfile
@@ -119,15 +119,23 @@ class Text(NamedTuple):
 
 
 class _Script(NamedTuple):
-    """One two-byte script. `tokens` finds everything that is not ASCII; group 1 is a common character of it."""
+    """One two-byte script.
+
+    `find_all`: everything that is not ASCII, as its bytes where it is a common character of the script and as empty
+    bytes where it isn't; `find_word`: receipt words that settle it, where its bytes are common in another script too.
+    """
 
     codec: str
-    tokens: re.Pattern[bytes]
-    words: tuple[bytes, ...]  # receipt words that settle it: their bytes are common in another script as well
+    find_all: Callable[[bytes], list[bytes]]
+    find_word: Callable[[bytes], object] | None
 
 
-def _tokens(common: bytes, pair: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"(" + common + rb")|" + pair + rb"|[\x80-\xff]")
+def _tokens(common: bytes, pair: bytes) -> Callable[[bytes], list[bytes]]:
+    return re.compile(rb"(" + common + rb")|" + pair + rb"|[\x80-\xff]").findall
+
+
+def _words(codec: str, *words: str) -> Callable[[bytes], object]:
+    return re.compile(b"|".join(re.escape(word.encode(codec)) for word in words)).search
 
 
 # In order of preference where two look equally good. The common parts: level 1 of GB 2312 (sorted by sound, B0-D7),
@@ -139,24 +147,25 @@ _SCRIPTS = (
             rb"[\xa1\xa3\xb0-\xd7][\xa1-\xfe]|\x81\x30\x84\x36",
             rb"[\x81-\xfe](?:[\x30-\x39][\x81-\xfe][\x30-\x39]|[\x40-\x7e\x80-\xfe])",
         ),
-        (),
+        None,
     ),
     _Script(
         "big5hkscs",
         _tokens(rb"[\xa1\xa4-\xc6][\x40-\x7e\xa1-\xfe]", rb"[\x87-\xfe][\x40-\x7e\xa1-\xfe]"),
-        tuple(word.encode("big5") for word in ("合計", "總計", "小計", "金額", "發票", "單號")),
+        _words("big5", "合計", "總計", "小計", "金額", "發票", "單號"),
     ),
     _Script(
         "cp932",
         _tokens(rb"[\x81-\x83\x88-\x97][\x40-\x7e\x80-\xfc]", rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]"),
-        tuple(word.encode("cp932") for word in ("合計", "小計", "お預", "お釣", "税込", "領収")),
+        _words("cp932", "合計", "小計", "お預", "お釣", "税込", "領収"),
     ),
     _Script(
         "cp949",
         _tokens(rb"[\xa1\xa3\xb0-\xc8][\xa1-\xfe]", rb"[\x81-\xfe][\x41-\x5a\x61-\x7a\x81-\xfe]"),
-        tuple(word.encode("cp949") for word in ("합계", "금액", "영수증", "부가세", "카드", "결제", "주문", "매출")),
+        _words("cp949", "합계", "금액", "영수증", "부가세", "카드", "결제", "주문", "매출"),
     ),
 )
+_SETTLED = 200  # common characters, some ten lines: the script is known and no longer looked at
 _WORD_SCORE = 40  # a receipt word outweighs a line of look-alikes
 _CODEC_OF_CJK = {
     "gb18030": "gb18030",
@@ -165,6 +174,7 @@ _CODEC_OF_CJK = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
+_PLAIN = (Charset(), Charset(kanji=True))  # a till that says nothing about its letters, or FS & and no more
 _UNCHOSEN = ("cp437",)  # what a page nobody chose is called: only then may bytes be taken for another script
 _LONG_UTF8 = 4  # multi-byte characters; four of them are well-formed by chance in about one line of GBK in 10,000
 _PAIRS_IN_A_ROW = re.compile(rb"[\x81-\xfe][\x30-\xfe][\x81-\xfe][\x30-\xfe]")
@@ -175,12 +185,13 @@ _find_rule = re.compile(rb"([\xb0-\xdf])\1\1").search
 class Decoder:
     """Turns the pieces of printed lines into text, line after line. One per paper."""
 
-    __slots__ = ("_fixed", "_pages", "_scores", "_two_byte")
+    __slots__ = ("_fixed", "_known", "_pages", "_scores", "_two_byte")
 
     def __init__(self, profile: PrinterProfile) -> None:
         self._pages = CODE_PAGES | dict(profile.code_pages)
         self._fixed = _CODEC_OF_CJK.get(profile.cjk)
         self._scores = [0] * len(_SCRIPTS)
+        self._known: str | None = None  # a short cut: the codec of all lines before, when those were many
         self._two_byte = 0  # lines of two-byte text less lines of UTF-8, so far
 
     def line(self, pieces: Sequence[tuple[bytes, Charset]]) -> list[Text]:
@@ -197,6 +208,8 @@ class Decoder:
         """The text of a line that is one piece."""
         if not charset.national and raw.isascii():
             return raw.decode("ascii")
+        if self._known is not None and charset in _PLAIN and (text := _as_known(raw, self._known)) is not None:
+            return text
         return self.line(((raw, charset),))[0].text
 
     # -- inside
@@ -235,10 +248,15 @@ class Decoder:
 
     def _best_script(self, wanted: list[bytes]) -> _Script:
         scores = self._scores
-        for n, script in enumerate(_SCRIPTS):
-            for raw in wanted:
-                scores[n] += _score(script, raw)
-        return _SCRIPTS[scores.index(max(scores))]
+        best = scores.index(max(scores))
+        if scores[best] < _SETTLED or any(not _decodes(raw, _SCRIPTS[best].codec) for raw in wanted):
+            for n, script in enumerate(_SCRIPTS):
+                for raw in wanted:
+                    scores[n] += _score(script, raw)
+            best = scores.index(max(scores))
+        elif self._two_byte > 0:
+            self._known = _SCRIPTS[best].codec
+        return _SCRIPTS[best]
 
     def _looks_two_byte(self, wanted: list[bytes], script: _Script) -> bool:
         """Undeclared pairs: most characters common ones, and (until lines before were so) two of them in a row."""
@@ -257,14 +275,23 @@ class Decoder:
 
 
 def _score(script: _Script, raw: bytes) -> int:
-    """Common characters count one for the script, rare ones and stray bytes one against it."""
-    common = other = 0
-    for match in script.tokens.finditer(raw):
-        if match.group(1):
-            common += 1
-        else:
-            other += 1
-    return common - 2 * other + _WORD_SCORE * any(word in raw for word in script.words)
+    """A common character counts one for the script, a rare one or a stray byte two against it."""
+    found = script.find_all(raw)
+    other = found.count(b"")  # group 1 is empty
+    words = script.find_word is not None and script.find_word(raw) is not None
+    return len(found) - 3 * other + _WORD_SCORE * words
+
+
+def _as_known(raw: bytes, codec: str) -> str | None:
+    """The line in the paper's codec; None where it could be UTF-8, or isn't in that codec."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        try:
+            return raw.decode(codec)
+        except UnicodeDecodeError:
+            return None
+    return None
 
 
 def _decodes(raw: bytes, codec: str) -> bool:

@@ -237,6 +237,8 @@ class Paper:
             return
         if effect == Effect.MODE:
             self._mode(command)
+        elif effect == Effect.INIT:
+            self._initialise()
         elif effect == Effect.POSITION:
             self._position(command, start)
         elif effect == Effect.FEED:
@@ -247,14 +249,16 @@ class Paper:
             self._other(command, start)
 
     def _mode(self, command: Command) -> None:
+        node = None if self._pieces else self._node.at_start.get(command.raw)
+        if node is not None:
+            self._node = node
+            return
         prefix = command.spec.prefix
         if self._page is not None and prefix in (b"\x1bW", b"\x1bT", b"\x1d$", b"\x1d\\"):
             self._page.move(command, self._node.setting)
-        elif prefix in AT_LINE_START and self._is_open():
-            return
         elif prefix == b"\x1d(k":
             self._symbols.command(command)
-        else:
+        elif prefix not in AT_LINE_START or not self._is_open():
             self._node = self._settings.after(self._node, command)
 
     def _position(self, command: Command, start: int) -> None:
@@ -348,8 +352,6 @@ class Paper:
                 self._put_item(Mark("cut", start, self.offset, self.top))
         elif effect in _MARKS or (effect == Effect.REALTIME and command.raw[:3] == b"\x10\x14\x01"):
             self._put_item(Mark(_MARKS.get(effect, "drawer"), start, self.offset, self.top))
-        elif effect == Effect.INIT:
-            self._initialise()
         elif effect == Effect.SELECT:
             self._selected = bool(command.args[0] & 1)
         elif effect == Effect.DEFINE:
@@ -362,7 +364,8 @@ class Paper:
 
     def _initialise(self) -> None:
         """ESC @: what stands in the print buffer is lost."""
-        self._pieces, self._open_bytes = [], 0
+        if self._pieces:
+            self._pieces, self._open_bytes = [], 0
         self._node = self._settings.start
         self._page = None
         self._symbols.close()

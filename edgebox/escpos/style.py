@@ -118,13 +118,14 @@ def power_on(profile: PrinterProfile) -> Setting:
 class Node:
     """A setting, what it makes of a line, and where commands lead from it."""
 
-    __slots__ = ("feed", "moves", "setting", "spacing")
+    __slots__ = ("at_start", "feed", "moves", "setting", "spacing")
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.spacing = setting.line_spacing  # dots that LF feeds on an empty line
         self.feed = max(setting.line_spacing, setting.ink_height, 1)  # and on one with letters
         self.moves: dict[bytes, Node] = {}
+        self.at_start: dict[bytes, Node] = {}  # by commands that are obeyed only at the beginning of a line
 
 
 class Settings:
@@ -149,11 +150,11 @@ class Settings:
         if target is None:
             self._make_room()
             target = self._nodes[setting] = Node(setting)
-        if command.spec.prefix not in AT_LINE_START and command.total == len(command.raw):
+        if command.total == len(command.raw):
             if self._moves >= REMEMBERED_MAX:
                 self._forget()
             self._moves += 1
-            node.moves[command.raw] = target
+            (node.at_start if command.spec.prefix in AT_LINE_START else node.moves)[command.raw] = target
         return target
 
     def _make_room(self) -> None:
@@ -163,6 +164,7 @@ class Settings:
     def _forget(self) -> None:
         for node in self._nodes.values():
             node.moves.clear()
+            node.at_start.clear()
         self._nodes = {self.start.setting: self.start}
         self._moves = 0
 
