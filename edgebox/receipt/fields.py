@@ -14,14 +14,20 @@ from edgebox.receipt.lexicon import Key
 
 _NUMBER_MAX = 40  # characters of a receipt's number; the longest seen is 32 digits
 _number = re.compile(r"[a-z]{0,8}[\-/_. ]?[0-9][0-9a-z\-/_.]*").search
-_year_first = re.compile(r"(?<!\d)(20\d\d)\s?[\-/.年]\s?(1[0-2]|0?[1-9])\s?[\-/.月]\s?(3[01]|[12]\d|0?[1-9])(?!\d)").search
-_roc = re.compile(r"(?<!\d)(?:民國|民国)?\s?(1[01]\d)\s?[\-/.年]\s?(1[0-2]|0?[1-9])\s?[\-/.月]\s?(3[01]|[12]\d|0?[1-9])(?!\d)").search
+_year_first = re.compile(
+    r"(?<!\d)(20\d\d)\s?[\-/.年]\s?(1[0-2]|0?[1-9])\s?[\-/.月]\s?(3[01]|[12]\d|0?[1-9])(?!\d)"
+).search
+_roc = re.compile(
+    r"(?<!\d)(?:民國|民国)?\s?(1[01]\d)\s?[\-/.年]\s?(1[0-2]|0?[1-9])\s?[\-/.月]\s?(3[01]|[12]\d|0?[1-9])(?!\d)"
+).search
 _short = re.compile(r"(?<![\d.,/-])(\d{1,2})[\-/.](\d{1,2})[\-/.](20\d\d|\d\d)(?![\d\-/])").search
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _MONTH = rf"({'|'.join(_MONTHS)})[a-z]*"
 _day_month = re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?[\s\-/.]*{_MONTH}[\s\-/.,']*(20\d\d|\d\d)(?!\d)").search
 _month_day = re.compile(rf"(?<![a-z]){_MONTH}[\s\-/.]*(\d{{1,2}})(?:st|nd|rd|th)?[\s\-/.,']+(20\d\d|\d\d)(?!\d)").search
-_time = re.compile(r"(?<![\d:])([01]?\d|2[0-3])\s?[:时時]\s?([0-5]\d)(?:\s?[:分]\s?([0-5]\d))?秒?(?![\d:])\s?([ap])?\.?m?").search
+_time = re.compile(
+    r"(?<![\d:])([01]?\d|2[0-3])\s?[:时時]\s?([0-5]\d)(?:\s?[:分]\s?([0-5]\d))?秒?(?![\d:])\s?([ap])?\.?m?"
+).search
 
 
 def find_date(text: str, date_order: str) -> str:

@@ -43,9 +43,9 @@ class Amount(NamedTuple):
     marked: bool
 
 
-_REACH = 8  # characters looked back for a currency and a minus, such as "- mop$ "
+_REACH = 24  # characters looked back for a currency and a minus: tills align the amount away from its "RM"
 _CODE = "|".join(re.escape(code) for code in sorted(_CODES, key=len, reverse=True))
-_before = re.compile(rf"([\-\u2212(]\s?)?((?:(?<![a-z])(?:{_CODE})[.:]?|[{_SYMBOLS}])\s?)?(-\s?)?$").search
+_before = re.compile(rf"([\-\u2212(]\s?)?((?:(?<![a-z])(?:{_CODE})[.:]?|[{_SYMBOLS}])\s*)?(-\s?)?$").search
 _after = re.compile(rf"(\s?(?:[{_UNITS_AFTER}]|(?:{_CODE})(?![a-z])|[{_SYMBOLS}](?!\s?\d)))?(-(?!\w)|\))?").match
 _GLUED = "#*_-/"  # a number that hangs on one of these is part of something else
 
@@ -58,9 +58,10 @@ class AmountFinder:
         marks, decimals = convention.decimal_mark, convention.decimals
         groups = "".join(m for m in convention.group_marks if m not in marks) + "\u00a0\u202f\u2009"
         tail = rf"(?:[{re.escape(marks)}](\d{{1,{decimals}}}))?" if decimals and marks else "()"
+        bare = rf"|(?=[{re.escape(marks)}]\d{{{decimals}}})" if decimals and marks else ""
         self._find = re.compile(
             rf"(?<![\d*])(?<!\d[.,:/'\-])(?<![.,])"
-            rf"(\d{{1,3}}([{re.escape(groups)}])\d{{3}}(?:\2\d{{3}})*|\d{{1,{_DIGITS_MAX}}}){tail}"
+            rf"(\d{{1,3}}([{re.escape(groups)}])\d{{3}}(?:\2\d{{3}})*|\d{{1,{_DIGITS_MAX}}}{bare}){tail}"
             rf"(?![\d*%]|\s%|[.,:/'\-]\d)"
         ).finditer
 
@@ -75,8 +76,7 @@ class AmountFinder:
 
     def _amount(self, text: str, match: re.Match[str]) -> Amount | None:
         digits, mark, part = match.groups()
-        if mark:
-            digits = digits.replace(mark, "")
+        digits = digits.replace(mark, "") if mark else digits or "0"  # ".10" is printed for 0.10
         left = text[max(match.start() - _REACH, 0) : match.start()]
         before, after = _before(left), _after(text, match.end())
         if len(digits) > _DIGITS_MAX or before is None or after is None:

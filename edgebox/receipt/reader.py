@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from edgebox.escpos.paper import Line
-from edgebox.escpos.style import Style
+from edgebox.escpos.lines import Line
+from edgebox.escpos.style import Setting, Style
 from edgebox.model import Confidence, DocumentKind, Modifier, NumberScope, Receipt, Tender
 from edgebox.receipt.entries import Entry, EntryCollector
 from edgebox.receipt.fields import FieldFinder
@@ -66,15 +66,13 @@ class ReceiptReader:
         """Reads further lines."""
         for line in lines:
             if self._lines < LINES_MAX:
-                self._read(normalise(line.text), _stands_out(line))
+                self._read(normalise(line.text), line)
             self._lines += 1
 
-    def _read(self, text: str, emphasised: bool) -> None:
+    def _read(self, text: str, line: Line) -> None:
         key, value = self._key(text)
         if not self._zones.trusts(text, key):
             self._entries.end_line()
-            if key is Key.CUSTOMER or key is Key.PERSON:
-                self._fields.add("", None, "")
             return
         self._fields.add(text, key, value)
         parts = tokens(text)
@@ -91,7 +89,7 @@ class ReceiptReader:
         if is_rule(text):
             self._entries.end_line()
         if not self._entries.add(text, self._lines):
-            self._kinds.add(text, parts, self._lines, emphasised=emphasised, key_value=bool(value))
+            self._kinds.add(text, parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
 
     def _key(self, text: str) -> tuple[Key | None, str]:
         """The key that a line begins with, and what follows it."""
@@ -195,13 +193,13 @@ def _tenders(entries: Sequence[Entry], mentioned: Sequence[object]) -> tuple[Ten
     return tuple(out)
 
 
-_PLAIN = Style()
-
-
 def _stands_out(line: Line) -> bool:
     """Larger, bolder, inverse or centred."""
-    for span in line.spans:
-        style = span.style
-        if style != _PLAIN and (style.bold or style.width > 1 or style.height > 1 or style.reverse or style.justify == 1):
-            return True
-    return False
+    look = line.look
+    if isinstance(look, Setting):
+        return _is_loud(look.style)
+    return any(_is_loud(span.style) for span in look)
+
+
+def _is_loud(style: Style) -> bool:
+    return style.bold or style.double_width or style.double_height or style.reverse or style.justify == 1

@@ -24,6 +24,7 @@ CASH_ROUNDING_MAX = 100  # minor units that cash rounding, or dropping the odd c
 _VOUCHERS = (TenderKind.VOUCHER, TenderKind.POINTS)
 _TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL)
 _FINAL = (Role.NET, Role.ROUNDED, Role.PAID)
+_ADDED = (Role.SERVICE, Role.TIP)
 _COMBINATIONS_MAX = 4096  # of the third equation: bounds the work on hostile paper
 
 
@@ -87,8 +88,9 @@ class _Work:
             by_role.setdefault(entry.role, []).append(entry.minor)
         self.by_role = by_role
         self.totals = {e.minor for e in paper.entries if e.role in _TOTALS and e.minor > 0}
+        self.totals |= {minor for minor in by_role.get(Role.ROUNDING, ()) if minor > CASH_ROUNDING_MAX}
         ways = [e for e in paper.entries if e.tender is not None and e.role in (Role.TENDER, Role.TENDERED, Role.PAID)]
-        self.money = [e for e in ways if e.tender not in _VOUCHERS and e.minor > 0]
+        self.money = [e._replace(minor=abs(e.minor)) for e in ways if e.tender not in _VOUCHERS and e.minor]
         self.vouchers = [e for e in ways if e.tender in _VOUCHERS and e.minor > 0]
 
     def of(self, *roles: Role) -> list[int]:
@@ -102,12 +104,13 @@ class _Work:
     def payments(self) -> dict[int, tuple[int, str]]:
         """Totals proven by a payment: value → (strength, reason)."""
         proven: dict[int, tuple[int, str]] = {}
-        targets = self.totals | {entry.minor for entry in self.paper.bare if self._near_total(entry.minor)}
+        bare = {entry.minor for entry in self.paper.bare if entry.firm}
+        targets = self.totals | {minor for minor in bare if self._near_total(minor)}
         changes = {abs(minor) for minor in self.of(Role.CHANGE)}
         given = self._given()
         for change, paid in product(sorted(changes), given):
             value = paid - change
-            if change and value in targets:
+            if change and value > 0 and value in targets | bare:
                 proven[value] = (3, f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(value)}")
         if not changes or 0 in changes:
             for value in self._charged():
@@ -128,10 +131,12 @@ class _Work:
     def _sums(self) -> list[int]:
         """Sums of several tenders; each way once, and each line once (till and terminal may both print it)."""
         ways = {(entry.tender, entry.minor) for entry in self.money}
-        return [sum(minor for _, minor in ways), sum(entry.minor for entry in self.money)] if self.money else []
+        return (
+            [sum(minor for _, minor in ways), sum(entry.minor for entry in self.money)] if len(self.money) > 1 else []
+        )
 
     def _charged(self) -> list[int]:
-        return [*(entry.minor for entry in self.money), *self.of(Role.TENDERED), *self._sums()]
+        return [*(entry.minor for entry in self.money if entry.firm), *self.of(Role.TENDERED), *self._sums()]
 
     def _less_vouchers(self, proven: dict[int, tuple[int, str]]) -> None:
         """Vouchers count as payment of the total, but only money earns."""
@@ -220,7 +225,7 @@ class _Work:
             sorted(grosses)[:32],
             sorted({0, sum(abs(minor) for minor in self.of(Role.DISCOUNT)), *discounts})[:16],
             sorted({0, *self.of(Role.ROUNDING), *(-minor for minor in self.of(Role.ROUNDING))})[:8],
-            sorted({0, sum(self.of(Role.SERVICE)), sum(set(self.of(Role.SERVICE)))}),
+            sorted({0, sum(self.of(*_ADDED)), sum(set(self.of(*_ADDED))), *self.of(*_ADDED)})[:8],
             sorted({0, sum(self.of(Role.TAX)), sum(set(self.of(Role.TAX))), *self.of(Role.TAX)})[:8],
         )
         for tries, (gross, discount, rounding, service, tax) in enumerate(product(*parts)):
