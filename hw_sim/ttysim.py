@@ -117,6 +117,11 @@ class ModemTty:
         return self._get("opens")
 
     @property
+    def breaks(self) -> int:
+        """How often it sent a BREAK."""
+        return self._get("breaks")
+
+    @property
     def flags(self) -> tuple[int, int]:
         """termios iflag and cflag that the program has set."""
         attributes = termios.tcgetattr(self.slave)

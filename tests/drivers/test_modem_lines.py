@@ -177,6 +177,53 @@ def test_an_unplugged_printer_is_noticed_by_whoever_asks(program: Program, cable
     cable.__init__(tmp_path)  # type: ignore[misc]  # so that the fixture has something to close
 
 
+# --- The cable itself ----------------------------------------------------------------------------------------------
+
+
+def test_cts_stops_the_output_of_a_program_that_asked_for_it(program: Program, cable: ModemTty) -> None:
+    connect(program, cable, "rtscts")
+    cable.show(READY & ~Line.CTS)
+    assert program.ask("os.get_blocking(port.fileno())") is False
+    assert program.ask("os.write(port.fileno(), b'x')") == ("BlockingIOError", 11)
+    cable.show(READY)
+    assert program.ask("os.write(port.fileno(), b'x')") == 1
+    assert cable.take(10) == b"x"
+
+
+def test_pyserial_reads_the_lines_sets_them_and_sends_a_break(program: Program, cable: ModemTty) -> None:
+    program.ask("import serial")
+    program.ask(f"device = serial.Serial('{cable.path}')")
+    assert program.ask("(device.cts, device.dsr, device.cd, device.ri)") == (True, True, True, False)
+    cable.show(Line.DCD)
+    assert program.ask("(device.cts, device.dsr, device.cd, device.ri)") == (False, False, True, False)
+    program.ask("device.rts = False")
+    assert (cable.driven, cable.dropped) == (Line.DTR, Line.RTS)
+    program.ask("device.break_condition = True")
+    program.ask("device.break_condition = False")
+    assert cable.breaks == 1
+
+
+def test_a_program_can_wait_for_a_line_to_change(program: Program, cable: ModemTty) -> None:
+    program.ask("import fcntl, termios")
+    program.ask(f"fd = os.open('{cable.path}', os.O_RDWR | os.O_NOCTTY)")
+    program.tell(f"fcntl.ioctl(fd, termios.TIOCMIWAIT, {int(Line.DSR)})")
+    assert program.process.stdout
+    for lines in (READY & ~Line.CTS, READY):  # another line's change is none
+        cable.show(lines)
+        assert not select.select([program.process.stdout], [], [], 0.02)[0]
+    for _ in range(500):  # the program may not have begun to wait yet
+        cable.show(cable.shown ^ Line.DSR)
+        if select.select([program.process.stdout], [], [], 0.01)[0]:
+            break
+    assert program.answer() == 0
+
+
+def test_a_tty_that_is_no_cable_of_ours_is_left_alone(program: Program) -> None:
+    program.ask("import fcntl, termios")
+    program.ask("master, slave = os.openpty()")
+    assert program.ask("fcntl.ioctl(slave, termios.TIOCMGET, bytes(4))") == ("OSError", 25)
+
+
 def test_a_machine_without_a_compiler_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DriverError, match="apt install gcc") as caught:

@@ -352,8 +352,15 @@ def fails(*_: object, **__: object) -> None:
 
 def test_a_name_without_an_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", fails)
-    with pytest.raises(DriverError, match=r"printer\.test") as caught:
-        printer_end("tcp://printer.test:9").connect()
+    for use in (printer_end("tcp://printer.test:9").connect, till_end("tcp://printer.test:9").open):
+        with pytest.raises(DriverError, match=r"no address for printer\.test") as caught:
+            use()
+        assert caught.value.reason == Reason.NOT_FOUND
+
+
+def test_a_name_no_resolver_can_encode_is_named() -> None:
+    with pytest.raises(DriverError) as caught:
+        printer_end(f"tcp://{'x' * 70}.test:9").connect()
     assert caught.value.reason == Reason.NOT_FOUND
 
 
