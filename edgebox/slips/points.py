@@ -104,17 +104,14 @@ def _remembered(matrix: MatrixSource | None) -> MatrixSource | None:
 
 
 def _wordings(offer: Offer, languages: tuple[str, ...], width: int) -> Iterator[QrBeside]:
-    """From all languages to one, then without the amount, then in English: each for paper that had no room before."""
-    yield _block(offer, languages, width)
-    if len(languages) > 1:
-        yield _block(offer, languages[:1], width)
-    yield _block(offer, languages[:1], width, says_paid=False)
-    if languages != (EVERYWHERE,):
-        yield _block(offer, (EVERYWHERE,), width)
-        yield _block(offer, (EVERYWHERE,), width, says_paid=False)
+    """From all languages with the amount to English without: each for paper that had no room for the one before."""
+    choices = dict.fromkeys((languages, languages[:1], (EVERYWHERE,)))
+    for chosen in choices:
+        for says_paid in (True, False):
+            yield _block(offer, chosen, width, says_paid=says_paid)
 
 
-def _block(offer: Offer, languages: tuple[str, ...], width: int, *, says_paid: bool = True) -> QrBeside:
+def _block(offer: Offer, languages: tuple[str, ...], width: int, *, says_paid: bool) -> QrBeside:
     spoken = [_spoken(offer, language) for language in languages]
     host = host_of(offer.url)
     paid = spoken[0].paid if says_paid else ""

@@ -15,6 +15,7 @@ from PIL import Image
 from edgebox.escpos.profile import PrinterProfile
 
 ONE_ARGUMENT = (b"\x1ba", b"\x1bE", b"\x1b!", b"\x1d!", b"\x1b3", b"\x1bJ", b"\x1bd")
+_SHADES = bytes([255, 0]) + bytes(254)  # a dot is black
 LEVELS = {48: 1, 49: 0, 50: 3, 51: 2}
 
 
@@ -36,13 +37,11 @@ class Sheet:
 
     def image(self) -> Image.Image:
         """The paper with white margins, as a phone would see it."""
-        margin, width = 40, self.printer.dots
-        page = Image.new("L", (width + 2 * margin, len(self.rows) + 2 * margin), 255)
-        for y, row in enumerate(self.rows):
-            for x, dot in enumerate(row):
-                if dot:
-                    page.putpixel((x + margin, y + margin), 0)
-        return page
+        margin = 40
+        width = self.printer.dots + 2 * margin
+        side, ends = b"\xff" * margin, b"\xff" * width * margin
+        rows = [side + bytes(row).translate(_SHADES) + side for row in self.rows]
+        return Image.frombytes("L", (width, len(rows) + 2 * margin), ends + b"".join(rows) + ends)
 
     def codes(self) -> list[str]:
         return [found.text for found in zxingcpp.read_barcodes(self.image())]
@@ -53,10 +52,11 @@ class Sheet:
         for y, bits in enumerate(rows, top):
             while len(self.rows) <= y:
                 self.rows.append(bytearray(self.printer.dots))
-            for x in range(width):
-                if bits >> (width - 1 - x) & 1:
-                    assert left + x < self.printer.dots, "ink beside the paper"
-                    self.rows[y][left + x] = 1
+            dots = f"{bits:0{width}b}".encode()
+            assert b"1" not in dots[max(0, self.printer.dots - left) :], "ink beside the paper"
+            for x, dot in enumerate(dots[: self.printer.dots - left], left):
+                if dot == 49:
+                    self.rows[y][x] = 1
 
     def left(self, width: int) -> int:
         room = max(0, self.printer.dots - width)

@@ -91,7 +91,7 @@ def test_a_code_with_three_dead_columns_is_read_back() -> None:
 
 
 @given(st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", min_size=58, max_size=58), st.sampled_from(METHODS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_token_is_read_back_with_the_fixed_mask(token: str, method: str) -> None:
     url = "HTTPS://M.EXAMPLE.CN/C/" + token
     _, sheet = printed((Qr(url, 4),), press(NARROW, method))
