@@ -70,7 +70,7 @@ def compose(blocks: Sequence[Block], press: Press, budget: Budget = UNLIMITED) -
     to print one), `qr_data` (too much for a code), `no_picture`, `too_wide`, `too_long` (mm), `too_many_bytes`,
     `too_slow` (wire), `too_fine` (dots a module).
     """
-    if not press.printer.insert:
+    if not press.printer.insert or press.printer.dialect != "epson":  # we speak Epson's commands only
         raise SlipError(f"nothing is put into the stream of {press.printer.name}", reason="printer")
     matrices: dict[tuple[str, str], Sequence[int]] = {}
     refused: SlipError | None = None

@@ -15,6 +15,7 @@ from edgebox.escpos.compose import UNLIMITED, Body, Budget, Press, compose
 from edgebox.escpos.lettering import columns, lettering, wrap
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.raster import Raster, from_rows
+from edgebox.line.insertion import check
 from edgebox.slips import qr as slip_qr
 from tests.escpos.sheet import Sheet, print_body
 
@@ -157,6 +158,7 @@ def test_the_smaller_module_is_taken_before_a_slip_is_refused() -> None:
         ((Raster(100, 1, bytes(100)),), press(WIDE), Budget(), "too_wide"),
         ((Raster(1, 1, b"x"),), press(WIDE, "none"), Budget(), "no_picture"),
         ((Text("a"),), press(WIDE._replace(insert=False)), Budget(), "printer"),
+        ((Text("a"),), press(WIDE._replace(dialect="star")), Budget(), "printer"),
         ((Text("a\x1b@"),), press(WIDE), Budget(), "script"),
     ],
 )
@@ -243,7 +245,8 @@ def test_words_are_not_broken_while_there_are_spaces() -> None:
 @settings(max_examples=60, deadline=None)
 def test_whatever_the_text_the_body_is_harmless(blocks: list[Block]) -> None:
     """Printed by a strict printer: no command but those of the contract, and nothing left in the buffer."""
-    printed(tuple(blocks), press(CHINESE, text_raster=box))
+    body, _ = printed(tuple(blocks), press(CHINESE, text_raster=box))
+    assert check(body.raw, CHINESE).reason == "", "the line would refuse it"
 
 
 # --- Cost --------------------------------------------------------------------------------------------------------
