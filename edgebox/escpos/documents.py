@@ -46,6 +46,7 @@ class Ending(NamedTuple):
     end: int
     reason: str
     modes: Modes
+    modes_after: Modes  # in force behind the cut
     feed_dots: float
     cut_feeds: bool
 
@@ -74,6 +75,7 @@ class DocumentScanner:
 
     def _begin(self) -> None:
         self.start = self.offset
+        self.prelude = self.state.prelude()  # brings a fresh parser into the modes in force here
         self.ink_end = -1  # after the last ink's line end; -1: nothing printed yet
         self.waiting_at = -1  # where what waits begins; -1: nothing waits
         self.feed_dots = 0.0  # of what waits
@@ -285,6 +287,7 @@ class DocumentScanner:
             end=self.offset + len(cut),
             reason=reason,
             modes=modes,
+            modes_after=self.state.modes(),
             feed_dots=self.feed_dots,
             cut_feeds=self.profile.cut_feeds or (cut[:2] == b"\x1dV" and len(cut) == 4),
         )

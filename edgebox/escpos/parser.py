@@ -85,8 +85,13 @@ class Parser:
 
     @property
     def partial(self) -> bytes:
-        """An incomplete command at the end of what was fed (empty at a boundary)."""
-        return self._partial if self._stage is None else b""
+        """Bytes fed but in no event yet: an incomplete command, or an incomplete block header inside a payload."""
+        return self._partial
+
+    @property
+    def kept(self) -> int:
+        """How many bytes were fed that are in no event yet."""
+        return len(self._text) + len(self._data) + len(self._partial)
 
     @property
     def in_payload(self) -> bool:

@@ -284,6 +284,10 @@ class PrinterState:
         """A copy, to restore from later."""
         return Modes(dict(self.slots), self._symbol, self._symbol_ok, self._known and self._restorable())
 
+    def prelude(self) -> bytes:
+        """Commands that bring a fresh printer (or parser) from power-on into these modes."""
+        return b"".join(self.slots.values())
+
     def _restorable(self) -> bool:
         if self.slots.get("other", b"   ")[2] not in b" 0\x00":
             return False  # a dialect's font or enlargement whose neutral value we don't know

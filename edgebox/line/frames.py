@@ -234,7 +234,7 @@ def _decode(kind: type[Frame], raw: bytes, at: int, end: int) -> Frame:
             raise FrameError(f"{kind.__name__}: field runs over the frame's end")
     if at != end:
         raise FrameError(f"{kind.__name__}: {end - at} bytes too many")
-    return kind(*values)
+    return kind._make(values)
 
 
 class Decoder:

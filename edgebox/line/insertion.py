@@ -16,7 +16,7 @@ from edgebox.escpos.commands import Effect
 from edgebox.escpos.documents import Ending
 from edgebox.escpos.parser import Command, Data, Parser
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.escpos.state import Buffer, PrinterState, neutralize, restore
+from edgebox.escpos.state import Buffer, Modes, PrinterState, neutralize, restore
 
 _ALLOWED_INK = (b"\x1dv", b"\x1dk", b"\x1d(k")  # raster, bar code, symbol
 _ALLOWED_MODES = (
@@ -80,7 +80,8 @@ def wrap(body: bytes, checked: Checked, ending: Ending, profile: PrinterProfile,
     """The block that goes to `ending.insert_at`: neutral modes, body, feed topped up, modes restored.
 
     Feed: from the slip's last line the paper must travel to the cutter (or the tear bar); what the till's own feed
-    behind the slip and a cut that feeds by itself don't bring, is added. `proof`: a GS ( H request, put behind the body.
+    behind the slip and a cut that feeds by itself don't bring, is added.
+    `proof`: a GS ( H request, put behind the body.
     """
     neutral, touched = neutralize(ending.modes, profile)
     travel_mm = profile.head_to_cutter_mm if profile.cutter else profile.tear_bar_mm
@@ -92,13 +93,33 @@ def wrap(body: bytes, checked: Checked, ending: Ending, profile: PrinterProfile,
     return neutral + body + proof + feed + restore(ending.modes, touched | checked.touched, profile)
 
 
-def wrap_own(body: bytes, checked: Checked, ending: Ending, profile: PrinterProfile, cut: bytes) -> bytes:
+def wrap_own(body: bytes, checked: Checked, modes: Modes, profile: PrinterProfile, cut: bytes) -> bytes:
     """A document of its own: body, feed to the cutter, cut. For jobs, and slips printed behind the till's cut."""
-    neutral, touched = neutralize(ending.modes, profile)
+    neutral, touched = neutralize(modes, profile)
     travel_mm = profile.head_to_cutter_mm if profile.cutter else profile.tear_bar_mm
     cut = (cut or _CUT_FALLBACK) if profile.cutter else b""
     feeds = profile.cut_feeds or len(cut) == 4
     feed = b"" if feeds and cut else _feed(travel_mm * profile.dots_per_mm, profile)
     if feed:
         touched.add("line_spacing")
-    return neutral + body + feed + cut + restore(ending.modes, touched | checked.touched, profile)
+    return neutral + body + feed + cut + restore(modes, touched | checked.touched, profile)
+
+
+class Placed(NamedTuple):
+    """What to write `before` the held feed and `behind` the cut; or `fault`, and nothing."""
+
+    before: bytes
+    behind: bytes
+    fault: str
+
+
+def insert(body: bytes, ending: Ending, own_cut: bytes, profile: PrinterProfile, proof: bytes) -> Placed:
+    """The slip for one document. `own_cut`: the till's cut, where the slip is to be a paper of its own."""
+    checked = check(body, profile)
+    if checked.reason:
+        return Placed(b"", b"", checked.reason)
+    if "symbol" in checked.touched and not ending.modes.symbol_ok:
+        return Placed(b"", b"", "the till's stored symbol can't be restored")
+    if own_cut:
+        return Placed(b"", wrap_own(body, checked, ending.modes_after, profile, own_cut), "")
+    return Placed(wrap(body, checked, ending, profile, proof), b"", "")

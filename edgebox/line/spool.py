@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from edgebox.line.frames import Begin, Data, End, Frame, Gap, Outcome, encode
+from edgebox.escpos.documents import Ending
+from edgebox.line.frames import Begin, Data, End, Frame, Gap, Outcome, Why, encode
 
 PIECE = 4096  # bytes of one Data frame
 
@@ -64,6 +65,18 @@ class Spool:
         """Documents in the spool."""
         return len(self._queue)
 
+    @property
+    def eager(self) -> bool:
+        """Something other than bytes of the document now passing is to be sent."""
+        if self._notes:
+            return True
+        if self._cursor >= len(self._queue):
+            return False
+        document = self._queue[self._cursor]
+        if document is self.open:
+            return False
+        return not self._ended or (document.outcome is not None and not self._told)
+
     # -- filling
 
     def begin(self, prelude: bytes) -> int:
@@ -90,15 +103,30 @@ class Spool:
         if self._bytes > self._max_bytes:
             self._shrink()
 
-    def end(self, end: End) -> None:
-        """The open document is complete."""
-        document = self.open
-        if document is None:
-            return
-        document.end = end
+    def close(self, ending: Ending, why: Why, reason: str, code_page: int, answer_ms: int) -> int:
+        """The open document is complete; its number. `reason`: why the engine is not asked (empty: it is)."""
+        if self.open is None:
+            self.begin(b"")
+        document, self.open = self.open, None
+        assert document is not None
+        start = ending.end - document.size
+        document.end = End(
+            document=document.number,
+            why=why,
+            ask=not reason,
+            reason=reason,
+            ink_end=max(ending.ink_end - start, 0),
+            insert_at=ending.insert_at - start if ending.insert_at >= 0 else -1,
+            cut_at=ending.cut_at - start if ending.cut_at >= 0 else -1,
+            symbol_ok=ending.modes.symbol_ok,
+            code_page=code_page,
+            answer_ms=answer_ms,
+            replay=False,
+            ref=b"",
+        )
         if document.missing:
             self._notes.append(Gap(document.number, 0, document.missing))
-        self.open = None
+        return document.number
 
     def outcome(self, outcome: Outcome) -> None:
         """What became of a document's slip."""

@@ -1,0 +1,471 @@
+"""The wire's decisions: what goes on, what waits, when the slip goes in, when to give up.
+
+Owns: held bytes, the question to the engine and its deadline, and the order of what comes meanwhile. Never: sockets,
+files, clocks. The relay tells what happened and when (`now`, monotonic seconds), then writes what `outbox` and `pump`
+give and sleeps until `next_deadline()`.
+
+The one rule above all others: whenever anything is in doubt, this is a plain wire. Output is the input, with whole
+blocks put in, and with real-time and drawer commands overtaking held feed; nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from edgebox.escpos.documents import Verdict
+from edgebox.escpos.profile import PrinterProfile
+from edgebox.escpos.state import Buffer
+from edgebox.line.breaker import Breaker
+from edgebox.line.frames import Answer, Done, Frame, Hello, Job, JobCancel, Outcome, Ping, Pong, Result, Why, encode
+from edgebox.line.insertion import check, insert, wrap, wrap_own
+from edgebox.line.jobs import JobQueue
+from edgebox.line.outbox import Outbox
+from edgebox.line.pace import Pace
+from edgebox.line.replies import Replies
+from edgebox.line.settings import LineSettings
+from edgebox.line.spool import Spool
+from edgebox.line.stream import Ask, Piece, TillStream
+
+TEE_BYTES = 1024  # the tee is pumped when this much waits,
+TEE_S = 0.02  # or this long after its first byte, or at a document's end: saves a system call per byte at 9600 baud
+
+
+class LineCore:
+    """One line. All times are seconds of one monotonic clock."""
+
+    def __init__(self, profile: PrinterProfile, settings: LineSettings, session: bytes, first: int = 1) -> None:
+        self.profile = profile
+        self.settings = settings
+        self.session = session
+        self.outbox = Outbox()
+        self.engine_up = False
+        self.printer_up = False
+        self.bypass = False
+        self.jobs = JobQueue()
+        self.replies = Replies(profile.dialect == "star")
+        self.spool = Spool(first, settings.spool_documents, settings.spool_bytes)
+        self.breaker = Breaker()
+        self.stream = TillStream(profile, settings, self.spool, self.replies)
+        self.counters = self.stream.counters
+        self._status_at = 0.0
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._held_since = -1.0
+        self._ask: Ask | None = None
+        self._behind: deque[Piece] = deque()  # what came after an open question
+        self._behind_bytes = 0
+        self._last_till = -1.0  # -1: nothing since the last silence
+        self._till_gone = True
+        self._last_cut = b""
+
+    # -- asking
+
+    @property
+    def holding(self) -> bool:
+        """May anything be held at all?"""
+        return self.engine_up and not self.breaker.open and not self.bypass
+
+    def _mind_holding(self) -> None:
+        self.stream.holding = self.holding
+
+    @property
+    def pace(self) -> Pace:
+        """How to treat the till's next bytes."""
+        if self._ask is not None or self._held or self._behind or self.outbox.size or not self.printer_up:
+            return Pace.PARSE
+        if self.stream.unsent:
+            return Pace.PARSE  # an incomplete command is held
+        return Pace.GLANCE if self.holding else Pace.PLAIN
+
+    @property
+    def wants_till(self) -> bool:
+        """Read on from the till? False: let it feel the printer's back-pressure."""
+        return self.outbox.size + self._behind_bytes + self._held_bytes < self.settings.window_bytes
+
+    @property
+    def wants_printer(self) -> bool:
+        """Something is to be printed, or is being asked, or a document may still get its slip."""
+        if self.outbox.size or self._ask or self._held or self._behind or self.jobs.ready:
+            return True
+        return self.stream.scanner.has_ink and self._last_till >= 0
+
+    @property
+    def between_documents(self) -> bool:
+        """Nothing of a document is on the way: another client or a job may have the line."""
+        quiet = not self._ask and not self._behind and not self._held and self.stream.at_boundary
+        return quiet and self.stream.scanner.between
+
+    @property
+    def at_boundary(self) -> bool:
+        """The till's stream stands between commands."""
+        return self.stream.at_boundary
+
+    def hello(self, bytes_per_s: int) -> bytes:
+        """The frame that opens a connection to the engine; `bytes_per_s` is the printer end's speed, 0 no limit."""
+        tenths = round(self.profile.head_to_cutter_mm * 10)
+        return encode(Hello(self.session, self.settings.name, self.profile.name, bytes_per_s, tenths))
+
+    # -- the till's bytes
+
+    def passed(self, data: bytes, now: float) -> None:
+        """These bytes have been written already (pace PLAIN, or GLANCE and `ends_on_ink`): only follow them."""
+        self._last_till = now
+        self.stream.passed(data, now)
+
+    def till_bytes(self, data: bytes, now: float) -> None:
+        """Bytes from the till that may have to wait: parsed first."""
+        self._last_till = now
+        self._mind_holding()
+        for piece in self.stream.pieces(data, now):
+            self._dispatch(piece)
+        self._hold_partial(now)
+
+    def till_opened(self, now: float) -> None:
+        """A client has the line."""
+        self._till_gone = False
+        if self._last_till >= 0:
+            self._last_till = now
+
+    def till_closed(self, now: float) -> None:
+        """The client hung up; its document goes on with the next one, or ends after `close_ms`."""
+        self._till_gone = True
+        self.stream.catch_up(now)
+        if self._last_till >= 0:
+            self._last_till = now
+
+    # -- the printer's bytes
+
+    def printer_bytes(self, data: bytes, now: float) -> bytes:
+        """Bytes from the printer; what the till gets of them now."""
+        out = self.replies.feed(data, now)
+        self._tell_status()
+        self.counters["slips_proven"] += len(self.replies.printed)
+        self.replies.printed.clear()
+        return out
+
+    def printer_late(self, now: float) -> bytes:
+        """Bytes that were kept for an answer of ours that never came whole."""
+        return self.replies.give_up(now)
+
+    def printer_connected(self) -> None:
+        """The printer's link stands."""
+        self.printer_up = True
+        self.replies.reset()
+        self._tell_status(link_changed=True)
+
+    def printer_released(self) -> None:
+        """The link was let go in good order."""
+        self.printer_up = False
+
+    def printer_lost(self, now: float) -> None:
+        """The printer's link broke: what it had not taken is gone, as on a bare wire."""
+        self.printer_up = False
+        self._tell_status(link_changed=True)
+        self.counters["printer_lost_bytes"] += self.outbox.clear() + self._held_bytes + self._behind_bytes
+        asks = [piece.ask for piece in self._behind] + [self._ask]
+        for ask in asks:
+            if ask is not None:
+                self.spool.outcome(Outcome(ask.document, Result.PLAIN, "printer_gone", 0, 0, b""))
+        self._ask = None
+        self._behind.clear()
+        self._behind_bytes = 0
+        self._drop_held()
+        note = self.jobs.printer_lost()
+        if note is not None:
+            self.spool.note(note)
+        self.stream.broken(now)
+
+    def _tell_status(self, *, link_changed: bool = False) -> None:
+        if link_changed or self.replies.changed:
+            self.spool.note(self.replies.tell(self.printer_up))
+
+    # -- the engine
+
+    def engine_connected(self) -> None:
+        """A new connection: send everything that is not recorded."""
+        self.engine_up = True
+        self.breaker.reset()
+        self.spool.rewind()
+        self._mind_holding()
+
+    def engine_lost(self, now: float) -> None:
+        """The engine is gone: let go of everything at once."""
+        self.engine_up = False
+        self._mind_holding()
+        self._let_go("engine_gone", now)
+
+    def stop(self, now: float) -> None:
+        """Shutting down: nothing may stay held."""
+        self.bypass = True
+        self._mind_holding()
+        self._let_go("stopping", now)
+
+    def _let_go(self, reason: str, now: float) -> None:
+        if self._ask is not None:
+            self._settle(Result.PLAIN, reason, b"", now)
+        self._release()
+
+    def frame(self, frame: Frame, now: float) -> None:
+        """A frame from the engine."""
+        if isinstance(frame, Answer):
+            self._answered(frame, now)
+        elif isinstance(frame, Done):
+            self.spool.done(frame.document)
+        elif isinstance(frame, Ping):
+            self.spool.note(Pong(frame.nonce, self.counters_text()))
+        elif isinstance(frame, Pong):
+            self.breaker.pong(frame.nonce)
+        elif isinstance(frame, Job):
+            self.spool.note(self.jobs.add(frame, now, check(frame.body, self.profile)))
+        elif isinstance(frame, JobCancel):
+            self.spool.note(self.jobs.cancel(frame.job))
+
+    def pump(self, now: float, room: int = 65536) -> bytes:
+        """Bytes for the engine, when it is time for them."""
+        due = self.stream.tee_since >= 0 and now >= self.stream.tee_since + TEE_S
+        if not due and self.spool.pending < TEE_BYTES and not self.spool.eager:
+            return b""
+        self.stream.tee_since = -1.0
+        return self.spool.pump(room)
+
+    # -- time
+
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do; None: not before something happens."""
+        times = []
+        if self._ask is not None:
+            times.append(self._ask.deadline)
+        else:
+            if self._held_since >= 0:
+                times.append(self._held_since + self.settings.feed_hold_ms / 1000)
+            if self._last_till >= 0:
+                times.append(self._idle_at())
+        if self.engine_up and self.stream.tee_since >= 0:
+            times.append(self.stream.tee_since + TEE_S)
+        if self.engine_up and self.breaker.open:
+            times.append(self.breaker.ping_at)
+        if self.replies.deadline is not None:
+            times.append(self.replies.deadline)
+        if self.settings.status_s and self.printer_up:
+            times.append(self._status_at)
+        if self.jobs.ready and self.between_documents:
+            times.append(self.jobs.next_at(self._last_till, self.settings.job_quiet_ms / 1000))
+        return min(times) if times else None
+
+    def _idle_at(self) -> float:
+        """When silence ends the document. An unflushed line is no end: the till is only slow."""
+        flushed = self.stream.scanner.state.buffer is Buffer.EMPTY
+        idle_ms = self.settings.idle_after_ms(self.profile.cutter or not flushed)
+        if self._till_gone:
+            idle_ms = min(idle_ms, self.settings.close_ms)
+        return self._last_till + idle_ms / 1000
+
+    def tick(self, now: float) -> None:
+        """Deadlines that have passed."""
+        self.stream.catch_up(now)
+        ask = self._ask
+        if ask is not None and now >= ask.deadline:
+            self._missed(now)
+        hold_until = self._held_since + self.settings.feed_hold_ms / 1000
+        if self._ask is None and self._held_since >= 0 and now >= hold_until and not self._idle_decides:
+            self.counters["feed_hold_expired"] += 1
+            self._release()
+        if self._last_till >= 0 and self._ask is None and now >= self._idle_at():
+            self._idle(now)
+        ping = self.breaker.ping(now) if self.engine_up else None
+        if ping is not None:
+            self.spool.note(ping)
+        if self.jobs.ready:
+            self._start_job(now)
+        if self.settings.status_s and now >= self._status_at:
+            self._ask_status(now)
+
+    @property
+    def _idle_decides(self) -> bool:
+        """Without a cutter the silence that ends the document comes at about the same time: leave it the feed."""
+        return not self.profile.cutter and self.stream.scanner.has_ink and self._last_till >= 0
+
+    @property
+    def _free(self) -> bool:
+        """Bytes of our own may go out now."""
+        free = self.printer_up and self.between_documents and not self.outbox.size
+        return free and not self.stream.scanner.transparent
+
+    def _ask_status(self, now: float) -> None:
+        """Our own question: only between documents, only when configured, never in the way of the till's."""
+        self._status_at = now + self.settings.status_s
+        if self._free and self.profile.status:
+            self.outbox.push(self.replies.ask_status(now))
+
+    # -- holding and releasing
+
+    def _dispatch(self, piece: Piece) -> None:
+        verdict, raw = piece.verdict, piece.raw
+        if self._ask is not None and verdict is not Verdict.OVERTAKE:
+            self._wait_behind(piece)
+        elif verdict is Verdict.OVERTAKE:
+            self._overtake(raw)
+        elif verdict is Verdict.WAIT:
+            self._hold(raw)
+        elif verdict is Verdict.END:
+            self._at_end(raw, piece.ask)
+        else:
+            self._flush_held()
+            self.outbox.push(raw, piece.boundary)
+
+    def _wait_behind(self, piece: Piece) -> None:
+        self._behind.append(piece)
+        self._behind_bytes += len(piece.raw)
+
+    def _overtake(self, raw: bytes) -> None:
+        """Real time jumps every queue. A drawer kick stays behind a cut that waits: order on paper is kept."""
+        if self._held or self._ask is not None:
+            self.counters["overtakes"] += 1
+        if raw[:1] == b"\x10":
+            self.outbox.push_urgent(raw)
+        elif self._ask is not None and self._ask.cut:
+            self._wait_behind(Piece(Verdict.PASS, raw, None, True))
+        else:
+            self.outbox.push(raw)
+
+    def _hold(self, raw: bytes) -> None:
+        if not self.holding:
+            self.stream.scanner.released()
+            self.outbox.push(raw)
+            return
+        self._held.append(raw)
+        self._held_bytes += len(raw)
+        if self._held_since < 0:
+            self._held_since = self._last_till
+        if self._held_bytes > self.settings.hold_bytes:
+            self.counters["held_too_much"] += 1
+            self._release()
+
+    def _hold_partial(self, now: float) -> None:
+        """An incomplete command waits too where it could be the end's; elsewhere it goes out early."""
+        if not self.stream.unsent or self._ask is not None or self._behind:
+            return
+        if self.holding and self.stream.scanner.has_ink and not self.stream.in_payload:
+            if self._held_since < 0:
+                self._held_since = now
+        else:
+            self._send_partial()
+
+    def _send_partial(self) -> None:
+        partial = self.stream.unsent
+        self.outbox.push(partial, False)
+        self.stream.sent(len(partial))
+
+    def _flush_held(self) -> None:
+        for raw in self._held:
+            self.outbox.push(raw)
+        self._drop_held()
+
+    def _drop_held(self) -> None:
+        self._held.clear()
+        self._held_bytes = 0
+        self._held_since = -1.0
+
+    def _release(self) -> None:
+        """Everything held goes out now; a slip would come behind it."""
+        self._flush_held()
+        self.stream.scanner.released()
+        if self._ask is None and not self._behind:
+            self._send_partial()
+
+    # -- the end of a document
+
+    def _at_end(self, cut: bytes, ask: Ask | None) -> None:
+        """The cut comes up: ask, or let it go."""
+        self._last_cut = cut
+        if ask is not None and self.holding:
+            self._ask = ask
+            return
+        if ask is not None:
+            self.spool.outcome(Outcome(ask.document, Result.PLAIN, "not_holding", 0, 0, b""))
+        self._flush_held()
+        self.outbox.push(cut)
+
+    def _idle(self, now: float) -> None:
+        """Silence: the document is over if anything of it was printed."""
+        self._last_till = -1.0
+        self.stream.scanner.idle()
+        if self.spool.open is not None and (self.stream.scanner.has_ink or not self.stream.at_boundary):
+            self._ask = self.stream.finish(b"", Why.CLOSE if self._till_gone else Why.IDLE, now)
+        if self._ask is None:
+            self._release()
+
+    # -- the answer
+
+    def _answered(self, answer: Answer, now: float) -> None:
+        ask = self._ask
+        if ask is None or ask.document != answer.document:
+            self.counters["answers_too_late"] += 1
+            return
+        self.breaker.hit()
+        if not answer.body:
+            self._settle(Result.PLAIN, "engine_said_none", answer.ref, now)
+            return
+        ask_proof = self.settings.proof_of_print and self.profile.gs_h
+        proof = self.replies.proof(ask.document, now) if ask_proof else b""
+        own = self.settings.placement == "own_slip" and bool(ask.cut)
+        placed = insert(answer.body, ask.ending, ask.cut if own else b"", self.profile, proof)
+        result = Result.REFUSED if placed.fault else Result.INSERTED
+        self._settle(result, placed.fault, answer.ref, now, placed.before, placed.behind)
+
+    def _settle(
+        self, result: Result, reason: str, ref: bytes, now: float, before: bytes = b"", behind: bytes = b""
+    ) -> None:
+        """Closes the question: slip, held feed, cut; then what came in the meantime."""
+        ask, self._ask = self._ask, None
+        assert ask is not None
+        self.outbox.push(before)
+        self._flush_held()
+        self.outbox.push(ask.cut)
+        self.outbox.push(behind)
+        hold_us = round((now - ask.since) * 1e6)
+        self.spool.outcome(Outcome(ask.document, result, reason, len(before) + len(behind), hold_us, ref))
+        self.counters[result.name.lower()] += 1
+        while self._behind and self._ask is None:
+            piece = self._behind.popleft()
+            self._behind_bytes -= len(piece.raw)
+            if piece.ask is not None:
+                asked = piece.ask._replace(since=now, deadline=now + self.settings.answer_ms / 1000)
+                piece = piece._replace(ask=asked)
+            self._dispatch(piece)
+        if self._ask is None:
+            self._hold_partial(now)
+
+    def _missed(self, now: float) -> None:
+        if self.breaker.miss(now):
+            self.counters["breaker_opened"] += 1
+            self._mind_holding()
+        self._settle(Result.LATE, "no answer in time", b"", now)
+
+    # -- jobs, tee, counters
+
+    def _start_job(self, now: float) -> None:
+        for note in self.jobs.expire(now):
+            self.spool.note(note)
+        started = self.jobs.start(now, self._last_till, self.settings.job_quiet_ms / 1000) if self._free else None
+        if started is None:
+            return
+        entry, note = started
+        body, ending = entry.job.body, self.stream.scanner.ending()
+        if entry.job.cut:
+            block = wrap_own(body, entry.checked, ending.modes_after, self.profile, self._last_cut)
+        else:
+            block = wrap(body, entry.checked, ending, self.profile)
+        self.outbox.push(block)
+        self.spool.note(note)
+
+    def written(self) -> None:
+        """All of the outbox has been taken by the printer's end."""
+        note = self.jobs.written()
+        if note is not None:
+            self.spool.note(note)
+
+    def counters_text(self) -> str:
+        """The counters, `name value` a line."""
+        counters = {**self.counters, "spool_documents": self.spool.documents, "spool_dropped": self.spool.dropped}
+        return "".join(f"{name} {value}\n" for name, value in sorted(counters.items()))

@@ -1,0 +1,66 @@
+"""Bytes on their way to the printer, and the places where something urgent may jump in.
+
+Owns: the order of what is still to be written. Never: writes (the daemon does). Real-time commands overtake here too
+when the printer is busy, but only at the boundary of a command, and never into one that has partly gone out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class Outbox:
+    """A queue of segments. Each says whether the stream stands at a command's boundary behind it."""
+
+    __slots__ = ("_inside", "_segments", "size")
+
+    def __init__(self) -> None:
+        self._segments: deque[tuple[bytes, bool, bool]] = deque()  # bytes, at a boundary behind them, urgent
+        self._inside = False  # what has been written stops inside a command
+        self.size = 0  # bytes waiting
+
+    def push(self, raw: bytes, boundary: bool = True) -> None:
+        """Behind everything else."""
+        if raw:
+            self._segments.append((raw, boundary, False))
+            self.size += len(raw)
+
+    def push_urgent(self, raw: bytes) -> None:
+        """As far forward as a boundary allows, behind what was urgent before it."""
+        self.size += len(raw)
+        at, inside = 0, self._inside
+        for _, boundary, urgent in self._segments:
+            if not inside and not urgent:
+                break
+            inside = not boundary
+            at += 1
+        self._segments.insert(at, (raw, True, True))
+
+    def peek(self) -> bytes:
+        """What to write next: all of it, joined, when it is not much."""
+        segments = self._segments
+        if len(segments) == 1:
+            return segments[0][0]
+        return b"".join(raw for raw, _, _ in segments)
+
+    def taken(self, count: int) -> None:
+        """The printer's end took `count` bytes of `peek()`."""
+        self.size -= count
+        segments = self._segments
+        while count and segments:
+            raw, boundary, urgent = segments[0]
+            if count < len(raw):
+                segments[0] = (raw[count:], boundary, urgent)
+                self._inside = True
+                return
+            count -= len(raw)
+            segments.popleft()
+            self._inside = not boundary
+
+    def clear(self) -> int:
+        """The printer is gone: forget all; how many bytes that was."""
+        lost = self.size
+        self._segments.clear()
+        self._inside = False
+        self.size = 0
+        return lost

@@ -1,0 +1,149 @@
+"""Printer → till: whose answer is it?
+
+Owns: one queue of askers per class of reply, our own questions, and the printer's state as heard. Never: answers for
+the printer, and keeps nothing from the till but the answers to our own questions. While we have asked nothing, bytes
+go to the till untouched and are only read beside it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from edgebox.escpos.parser import Command
+from edgebox.escpos.status import PrinterStatus, Reply, ReplyClass, ReplyParser, after_dle_eot, expects, from_asb
+from edgebox.line.frames import Status
+
+PATIENCE_S = 2.0  # an unanswered question is forgotten: clones stay silent; a real answer takes milliseconds
+INCOMPLETE_S = 0.1  # while we wait for an answer of ours, a reply's missing bytes are waited for this long
+QUEUE_MAX = 16  # questions remembered per class
+
+
+class Question(NamedTuple):
+    """Somebody asked. `n`: the status number of a DLE EOT; `proof`: the document whose slip is to be confirmed."""
+
+    ours: bool
+    until: float
+    n: int
+    proof: int
+
+
+class Replies:
+    """The direction back."""
+
+    def __init__(self, star: bool = False) -> None:
+        self._parser = ReplyParser(star=star)
+        self._asked: dict[ReplyClass, deque[Question]] = {}
+        self._ours = 0
+        self._kept = b""  # bytes of an incomplete reply that the till has not seen
+        self._kept_until = -1.0
+        self._proofs: dict[bytes, int] = {}
+        self._proof_next = 0
+        self.status = PrinterStatus(0)
+        self._told = PrinterStatus(0)
+        self.raw = b""  # the last status reply
+        self.printed: list[int] = []  # documents whose slip the printer has confirmed, until taken
+
+    def till_asked(self, command: Command, now: float) -> None:
+        """The till has asked for something."""
+        kind = expects(command)
+        if kind is not None:
+            n = command.raw[2] if command.raw[:2] == b"\x10\x04" else 0
+            self._queue(kind).append(Question(False, now + PATIENCE_S, n, -1))
+
+    def may_ask(self, kind: ReplyClass, now: float) -> bool:
+        """Nothing of the till's is awaited in this class: our answer could not be taken for the till's."""
+        self._forget_old(now)
+        return not self._queue(kind)
+
+    def ask_status(self, now: float) -> bytes:
+        """DLE EOT 2 and 4 (cover, paper): the command bytes, or empty when it is not the moment."""
+        if not self.may_ask(ReplyClass.REAL_TIME, now):
+            return b""
+        for n in (2, 4):
+            self._queue(ReplyClass.REAL_TIME).append(Question(True, now + PATIENCE_S, n, -1))
+        self._ours += 2
+        return b"\x10\x04\x02\x10\x04\x04"
+
+    def proof(self, document: int, now: float) -> bytes:
+        """GS ( H fn 48: the printer answers when everything before it is on paper."""
+        self._proof_next = (self._proof_next + 1) % 10000
+        mark = b"%04d" % self._proof_next  # four printable characters, as the manual wants
+        self._proofs[mark] = document
+        while len(self._proofs) > QUEUE_MAX:
+            del self._proofs[next(iter(self._proofs))]
+        return b"\x1d(H\x06\x00\x30\x30" + mark
+
+    @property
+    def deadline(self) -> float | None:
+        """When kept bytes are given up on."""
+        return self._kept_until if self._kept else None
+
+    def feed(self, data: bytes, now: float) -> bytes:
+        """Printer bytes in; what the till gets of them now."""
+        self._forget_old(now)
+        mine = bool(self._ours or self._proofs)
+        replies = self._parser.feed(data)
+        theirs = [reply.raw for reply in replies if not self._is_ours(reply)]
+        if not mine and not self._kept:
+            return data
+        kept = self._parser.pending
+        self._kept, self._kept_until = kept, now + INCOMPLETE_S
+        return b"".join(theirs)
+
+    def give_up(self, now: float) -> bytes:
+        """Kept bytes that never became a whole reply go to the till."""
+        if not self._kept or now < self._kept_until:
+            return b""
+        self._kept = b""
+        return b"".join(reply.raw for reply in self._parser.give_up())
+
+    def reset(self) -> None:
+        """The printer's link is new: nobody will answer what was asked before."""
+        self._parser.give_up()
+        self._asked.clear()
+        self._proofs.clear()
+        self._ours = 0
+        self._kept = b""
+
+    @property
+    def changed(self) -> bool:
+        """The status is another one than was told last."""
+        return self.status != self._told
+
+    def tell(self, connected: bool) -> Status:
+        """The status in a frame."""
+        self._told = self.status
+        return Status(connected, int(self.status), self.raw)
+
+    def _queue(self, kind: ReplyClass) -> deque[Question]:
+        queue = self._asked.get(kind)
+        if queue is None:
+            queue = self._asked[kind] = deque(maxlen=QUEUE_MAX)
+        return queue
+
+    def _forget_old(self, now: float) -> None:
+        for queue in self._asked.values():
+            while queue and queue[0].until < now:
+                self._ours -= queue.popleft().ours
+
+    def _is_ours(self, reply: Reply) -> bool:
+        if reply.kind is ReplyClass.ASB:
+            self._note(from_asb(reply.raw), reply.raw)
+            return False
+        if reply.kind is ReplyClass.BLOCK and reply.raw[:2] == b"\x37\x22":
+            document = self._proofs.pop(reply.raw[2:6], None)
+            if document is not None:
+                self.printed.append(document)
+                return True
+        queue = self._asked.get(reply.kind)
+        if not queue:
+            return False
+        question = queue.popleft()
+        if reply.kind is ReplyClass.REAL_TIME and question.n:
+            self._note(after_dle_eot(self.status, question.n, reply.raw[0]), reply.raw)
+        self._ours -= question.ours
+        return question.ours
+
+    def _note(self, status: PrinterStatus, raw: bytes) -> None:
+        self.status, self.raw = status, raw

@@ -1,0 +1,98 @@
+"""The line's settings: limits and times, with where each number comes from.
+
+Owns: `LineSettings` and reading one `[[line]]` table of `edgebox.toml` with the standard library only (the line
+must stay small). Never: validates the whole file; `edgebox config check` does, and the engine refuses a bad one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from edgebox.errors import ConfigError
+
+
+class LineSettings(NamedTuple):
+    """Times in ms, sizes in bytes."""
+
+    name: str = "line1"
+    till: str = ""
+    printer: str = ""
+    profile: str = "generic-80"
+    engine: str = ""
+    answer_ms: int = 150  # longest the cut waits for the engine; a cashier notices about 200
+    feed_hold_ms: int = 200  # longest that blank feed behind ink waits for a cut
+    idle_ms: int = 0  # silence that ends a document without a cut; 0: 200 without a cutter, 5000 with one
+    close_ms: int = 1000  # the same after the till hung up: a receipt may come in several connections
+    hold_bytes: int = 1024  # longest held tail; real ones are under 100
+    window_bytes: int = 4096  # read ahead while the printer is busy; a printer's own buffer is about this
+    spool_documents: int = 64
+    spool_bytes: int = 1 << 20
+    placement: str = "before_cut"  # before_cut | own_slip (a slip of its own behind the cut)
+    end_signature: bytes = b""  # the till's last bytes where no cut follows
+    header_preprint: bytes = b""  # first text of the next receipt, where the till prints it before the cut
+    job_quiet_ms: int = 1000  # silence before a job may print: copies of a receipt follow each other faster
+    proof_of_print: bool = False  # ask the printer (GS ( H) whether the slip is on paper; profile must allow
+    status_s: int = 0  # ask the printer's state every so often between documents; 0: never ask, only listen
+    allow: tuple[str, ...] = ()  # clients of a TCP till end
+
+    def idle_after_ms(self, cutter: bool) -> int:
+        """Silence that ends a document: quick where the customer tears, long where a cut is expected."""
+        return self.idle_ms or (5000 if cutter else 200)
+
+
+    def with_value(self, key: str, value: str) -> LineSettings:
+        """One key set from a command line's text; ConfigError when there is no such key or it doesn't fit."""
+        default = self._field_defaults.get(key)
+        found: object = value
+        if isinstance(default, bool):
+            found = {"true": True, "false": False}.get(value, value)
+        elif isinstance(default, int):
+            found = int(value) if value.isdecimal() else value
+        elif isinstance(default, tuple):
+            found = value.split(",")
+        return self._replace(**_checked({key: found}, "--set"))
+
+
+def _bytes_of(key: str, text: str) -> bytes:
+    """`end_signature` is hex; `header_preprint` is text as a Chinese till prints it (ASCII is the same)."""
+    return bytes.fromhex(text) if key == "end_signature" else text.encode("gb18030")
+
+
+def from_toml(text: str, name: str, source: str) -> LineSettings:
+    """The `[[line]]` called `name` (empty: the first). Raises ConfigError naming file, key and what was expected."""
+    import tomllib  # costs 1 MB; a line started with flags alone never pays it
+
+    try:
+        tables = tomllib.loads(text).get("line", [])
+    except tomllib.TOMLDecodeError as fault:
+        raise ConfigError(f"{source}: {fault}", reason="toml") from fault
+    for table in tables:
+        if not name or table.get("name") == name:
+            return _from_table(table, source)
+    raise ConfigError(f"{source}: no [[line]] called {name!r}", reason="no_line", hint="check --name")
+
+
+def _from_table(table: dict[str, object], source: str) -> LineSettings:
+    return LineSettings()._replace(**_checked(table, source))
+
+
+def _checked(table: dict[str, object], source: str) -> dict[str, Any]:
+    """The table's values in the settings' types."""
+    values: dict[str, Any] = {}
+    for key, given in table.items():
+        default = LineSettings._field_defaults.get(key)
+        if default is None:
+            raise ConfigError(f"{source}: [[line]] has an unknown key {key!r}", reason="unknown_key")
+        value: object = given
+        if isinstance(default, bytes) and isinstance(given, str):
+            try:
+                value = _bytes_of(key, given)
+            except ValueError as fault:
+                raise ConfigError(f"{source}: [[line]] {key}: {fault}", reason="bad_value") from fault
+        elif isinstance(default, tuple) and isinstance(given, list):
+            value = tuple(str(item) for item in given)
+        if type(value) is not type(default):
+            expected = "text" if isinstance(default, bytes) else type(default).__name__
+            raise ConfigError(f"{source}: [[line]] {key}: expected {expected}, got {given!r}", reason="bad_type")
+        values[key] = value
+    return values

@@ -1,0 +1,206 @@
+"""The till's stream as the line sees it: pieces with verdicts, documents with ends, a copy for the engine.
+
+Owns: the parser, the scanner, the spool's boundaries, and how much of what the parser still keeps has already gone
+out. Never: queues or clocks' consequences (core.py). Bytes come in one of two ways: `passed`, already written, only
+to be followed; or `pieces`, to be written as the verdicts say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from edgebox.escpos.commands import Effect
+from edgebox.escpos.documents import DocumentScanner, Ending, Verdict
+from edgebox.escpos.parser import Command, Event, Parser, raw_of
+from edgebox.escpos.profile import PrinterProfile
+from edgebox.line.frames import Outcome, Result, Why
+from edgebox.line.replies import Replies
+from edgebox.line.settings import LineSettings
+from edgebox.line.spool import Spool
+
+_ASKING = (Effect.REALTIME, Effect.QUERY, Effect.CLEAR)
+
+
+class Ask(NamedTuple):
+    """A question to the engine, open or about to be. `cut` is empty where the document ended without one."""
+
+    document: int
+    ending: Ending
+    cut: bytes
+    since: float
+    deadline: float
+
+
+class Piece(NamedTuple):
+    """A piece of the stream and what is to be done with it. `boundary`: behind it stands a command's boundary."""
+
+    verdict: Verdict
+    raw: bytes
+    ask: Ask | None
+    boundary: bool
+
+
+def _whole(event: Event) -> bool:
+    """Behind this event stands a command's boundary."""
+    if isinstance(event, bytes):
+        return True
+    if isinstance(event, Command):
+        return event.total == len(event.raw) and event.effect is not Effect.DEFINE
+    return event.last
+
+
+class TillStream:
+    """One till's stream. `holding` is kept up to date by the core: may a slip be asked for?"""
+
+    def __init__(self, profile: PrinterProfile, settings: LineSettings, spool: Spool, replies: Replies) -> None:
+        self.scanner = DocumentScanner(profile, settings.header_preprint)
+        self.spool = spool
+        self.holding = False
+        self.counters: Counter[str] = Counter()
+        self.tee_since = -1.0  # when the oldest byte came that the engine may not have yet
+        self._profile = profile
+        self._settings = settings
+        self._replies = replies
+        self._parser = Parser()
+        self._in = 0  # bytes so far
+        self._ahead = 0  # bytes the parser still keeps that have already gone out
+        self._tail = b""  # compared with the till's end signature
+
+    # -- asking
+
+    @property
+    def at_boundary(self) -> bool:
+        """The stream stands between commands."""
+        return self._parser.at_boundary
+
+    @property
+    def in_payload(self) -> bool:
+        """The stream stands inside a picture or the like."""
+        return self._parser.in_payload
+
+    @property
+    def unsent(self) -> bytes:
+        """The bytes of an incomplete command that have not gone out."""
+        if self._parser.kept <= self._ahead:
+            return b""
+        return self._parser.partial[self._ahead :]
+
+    def sent(self, count: int) -> None:
+        """`count` bytes of `unsent` have gone out early."""
+        self._ahead += count
+
+    @property
+    def ended(self) -> bool:
+        """The bytes so far are the till's learned last bytes."""
+        signature = self._settings.end_signature
+        return bool(signature) and self._tail == signature and self.scanner.has_ink
+
+    # -- taking
+
+    def passed(self, data: bytes, now: float) -> None:
+        """These bytes have been written already: only follow them."""
+        start, self._in = self._in, self._in + len(data)
+        events = self._parser.feed(data)
+        taken = self._follow(events, data, start, now) if events else 0
+        self._ahead = self._parser.kept
+        self._tee(data[taken:] if taken else data, now)
+
+    def catch_up(self, now: float) -> None:
+        """Takes the text or payload that the parser still keeps and that has gone out."""
+        if self._ahead:
+            events = self._parser.take_open()
+            self._follow(events, b"", self._in, now)
+            self._ahead -= sum(len(raw_of(event)) for event in events)
+
+    def _follow(self, events: Iterable[Event], data: bytes, start: int, now: float) -> int:
+        """Takes events that have gone out; returns how many bytes of `data` were teed with documents that ended."""
+        scanner, taken = self.scanner, 0
+        for event in events:
+            if isinstance(event, Command) and event.effect in _ASKING:
+                self._replies.till_asked(event, now)
+            for verdict, raw in scanner.take(event):
+                if verdict is Verdict.END:
+                    end = max(scanner.offset + len(raw) - start, 0)
+                    self._tee(data[taken:end], now)
+                    taken = end
+                    self.finish(raw, Why.CUT, now, obstacle="not_holding")
+                elif verdict is Verdict.WAIT:
+                    scanner.released()
+        return taken
+
+    def pieces(self, data: bytes, now: float) -> Iterator[Piece]:
+        """Bytes that may have to wait, one piece after the other; each is to be dealt with before the next is asked."""
+        self.catch_up(now)
+        start, self._in = self._in, self._in + len(data)
+        taken = 0
+        for event in (*self._parser.feed(data), *self._parser.take_open()):
+            if isinstance(event, Command) and event.effect in _ASKING:
+                self._replies.till_asked(event, now)
+            whole = _whole(event)
+            for verdict, raw in self.scanner.take(event):
+                if verdict is Verdict.END:
+                    end = self.scanner.offset + len(raw) - start
+                    self._tee(data[taken:end], now)
+                    taken = end
+                yield self._piece(verdict, raw, whole, now)
+            if self._settings.end_signature:
+                self._tail = (self._tail + raw_of(event))[-len(self._settings.end_signature) :]
+                if self.ended:
+                    self._tee(data[taken : self.scanner.offset - start], now)
+                    taken = self.scanner.offset - start
+                    yield Piece(Verdict.END, b"", self.finish(b"", Why.SIGNATURE, now), True)
+        self._tee(data[taken:], now)
+
+    def _piece(self, verdict: Verdict, raw: bytes, whole: bool, now: float) -> Piece:
+        skip = min(self._ahead, len(raw))
+        self._ahead -= skip
+        if verdict is Verdict.END:
+            return Piece(verdict, raw[skip:], self.finish(raw, Why.CUT, now, "cut_in_part" if skip else ""), True)
+        if skip:
+            self.scanner.released()
+            verdict = Verdict.PASS
+        return Piece(verdict, raw[skip:], None, whole)
+
+    def broken(self, now: float) -> None:
+        """The printer's link broke: what follows is read as a new stream.
+
+        The printer may stand inside a command of which it will take what follows for the rest: no slip until ESC @
+        or idle.
+        """
+        self.catch_up(now)
+        self.scanner.offset += len(self._parser.partial)
+        self._parser = Parser()
+        self._ahead = 0
+        if self.spool.open is not None:
+            self.finish(b"", Why.CLOSE, now, obstacle="printer_gone")
+            self.scanner.state.transparent = True
+
+    # -- ends
+
+    def finish(self, cut: bytes, why: Why, now: float, obstacle: str = "") -> Ask | None:
+        """Ends the document in the scanner and the spool; the question to ask, if there is one."""
+        scanner, settings = self.scanner, self._settings
+        ending = scanner.ending(cut)
+        reason = obstacle or ending.reason or ("" if self.holding else "not_holding")
+        if not reason and not cut and self._profile.cutter and why is not Why.SIGNATURE:
+            reason = "no_cut"  # on a printer with a cutter silence is no proof of the end
+        number = self.spool.close(ending, why, reason, scanner.state.code_page, settings.answer_ms)
+        scanner.next_document(cut)
+        self._tail = b""
+        self.counters[f"ended_{why.name.lower()}"] += 1
+        if reason:
+            self.spool.outcome(Outcome(number, Result.PLAIN, reason, 0, 0, b""))
+            self.counters["plain"] += 1
+            return None
+        return Ask(number, ending, cut, now, now + settings.answer_ms / 1000)
+
+    def _tee(self, raw: bytes, now: float) -> None:
+        if not raw:
+            return
+        if self.spool.open is None:
+            self.spool.begin(self.scanner.prelude)
+        self.spool.add(raw)
+        if self.tee_since < 0:
+            self.tee_since = now
