@@ -67,7 +67,8 @@ class Modes:
         return value if isinstance(value, int) else default
 
     def _codec_now(self) -> str:
-        kanji = self._profile.cjk if self._number("kanji", 1) and self._profile.cjk != "none" else ""
+        on = self._number("kanji", int(self._profile.cjk_on)) and self._profile.cjk != "none"
+        kanji = self._profile.cjk if on else ""
         return kanji or self._profile.codec(self._number("page", self._profile.code_page)) or "latin-1"
 
     def _cell_now(self) -> tuple[int, int]:
@@ -109,8 +110,8 @@ _RULES: dict[str, Callable[[Modes, bytes], None]] = {
     "ESC t": lambda m, a: m._set("page", a[0], m._profile.code_page),
     "ESC 2": lambda m, a: m._line_spacing(None),
     "ESC 3": lambda m, a: m._line_spacing(a[0]),
-    "FS &": lambda m, a: m._set("kanji", 1, 1),
-    "FS .": lambda m, a: m._set("kanji", 0, 1),
+    "FS &": lambda m, a: m._set("kanji", 1, int(m._profile.cjk_on)),
+    "FS .": lambda m, a: m._set("kanji", 0, int(m._profile.cjk_on)),
     "GS P": lambda m, a: m._motion(a[1]),
     "GS h": lambda m, a: m._barcode_height(a[0]),
     "ESC W": lambda m, a: m._page_area(a),
