@@ -1,8 +1,8 @@
 """`edgebox.toml` → typed settings; every fault at once, each with file, line, key and what was expected.
 
 Owns: the settings, their types, limits and defaults, and the lexicon's files. Never: opens keys, sockets or printers.
-`config/edgebox.toml` documents each setting; a test holds the two together. The line reads its own `[[line]]` table with
-the standard library only (edgebox/line/settings.py); a test holds that to `LineSettings` here.
+`config/edgebox.toml` documents each setting; a test holds the two together. The line reads its own `[[line]]` table
+with the standard library only (edgebox/line/settings.py); a test holds that to `LineSettings` here.
 
 Shape: each value is converted by itself, so that one bad value hides no other. `--set section.key=value` goes through
 the same conversion.
@@ -306,7 +306,7 @@ def _expected(said: str, kind: Any, value: Any) -> str:
 def _choices(kind: Any) -> list[str]:
     """The words of a Literal or an enum, also inside a tuple."""
     if isinstance(kind, EnumType):
-        return [str(member) for member in kind]
+        return [str(member.value) for member in list[Any](kind)]
     if get_origin(kind) is Literal:
         return [str(choice) for choice in get_args(kind)]
     return [choice for part in get_args(kind) for choice in _choices(part)] if get_origin(kind) is tuple else []

@@ -83,7 +83,7 @@ class Receipt(NamedTuple):
 
     `amount_minor`: the amount that would earn (None: not known). `qualifies`: it earns, now. `reasons`: why, in words
     for a person; the first says most. `number`: the receipt's number as printed, spaces removed ("": none found).
-    `printed_date` ISO "2026-11-18", `printed_time` "18:42:07" or "18:42" ("": not printed). `lines`: how many were read.
+    `printed_date` ISO "2026-11-18", `printed_time` "18:42:07" or "18:42" ("": not printed). `lines`: of it.
     """
 
     kind: DocumentKind

@@ -21,7 +21,7 @@ _roc = re.compile(
     r"(?<!\d)(?:民國|民国)?\s?(1[01]\d)\s?[\-/.年]\s?(1[0-2]|0?[1-9])\s?[\-/.月]\s?(3[01]|[12]\d|0?[1-9])(?!\d)"
 ).search
 _short = re.compile(r"(?<![\d.,/-])(\d{1,2})[\-/.](\d{1,2})[\-/.](20\d\d|\d\d)(?![\d\-/])").search
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _MONTH = rf"({'|'.join(_MONTHS)})[a-z]*"
 _day_month = re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?[\s\-/.]*{_MONTH}[\s\-/.,']*(20\d\d|\d\d)(?!\d)").search
 _month_day = re.compile(rf"(?<![a-z]){_MONTH}[\s\-/.]*(\d{{1,2}})(?:st|nd|rd|th)?[\s\-/.,']+(20\d\d|\d\d)(?!\d)").search
@@ -49,9 +49,7 @@ def find_date(text: str, date_order: str) -> str:
         first, second, third = match.groups()
         if len(third) == 4 and date_order == "ymd":
             return _iso(third, second, first) if int(second) <= 12 < int(first) else ""
-        order = {"y": "", "m": "", "d": ""}
-        for part, value in zip(date_order, (first, second, third), strict=True):
-            order[part] = value
+        order = dict(zip(date_order, (first, second, third), strict=True))
         return _iso(order["y"], order["m"], order["d"])
     return ""
 

@@ -1,7 +1,8 @@
 """Brings printed text to one form, and cuts it into the tokens that words of the lexicon are made of.
 
 Owns: `normalise` and `tokens`. Never: what a word means. Both sides, the lexicon's words and the receipt's lines, go
-through here, so that full-width letters, accents, capitals, punctuation and the spaces inside `合  计` make no difference.
+through here, so that full-width letters, accents, capitals, punctuation and the spaces inside `合  计` make no
+difference.
 """
 
 from __future__ import annotations

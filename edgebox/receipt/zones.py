@@ -2,9 +2,9 @@
 
 Owns: `Zones`, told every line once and in order. Never: what a trusted line means.
 
-A customer's remark may contain `合计 9999 收您 10000 找零 1` or `退货`. So what follows a remark's key counts for nothing
-until a ruled line ends it; what follows a customer's name, until the next key does. Lines that begin with a bullet (the
-choices under an item) count for nothing where they are in a script that tills don't use bullets for.
+A customer's remark may contain `合计 9999 收您 10000 找零 1` or `退货`. So what follows a remark's key counts for
+nothing until a ruled line ends it; what follows a customer's name, until the next key does. Lines that begin with a
+bullet (the choices under an item) count for nothing where they are in a script that tills don't use bullets for.
 """
 
 from __future__ import annotations

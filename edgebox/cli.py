@@ -1,0 +1,75 @@
+"""The `edgebox` command: which subcommand, and how it ends.
+
+Owns: the list of commands and exit codes (0 done, 1 refused or not good, 2 bad input). Never: does the work; a
+command's module is imported when it is asked for, so that `edgebox claim verify` doesn't load what `edgebox render` needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from edgebox.errors import EdgeboxError
+
+
+class Command(NamedTuple):
+    """One subcommand: the module with `add_arguments(parser)` and `run(options) -> int`, and its line of help."""
+
+    name: str
+    module: str
+    words: str
+
+
+COMMANDS = (
+    Command("run", "edgebox.commands_run", "run the engine"),
+    Command("read", "edgebox.commands_read", "read captured streams: kind, total, number, and where a slip may go"),
+    Command("replay", "edgebox.commands_replay", "send a captured stream to a printer"),
+    Command("render", "edgebox.commands_render", "draw a captured stream as the paper it would be"),
+    Command("claim", "edgebox.commands_claim", "check a claim's URL"),
+    Command("config", "edgebox.commands_config", "check the configuration"),
+)
+BAD_INPUT = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments)
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except EdgeboxError as fault:
+        print(f"edgebox: {fault}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # the reader of our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as fault:
+        print(f"edgebox: {fault.filename or ''}: {fault.strerror or fault}", file=sys.stderr)
+        return BAD_INPUT
+    return code
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Only the command that is asked for gets its arguments; the others are names for the help."""
+    parser = argparse.ArgumentParser(
+        prog="edgebox", description="The box between the till and the receipt printer.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    wanted = next((word for word in arguments if not word.startswith("-")), "")
+    for command in COMMANDS:
+        sub = commands.add_parser(command.name, help=command.words, description=command.words, allow_abbrev=False)
+        if command.name == wanted:
+            module = importlib.import_module(command.module)
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

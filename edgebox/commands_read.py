@@ -1,0 +1,134 @@
+"""`edgebox read`: what the box reads in captured streams, and where it would put a slip.
+
+Owns: the JSON of the command (stable, documented in `render`) and its text for people. Never: judges; the reader does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgebox.captures import CapturedDocument, read_capture
+from edgebox.config import FOLDER, Config, load, load_lexicon
+from edgebox.errors import EdgeboxError
+from edgebox.escpos.profile import PrinterProfile
+from edgebox.model import format_minor, to_major
+from edgebox.printers import find_printer
+from edgebox.receipt.money import AmountFinder
+from edgebox.receipt.reader import ReceiptReader
+
+FILE_MAX = 64 << 20  # bytes of one capture: a month of a small shop
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Files, settings and the form of the answer."""
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="captured bytes from the till")
+    parser.add_argument("--json", action="store_true", help="one JSON line a file")
+    parser.add_argument("--config", type=Path, metavar="F", help="edgebox.toml; the shipped one is the default")
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
+    parser.add_argument(
+        "--line", default="", metavar="NAME", help="profile and header of this [[line]]; else the first"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reads every file; 2 when one could not be opened, after reading the others."""
+    config = load(options.config, options.overrides)
+    profile, header = _line(config, options.line)
+    shop, lexicon = config.shop_of_reader(), load_lexicon(config.shop.languages)
+    finder = AmountFinder(shop.convention)
+
+    def new_reader() -> ReceiptReader:
+        return ReceiptReader(shop, lexicon, finder)
+
+    code = 0
+    show: Callable[[Path, list[CapturedDocument]], str] = _json if options.json else _text
+    for path in options.files:
+        try:
+            print(show(path, read_capture(_bytes(path), profile, new_reader, header)))
+        except OSError as fault:
+            print(f"edgebox: {path}: {fault.strerror}", file=sys.stderr)
+            code = 2
+    return code
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        raw = file.read(FILE_MAX + 1)
+    if len(raw) > FILE_MAX:
+        raise EdgeboxError(f"{path}: over {FILE_MAX >> 20} MB", reason="too_big", hint="split the capture")
+    return raw
+
+
+def _line(config: Config, name: str) -> tuple[PrinterProfile, bytes]:
+    """Profile and pre-printed header of the [[line]]."""
+    line = next((line for line in config.line if not name or line.name == name), None)
+    if line is None:
+        if name:
+            names = ", ".join(line.name for line in config.line) or "none"
+            raise EdgeboxError(f"no [[line]] called {name!r}", reason="no_line", hint=f"there are: {names}")
+        return PrinterProfile(), b""
+    return find_printer(line.profile, FOLDER / "printers"), line.header_preprint.encode("gb18030")
+
+
+def render(document: CapturedDocument) -> dict[str, Any]:
+    """One document as the command reports it.
+
+    `total`: in major units, null unless it earns; `amount`: as read, whether it earns or not. Offsets count from the
+    start of the file; `insert_offset` null: nothing may be inserted, and `insert_reason` says why; `cut_offset` null: no
+    cut.
+    """
+    receipt, ending = document.receipt, document.ending
+    amount = None if receipt.amount_minor is None else to_major(receipt.amount_minor, receipt.decimals)
+    return {
+        "kind": receipt.kind.value,
+        "modifiers": [modifier.value for modifier in receipt.modifiers],
+        "qualifies": receipt.qualifies,
+        "total": amount if receipt.qualifies else None,
+        "amount": amount,
+        "currency": receipt.currency,
+        "confidence": receipt.confidence.value,
+        "reasons": list(receipt.reasons),
+        "number": receipt.number or None,
+        "number_scope": receipt.number_scope.value,
+        "till": receipt.till or None,
+        "date": receipt.printed_date or None,
+        "time": receipt.printed_time or None,
+        "tenders": [_tender(kind.value, minor, receipt.decimals) for kind, minor in receipt.tenders],
+        "lines": receipt.lines,
+        "start": ending.start,
+        "ink_end": None if ending.ink_end < 0 else ending.ink_end,
+        "insert_offset": None if ending.insert_at < 0 else ending.insert_at,
+        "insert_reason": ending.reason,
+        "cut_offset": None if ending.cut_at < 0 else ending.cut_at,
+        "end": ending.end,
+    }
+
+
+def _tender(kind: str, minor: int | None, decimals: int) -> dict[str, Any]:
+    return {"kind": kind, "amount": None if minor is None else to_major(minor, decimals)}
+
+
+def _json(path: Path, documents: list[CapturedDocument]) -> str:
+    found = {"file": str(path), "docs": [render(document) for document in documents]}
+    return msgspec.json.encode(found).decode()
+
+
+def _text(path: Path, documents: list[CapturedDocument]) -> str:
+    out = [f"{path}: {len(documents)} document{'' if len(documents) == 1 else 's'}"]
+    for number, (receipt, ending, _) in enumerate(documents, 1):
+        amount = ""
+        if receipt.amount_minor is not None:
+            amount = f" {format_minor(receipt.amount_minor, receipt.decimals)} {receipt.currency}"
+        earns = "earns" if receipt.qualifies else "earns nothing"
+        kind = " ".join([receipt.kind.value, *(modifier.value for modifier in receipt.modifiers)])
+        out.append(f"  {number}  {kind}{amount}, {earns} ({receipt.confidence.value}: {'; '.join(receipt.reasons)})")
+        when = " ".join(filter(None, (receipt.printed_date, receipt.printed_time))) or "not printed"
+        place = f"a slip may go in at byte {ending.insert_at}" if ending.insert_at >= 0 else f"no slip: {ending.reason}"
+        out.append(f"     number {receipt.number or 'not found'}, {when}; {place}")
+    return "\n".join(out)

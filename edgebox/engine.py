@@ -1,0 +1,377 @@
+"""The engine: the control plane's process. Lines connect, documents are read, slips answered, receipts recorded.
+
+Owns: the socket, the parts and how they hang together, the log of receipts, and the process (signals, memory). Never:
+in the way of a byte: a line whose engine is slow, hung or dead prints on.
+
+`Engine` is made of a Config and runs in any asyncio loop (tests and `make run` use it so); `serve` is the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from edgebox.awards import Award, Awards, Granted
+from edgebox.config import FOLDER, Config, load, load_lexicon
+from edgebox.errors import ClaimError, ConfigError, SlipError
+from edgebox.escpos.compose import Press
+from edgebox.escpos.profile import PrinterProfile
+from edgebox.journal import Journal, ReceiptRecord
+from edgebox.keys import load_keys
+from edgebox.line.frames import Job, JobState, Outcome, Result
+from edgebox.lines import Decided, LineSession, Pending, result_name
+from edgebox.loyalty import claims
+from edgebox.loyalty.keyring import Keyring
+from edgebox.model import DocumentKind, Receipt, format_minor
+from edgebox.printers import find_printer
+from edgebox.reading import OpenDocument
+from edgebox.receipt.money import AmountFinder
+from edgebox.receipt.reader import ReceiptReader
+from edgebox.slips import qr
+
+log = logging.getLogger("edgebox")
+
+RECORDED_MAX = 8192  # names of documents kept, to know a replayed one; the spools hold 64 a line
+FAULT_TEXTS_MAX = 256  # causes remembered as logged
+TIDY_S = 10.0  # garbage is collected this often, when no document is on its way
+MEMORY_S = 36 * 3600  # claims recorded in the last day and a half are known again after a restart
+STOP_WITHIN_S = 5.0  # for records on their way to the disk
+
+
+class Engine:
+    """All parts, wired. `clock` gives seconds since 1970."""
+
+    def __init__(self, config: Config, keys: Keyring | None, *, clock: Callable[[], float] = time.time) -> None:
+        self.config = config
+        self.clock = clock
+        self.awards = Awards(config, keys)
+        self.lines: dict[str, LineSession] = {}
+        self.counters: Counter[str] = Counter()
+        self.on_receipt: Callable[[ReceiptRecord], None] | None = None  # told every record once it is on disk
+        self._shop = config.shop_of_reader()
+        self._lexicon = load_lexicon(config.shop.languages)
+        self._finder = AmountFinder(self._shop.convention)
+        self._profiles: dict[str, PrinterProfile] = {}
+        self._faults: set[str] = set()
+        self._recorded: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._journal: Journal | None = None
+        self._server: asyncio.Server | None = None
+        self._tidy: asyncio.Task[None] | None = None
+        self._jobs = count(1)
+        self._socket_inode = 0
+
+    # -- life
+
+    async def start(self) -> None:
+        """Opens journal and socket. EdgeboxError says what can't be."""
+        self._journal = Journal(Path(self.config.engine.data))
+        self._remember(self._journal)
+        self.warm()
+        await self._listen(Path(self.config.engine.socket))
+        self._tidy = asyncio.create_task(self._tidy_up())
+
+    async def stop(self) -> None:
+        """No new line; what ended is recorded; then everything is let go."""
+        if self._tidy is not None:
+            self._tidy.cancel()
+        if self._server is not None:
+            self._server.close()
+        sessions = list(self.lines.values())
+        for session in sessions:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(session.settled(), STOP_WITHIN_S)
+            session.close()
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._remove_socket()
+        if self._journal is not None:
+            await asyncio.to_thread(self._journal.close)
+
+    def warm(self) -> None:
+        """One receipt read, one claim minted, one slip composed, so that the first real one pays for nothing."""
+        reading = self.open_document(PrinterProfile(), b"\x1b@")
+        reading.feed(b"TOTAL 1.00\nCASH 2.00\nCHANGE 1.00\nNO: 1 2026-01-01 10:00\n")
+        reading.finish()
+        qr.warm()
+        if self.awards.keys is not None:
+            scratch = Awards(self.config, self.awards.keys)
+            receipt = Receipt(DocumentKind.SALE, qualifies=True, amount_minor=10**6, currency=self.config.shop.currency)
+            key = self.awards.keys.epochs[0]
+            award = Award(
+                claims.mint(self.awards.keys, bytes(claims.ID_BYTES), 100, key.valid_from), bytes(claims.ID_BYTES), 1
+            )
+            scratch.remember(award.claim_id, Granted(award.url, 100, 0, printed=False))
+            for native in (True, False):
+                press = Press(PrinterProfile(), native, matrix=qr.claim_matrix)
+                with contextlib.suppress(SlipError):  # a shop whose budgets forbid pictures
+                    scratch.slip(award, receipt, press)
+        gc.collect()
+        gc.freeze()
+
+    async def _listen(self, path: Path) -> None:
+        try:
+            listener = _listener(path, 0o117 if self.config.engine.group else 0o177)
+            self._socket_inode = _inode(path)
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_unix_server(partial(LineSession, self, self.clock), sock=listener)
+        except OSError as fault:
+            raise ConfigError(
+                f"{path}: {fault.strerror or fault}", reason="bad_socket", hint="[engine] socket"
+            ) from fault
+
+    def _remove_socket(self) -> None:
+        """Unless another engine has taken the place by now."""
+        path = Path(self.config.engine.socket)
+        with contextlib.suppress(FileNotFoundError):
+            if _inode(path) == self._socket_inode:
+                path.unlink()
+
+    def _remember(self, journal: Journal) -> None:
+        """Yesterday's and today's claims, and which documents are recorded."""
+        since = self.clock() - MEMORY_S
+        for record in journal.past():
+            self._note_recorded(record.session, record.document)
+            if record.claim and record.at >= since and record.amount_minor is not None:
+                granted = Granted(record.url, record.amount_minor, record.revision, printed=not record.voided)
+                self.awards.remember(bytes.fromhex(record.claim), granted)
+        if journal.torn:
+            self.fault("journal", f"{journal.torn} lines of {journal.path} could not be read")
+
+    async def _tidy_up(self) -> None:
+        """Collects garbage while nobody waits."""
+        while True:
+            await asyncio.sleep(TIDY_S)
+            if not any(line.is_reading for line in self.lines.values()):
+                gc.collect()
+
+    # -- jobs
+
+    def print_job(self, line: str, body: bytes, *, cut: bool = True, expires_ms: int = 0) -> asyncio.Queue[JobState]:
+        """Prints `body` between the documents of `line`; its states come in the queue. KeyError: no such line now."""
+        job = f"{os.getpid()}-{next(self._jobs)}"
+        return self.lines[line].send_job(Job(job, body, cut, expires_ms))
+
+    # -- the desk of the lines
+
+    def profile(self, name: str) -> PrinterProfile:
+        """A printer's profile, loaded once."""
+        if name not in self._profiles:
+            own = Path("/etc/edgebox/printers")
+            folder = own if (own / f"{name}.toml").is_file() else FOLDER / "printers"
+            self._profiles[name] = find_printer(name, folder)
+        return self._profiles[name]
+
+    def open_document(self, profile: PrinterProfile, prelude: bytes) -> OpenDocument:
+        """Begins to read a document."""
+        return OpenDocument(profile, self._new_reader, prelude)
+
+    def _new_reader(self) -> ReceiptReader:
+        return ReceiptReader(self._shop, self._lexicon, self._finder)
+
+    def decide(self, receipt: Receipt, name: bytes, press: Press | None) -> Decided:
+        """The award and the slip. No press: nothing is minted, for nothing can be printed."""
+        if press is None:
+            return Decided(receipt, Award(why="no slip may go in here"), b"")
+        try:
+            award = self.awards.award(receipt, name, int(self.clock()))
+            if not award.url:
+                return Decided(receipt, award, b"")
+            body = self.awards.slip(award, receipt, press._replace(matrix=qr.claim_matrix))
+        except (ClaimError, SlipError) as fault:
+            self.fault("slip", f"{fault.reason}: {fault}")
+            return Decided(receipt, Award(why=fault.reason), b"")
+        return Decided(receipt, award, body.raw)
+
+    def is_recorded(self, session: str, document: int) -> bool:
+        """It is in the journal already."""
+        return (session, document) in self._recorded
+
+    def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRecord:
+        """What is to be recorded. A claim whose slip went out is known from here on, so that a copy prints it again."""
+        record = _record(line, pending, outcome)
+        if record.claim and not record.voided:
+            amount = claims.parse(record.url).claim.amount_minor
+            granted = Granted(record.url, amount, record.revision, printed=True)
+            self.awards.remember(bytes.fromhex(record.claim), granted)
+        return record
+
+    async def record(self, record: ReceiptRecord, award: Award) -> None:
+        """Puts the document on disk, once. JournalError when that fails."""
+        assert self._journal is not None, "lines connect after start"
+        if self.is_recorded(record.session, record.document):
+            return
+        await self._journal.record(record)
+        self._note_recorded(record.session, record.document)
+        self.counters[f"{record.kind} {record.result}"] += 1
+        log.info("%s", describe(record, award))
+        if self.on_receipt is not None:
+            self.on_receipt(record)
+
+    def _note_recorded(self, session: str, document: int) -> None:
+        self._recorded[session, document] = None
+        if len(self._recorded) > RECORDED_MAX:
+            self._recorded.popitem(last=False)
+
+    def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
+        """Counted; logged once for each cause."""
+        self.counters["faults"] += 1
+        text = f"{line}: {what}" + (f": {type(error).__name__}: {error}" if error else "")
+        if text not in self._faults:
+            if len(self._faults) >= FAULT_TEXTS_MAX:
+                self._faults.clear()
+            self._faults.add(text)
+            log.error("%s", text, exc_info=error)
+
+    def joined(self, line: LineSession) -> None:
+        """A line is there."""
+        assert line.hello is not None, "it says so after its Hello"
+        self.lines[line.name] = line
+        log.info("%s: connected, printer %s", line.name, line.hello.profile)
+
+    def left(self, line: LineSession) -> None:
+        """A line has gone."""
+        if self.lines.get(line.name) is line:
+            del self.lines[line.name]
+            log.info("%s: disconnected", line.name)
+
+
+def _inode(path: Path) -> int:
+    return path.stat().st_ino
+
+
+def _listener(path: Path, mask: int) -> socket.socket:
+    """A Unix socket at `path`, with the rights that `mask` leaves. The journal's lock says that nobody uses an old one."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    old = os.umask(mask)
+    try:
+        listener.bind(str(path))
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(old)
+    return listener
+
+
+def _record(line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRecord:
+    """The fields of the reading and what came of it; no text of the paper."""
+    receipt, award, end = pending.decided.receipt, pending.decided.award, pending.end
+    url, claim, revision = award.url, award.claim_id, award.revision
+    if end.replay:  # another run of the engine answered: what it printed is in the ref
+        url, claim, revision = _from_ref(outcome.ref or end.ref)
+    return ReceiptRecord(
+        session=line.session,
+        document=outcome.document,
+        line=line.name,
+        at=pending.at,
+        kind=receipt.kind.value,
+        modifiers=tuple(modifier.value for modifier in receipt.modifiers),
+        qualifies=receipt.qualifies,
+        amount_minor=receipt.amount_minor,
+        currency=receipt.currency,
+        decimals=receipt.decimals,
+        confidence=receipt.confidence.value,
+        reasons=_without_quotes(receipt.reasons),
+        number=receipt.number,
+        till=receipt.till,
+        printed_date=receipt.printed_date,
+        printed_time=receipt.printed_time,
+        tenders=tuple((tender.kind.value, tender.amount_minor) for tender in receipt.tenders),
+        claim=claim.hex(),
+        url=url,
+        points=award.points,
+        revision=revision,
+        voided=bool(url) and outcome.result != Result.INSERTED and not award.again,
+        result=result_name(outcome.result),
+        result_reason=outcome.reason,
+        hold_us=outcome.hold_us,
+        replayed=end.replay,
+    )
+
+
+def _from_ref(ref: bytes) -> tuple[str, bytes, int]:
+    """URL, claim id and revision of what an earlier run of the engine had answered."""
+    url = ref.decode("ascii", "replace")
+    try:
+        claim = claims.parse(url).claim
+    except ClaimError:
+        return "", b"", 0
+    return url, claim.claim_id, claim.revision
+
+
+def _without_quotes(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """Reasons may quote a line of the paper; that stays out of the record."""
+    return tuple(reason.partition('"')[0].strip() + " (a line)" if '"' in reason else reason for reason in reasons)
+
+
+def describe(record: ReceiptRecord, award: Award) -> str:
+    """One line for a person: `line1: sale 33.90 CNY, 33 points, slip printed, held 0.4 ms (why)`."""
+    amount = ""
+    if record.amount_minor is not None:
+        amount = f" {format_minor(record.amount_minor, record.decimals)} {record.currency}"
+    if record.result == "inserted":
+        outcome = f"{record.points} points, slip " + ("printed again" if award.again else "printed")
+    elif record.url:
+        outcome = f"slip {record.result}, claim void"
+    else:
+        outcome = "no slip"
+    why = record.reasons[0] if record.url and record.reasons else award.why or record.result_reason
+    modifiers = "".join(f" {modifier}" for modifier in record.modifiers)
+    held = f", held {record.hold_us / 1000:.2f} ms" if record.hold_us else ""
+    return f"{record.line}: {record.kind}{modifiers}{amount}, {outcome}{held}" + (f" ({why})" if why else "")
+
+
+def load_keyring(config: Config) -> Keyring | None:
+    """The box's keys, or None with a word in the log: without keys it reads and records, but prints no slips."""
+    try:
+        return load_keys(Path(config.claims.keys))
+    except ConfigError as fault:
+        log.error("no slips: %s", fault)
+        return None
+
+
+async def run(config: Config) -> None:
+    """Until SIGTERM or SIGINT."""
+    engine = Engine(config, load_keyring(config))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await engine.start()
+    log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)
+    gc.disable()  # collected by the engine itself, when no receipt is on its way
+    await stop.wait()
+    await engine.stop()
+
+
+def serve(path: Path | None, overrides: Sequence[str]) -> int:
+    """The process: settings, log, engine, until it is told to stop. EdgeboxError when it can't start."""
+    config = load(path, overrides)
+    logging.basicConfig(format="%(message)s", level=config.log.level.upper(), stream=sys.stderr)
+    asyncio.run(run(config))
+    return 0
+
+
+def main() -> int:
+    """`python -m edgebox.engine …` is `edgebox run …`."""
+    from edgebox.cli import main as edgebox
+
+    return edgebox(["run", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,346 @@
+"""The engine's end of a line's socket: frames in, answers out, each document recorded before it is Done.
+
+Owns: one connection's state (its open document, the ones that wait for their outcome, its jobs). Never: decides what a
+receipt is or earns (the desk does), and never lets anything but an answer happen between End and Answer.
+
+Shape: an asyncio.Protocol. Bytes, reading, minting and the answer happen inside one `data_received`; the journal's disk
+is met afterwards, in a task. Whatever goes wrong with a document, an exception included, ends in an empty Answer at
+once and a fault that is logged once for each cause and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from edgebox.awards import Award
+from edgebox.errors import EdgeboxError
+from edgebox.escpos.compose import Press
+from edgebox.escpos.profile import PrinterProfile
+from edgebox.journal import JournalError, ReceiptRecord
+from edgebox.line.frames import (
+    Answer,
+    Begin,
+    Data,
+    Decoder,
+    Done,
+    End,
+    Frame,
+    FrameError,
+    Gap,
+    Hello,
+    Job,
+    JobCancel,
+    JobPhase,
+    JobState,
+    Outcome,
+    Ping,
+    Pong,
+    Result,
+    Status,
+    encode,
+)
+from edgebox.model import DocumentKind, Receipt
+from edgebox.reading import OpenDocument
+
+log = logging.getLogger("edgebox.line")
+
+PENDING_MAX = 256  # documents between End and Outcome; the line's spool holds 64
+RETRY_S = 1.0  # between attempts to record while the disk is full
+OVER = (JobPhase.SENT, JobPhase.PRINTED, JobPhase.FAILED, JobPhase.EXPIRED, JobPhase.CANCELED)
+
+
+class Decided(NamedTuple):
+    """What the desk made of a document."""
+
+    receipt: Receipt
+    award: Award
+    body: bytes
+
+
+class Desk(Protocol):
+    """The engine as a connection sees it."""
+
+    def profile(self, name: str) -> PrinterProfile:
+        """A printer's profile. ConfigError when there is none of that name."""
+
+    def open_document(self, profile: PrinterProfile, prelude: bytes) -> OpenDocument:
+        """Begins to read."""
+
+    def decide(self, receipt: Receipt, name: bytes, press: Press | None) -> Decided:
+        """What the receipt gets; no press: nothing may be printed."""
+
+    def is_recorded(self, session: str, document: int) -> bool:
+        """It is in the journal already."""
+
+    def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRecord:
+        """What is to be recorded; from here on a copy of the receipt finds its claim."""
+
+    async def record(self, record: ReceiptRecord, award: Award) -> None:
+        """Puts it on disk, once. JournalError when that is not possible."""
+
+    def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
+        """Something went wrong: counted, and logged once for each cause."""
+
+    def joined(self, line: LineSession) -> None:
+        """The line has said who it is."""
+
+    def left(self, line: LineSession) -> None:
+        """The connection is gone."""
+
+
+class Pending(NamedTuple):
+    """A document that has ended and waits for its outcome."""
+
+    decided: Decided
+    end: End
+    at: int
+
+
+class LineSession(asyncio.Protocol):
+    """One connection of a line."""
+
+    def __init__(self, desk: Desk, clock: Callable[[], float]) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._decoder = Decoder()
+        self._transport: asyncio.Transport | None = None
+        self.hello: Hello | None = None
+        self.status: Status | None = None
+        self._profile: PrinterProfile | None = None
+        self._open: OpenDocument | None = None
+        self._number = -1  # of the open document
+        self._broken = ""  # why the open document can't be read
+        self._pending: dict[int, Pending] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._jobs: dict[str, asyncio.Queue[JobState]] = {}
+        self._pings: dict[int, asyncio.Future[Pong]] = {}
+
+    # -- asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The line is there."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Frames, in any chunking."""
+        try:
+            for frame in self._decoder.feed(data):
+                self._take(frame)
+        except FrameError as fault:
+            self._desk.fault(self.name, f"the line talks nonsense: {fault}")
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The line has gone; what it had not heard Done for comes again."""
+        self._transport = None
+        for waiting in self._pings.values():
+            waiting.cancel()
+        for job, states in self._jobs.items():
+            states.put_nowait(JobState(job, JobPhase.FAILED, "the line has gone"))
+        for task in self._tasks:
+            task.cancel()
+        self._desk.left(self)
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+    async def settled(self) -> None:
+        """All documents that ended are recorded, or given up."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # -- what the engine asks of it
+
+    @property
+    def name(self) -> str:
+        """The line's name; before its Hello, a dash."""
+        return self.hello.line if self.hello else "-"
+
+    @property
+    def session(self) -> str:
+        """The connection's random name, in hex."""
+        return self.hello.session.hex() if self.hello else ""
+
+    @property
+    def is_reading(self) -> bool:
+        """A document is on its way: no time for anything that can wait."""
+        return self._open is not None or bool(self._pending)
+
+    def send_job(self, job: Job) -> asyncio.Queue[JobState]:
+        """Prints something between documents; its states come in the queue."""
+        states: asyncio.Queue[JobState] = asyncio.Queue()
+        self._jobs[job.job] = states
+        self._send(job)
+        return states
+
+    def cancel_job(self, job: str) -> None:
+        """Forgets a queued job."""
+        self._send(JobCancel(job))
+
+    async def ping(self, nonce: int) -> Pong:
+        """Asks whether the line is there; its answer holds its counters."""
+        waiting: asyncio.Future[Pong] = asyncio.get_running_loop().create_future()
+        self._pings[nonce] = waiting
+        self._send(Ping(nonce))
+        try:
+            return await waiting
+        finally:
+            self._pings.pop(nonce, None)
+
+    # -- frames
+
+    def _send(self, frame: Frame) -> None:
+        if self._transport is not None:
+            self._transport.write(encode(frame))
+
+    def _take(self, frame: Frame) -> None:
+        if isinstance(frame, Data):
+            self._data(frame)
+        elif isinstance(frame, Begin):
+            self._begin(frame)
+        elif isinstance(frame, End):
+            self._end(frame)
+        elif isinstance(frame, Outcome):
+            self._outcome(frame)
+        elif isinstance(frame, Ping):
+            self._send(Pong(frame.nonce, ""))
+        elif isinstance(frame, Pong):
+            waiting = self._pings.get(frame.nonce)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(frame)
+        elif isinstance(frame, Hello):
+            self._greet(frame)
+        elif isinstance(frame, JobState):
+            self._job_state(frame)
+        elif isinstance(frame, Status):
+            self._printer_state(frame)
+        elif isinstance(frame, Gap):
+            self._gap(frame)
+        else:
+            self._desk.fault(self.name, f"{type(frame).__name__} is not for the engine")
+
+    def _greet(self, hello: Hello) -> None:
+        self.hello = hello
+        try:
+            self._profile = self._desk.profile(hello.profile)
+        except EdgeboxError as fault:
+            self._desk.fault(self.name, f"no slips: {fault}")
+        self._desk.joined(self)
+
+    def _begin(self, begin: Begin) -> None:
+        self._number, self._broken = begin.document, ""
+        profile = self._profile or PrinterProfile()
+        try:
+            self._open = self._desk.open_document(profile, begin.prelude)
+        except Exception as fault:  # a bug in the reader must not stop the engine; the document goes out plain
+            self._fail("begin", fault)
+
+    def _data(self, data: Data) -> None:
+        reading = self._open
+        if reading is None or data.document != self._number or self._broken:
+            return
+        if data.offset != reading.size:
+            self._broken = "bytes are missing"
+            return
+        try:
+            reading.feed(data.raw)
+        except Exception as fault:  # as above
+            self._fail("reading", fault)
+
+    def _fail(self, where: str, fault: Exception) -> None:
+        self._broken = f"fault while {where}" if where == "reading" else f"fault at {where}"
+        self._desk.fault(self.name, self._broken, fault)
+
+    def _end(self, end: End) -> None:
+        reading, self._open = self._open, None
+        try:
+            decided = self._decided(reading, end)
+        except Exception as fault:  # as above
+            self._fail("the end", fault)
+            decided = _unread(self._broken)
+        if end.ask:
+            self._send(Answer(end.document, decided.award.url.encode("ascii"), decided.body))
+        if len(self._pending) >= PENDING_MAX:
+            self._desk.fault(self.name, "too many documents without an outcome")
+            self._pending.pop(next(iter(self._pending)))
+        self._pending[end.document] = Pending(decided, end, int(self._clock()))
+
+    def _decided(self, reading: OpenDocument | None, end: End) -> Decided:
+        if reading is None or end.document != self._number:
+            return _unread("it began before the engine was there")
+        if self._broken:
+            return _unread(self._broken)
+        receipt = reading.finish()
+        return self._desk.decide(receipt, self._name_of(end.document), self._press(end) if end.ask else None)
+
+    def _name_of(self, document: int) -> bytes:
+        return bytes.fromhex(self.session) + document.to_bytes(8, "big", signed=True)
+
+    def _press(self, end: End) -> Press | None:
+        if self._profile is None or self.hello is None:
+            return None
+        return Press(self._profile, end.symbol_ok, end.code_page, self.hello.bytes_per_s)
+
+    def _outcome(self, outcome: Outcome) -> None:
+        pending = self._pending.pop(outcome.document, None)
+        if pending is None:
+            if self._desk.is_recorded(self.session, outcome.document):
+                self._send(Done(outcome.document))
+            return
+        record = self._desk.settle(self, pending, outcome)
+        task = asyncio.get_running_loop().create_task(self._record(record, pending.decided.award))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _record(self, record: ReceiptRecord, award: Award) -> None:
+        """On disk, then Done. While the disk refuses, the line's spool keeps the document and we try again."""
+        while True:
+            try:
+                await self._desk.record(record, award)
+            except JournalError as fault:
+                self._desk.fault(self.name, f"not recorded: {fault}")
+                if fault.reason == "closed":
+                    return
+                await asyncio.sleep(RETRY_S)
+            else:
+                self._send(Done(record.document))
+                return
+
+    def _job_state(self, state: JobState) -> None:
+        states = self._jobs.get(state.job)
+        if states is None:
+            return
+        states.put_nowait(state)
+        if state.phase in OVER and state.phase != JobPhase.SENT:
+            del self._jobs[state.job]
+
+    def _printer_state(self, status: Status) -> None:
+        if self.status is None or (self.status.connected, self.status.bits) != (status.connected, status.bits):
+            word = "connected" if status.connected else "not there"
+            log.info("%s: printer %s, state %#x", self.name, word, status.bits)
+        self.status = status
+
+    def _gap(self, gap: Gap) -> None:
+        if gap.document >= 0:
+            if gap.document == self._number:
+                self._broken = "bytes are missing"
+            return
+        self._desk.fault(self.name, f"{gap.documents} documents were lost before the engine could read them")
+
+
+def _unread(why: str) -> Decided:
+    return Decided(Receipt(DocumentKind.OTHER, reasons=(why,)), Award(why=why), b"")
+
+
+def result_name(result: int) -> str:
+    """`inserted`, `plain`, `late` or `refused`; a newer line's result as its number."""
+    try:
+        return Result(result).name.lower()
+    except ValueError:
+        return str(result)

@@ -1,0 +1,55 @@
+"""One document being read: bytes in, a receipt out.
+
+Owns: the parser, paper and reader of a document, fed together. Never: decides what it earns. The engine feeds it what a
+line sends as it comes; `edgebox read` feeds it what a capture holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgebox.escpos.paper import Paper, Picture
+from edgebox.escpos.parser import Parser
+from edgebox.escpos.profile import PrinterProfile
+from edgebox.model import Receipt
+from edgebox.receipt.reader import ReceiptReader
+
+NewReader = Callable[[], ReceiptReader]
+
+
+class OpenDocument:
+    """Reads as bytes come, so that at the end hardly anything is left to do."""
+
+    __slots__ = ("_paper", "_parser", "_reader", "size")
+
+    def __init__(self, profile: PrinterProfile, new_reader: NewReader, prelude: bytes = b"") -> None:
+        """`prelude`: commands that bring the parser into the modes in force at the document's first byte."""
+        self._parser = Parser()
+        self._paper = Paper(profile, start=-len(prelude))
+        self._reader = new_reader()
+        self.size = 0  # bytes of the document fed
+        if prelude:
+            self._paper.feed(self._parser.feed(prelude))
+
+    def feed(self, raw: bytes) -> None:
+        """The next bytes, in any chunking."""
+        self.size += len(raw)
+        paper = self._paper
+        paper.feed(self._parser.feed(raw))
+        paper.feed(self._parser.take_open())
+        self._read()
+
+    def finish(self) -> Receipt:
+        """The document has ended."""
+        self._paper.feed(self._parser.finish())
+        self._paper.finish()
+        self._read()
+        return self._reader.finish()
+
+    def _read(self) -> None:
+        lines = self._paper.take_lines()
+        if lines:
+            self._reader.feed(lines)
+        for item in self._paper.take_items():
+            if isinstance(item, Picture):
+                self._reader.pictures += 1
