@@ -185,11 +185,12 @@ _find_rule = re.compile(rb"([\xb0-\xdf])\1\1").search
 class Decoder:
     """Turns the pieces of printed lines into text, line after line. One per paper."""
 
-    __slots__ = ("_fixed", "_known", "_pages", "_scores", "_two_byte")
+    __slots__ = ("_fixed", "_known", "_on", "_pages", "_scores", "_two_byte")
 
     def __init__(self, profile: PrinterProfile) -> None:
         self._pages = CODE_PAGES | dict(profile.code_pages)
         self._fixed = _CODEC_OF_CJK.get(profile.cjk)
+        self._on = self._fixed is not None and profile.cjk_on
         self._scores = [0] * len(_SCRIPTS)
         self._known: str | None = None  # a short cut: the codec of all lines before, when those were many
         self._two_byte = 0  # lines of two-byte text less lines of UTF-8, so far
@@ -219,7 +220,7 @@ class Decoder:
             texts = [raw.decode("utf-8") for raw in high]
         except UnicodeDecodeError:
             return False
-        expected = self._fixed is not None or any(charset.kanji for _, charset in pieces)
+        expected = self._on or any(charset.kanji for _, charset in pieces)
         letters = sum(len(text) - len(text.encode("ascii", "ignore")) for text in texts)
         narrow = not any(char > "߿" for text in texts for char in text)  # U+07FF: the last of two bytes
         if letters < _LONG_UTF8 and (self._two_byte > 0 or (expected and narrow and self._two_byte >= 0)):
@@ -232,7 +233,7 @@ class Decoder:
         wanted = [raw for raw, charset in pieces if not raw.isascii() and self._may_be_pairs(charset)]
         if not wanted:
             return None
-        declared = any(charset.kanji or (charset.kanji is None and self._fixed) for _, charset in pieces)
+        declared = any(self._on if charset.kanji is None else charset.kanji for _, charset in pieces)
         if self._fixed and declared:
             return self._fixed
         best = self._best_script(wanted)
@@ -244,7 +245,7 @@ class Decoder:
     def _may_be_pairs(self, charset: Charset) -> bool:
         if charset.kanji is not None:
             return charset.kanji
-        return self._fixed is not None or self._pages.get(charset.page) in _UNCHOSEN
+        return self._on or self._pages.get(charset.page) in _UNCHOSEN
 
     def _best_script(self, wanted: list[bytes]) -> _Script:
         scores = self._scores

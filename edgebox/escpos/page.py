@@ -19,13 +19,23 @@ SAME_ROW = 12  # dots: half a letter; pieces whose tops differ less read as one 
 PAGE_HEIGHT = 1662  # dots of the print area until ESC W sets one (TM-T88: 207.8 mm)
 
 
+class Place(NamedTuple):
+    """A place on the page: a print area (x, y, width, height), a direction, and x and y in it as it reads."""
+
+    area: tuple[int, int, int, int]
+    direction: int
+    x: int
+    y: int
+
+
 class Placement(NamedTuple):
-    """Text at its place on the page. `left` and `top` count in the direction of reading."""
+    """Text at its place on the page. `left` and `top` order it among text of the same direction."""
 
     direction: int
     top: int
     left: int
     piece: Piece
+    place: Place
 
 
 class Page:
@@ -45,6 +55,11 @@ class Page:
     def height(self) -> int:
         """Dots that FF feeds: the area as set by ESC W, or what stands on the page."""
         return self.area[1] + self.area[3] if self._area_set else self._bottom
+
+    @property
+    def place(self) -> Place:
+        """Where the next thing goes."""
+        return Place(self.area, self.direction, self.x, self.y)
 
     def text(self, raw: bytes, start: int, setting: Setting) -> None:
         """Text with its line ends; each part is placed where the position is."""
@@ -85,7 +100,7 @@ class Page:
         """What stands on the page as lines in reading order: (top, pieces with their moves)."""
         rows: list[tuple[int, list[Piece]]] = []
         row_key = (-1, 0)
-        for direction, top, left, piece in sorted(self.placements, key=lambda one: one[:3]):
+        for direction, top, left, piece, _ in sorted(self.placements, key=lambda one: one[:3]):
             if not rows or direction != row_key[0] or top - row_key[1] >= SAME_ROW:
                 rows.append((top, []))
                 row_key = (direction, top)
@@ -118,7 +133,7 @@ class Page:
         plain = setting._replace(style=setting.style._replace(justify=0), margin=0)  # neither holds in page mode
         origin_x, origin_y = self.area[:2] if self.direction in (0, 2) else self.area[1::-1]
         piece = Piece(Kind.TEXT, raw, plain, start)
-        self.placements.append(Placement(self.direction, origin_y + self.y, origin_x + self.x, piece))
+        self.placements.append(Placement(self.direction, origin_y + self.y, origin_x + self.x, piece, self.place))
         self.x += len(raw) * setting.letter  # two-byte characters are twice as wide
         self._bottom = max(self._bottom, origin_y + self.y + max(setting.line_spacing, setting.ink_height))
 

@@ -83,7 +83,10 @@ class Setting(NamedTuple):
     @property
     def letter(self) -> int:
         """The advance of a one-byte character, with its spacing."""
-        return ((self.cell if self.style.font == "A" else self.cell_b) + self.spacing) * self.style.width
+        style = self.style
+        if style.rotate:
+            return (self.char_height if style.font == "A" else FONT_B_HEIGHT) * style.height + self.spacing
+        return ((self.cell if style.font == "A" else self.cell_b) + self.spacing) * style.width
 
     @property
     def kanji(self) -> int:
@@ -95,6 +98,8 @@ class Setting(NamedTuple):
         """How high a line in this setting is."""
         style = self.style
         one_byte = (self.char_height if style.font == "A" else FONT_B_HEIGHT) * style.height
+        if style.rotate:
+            one_byte = max((self.cell if style.font == "A" else self.cell_b) * style.width, self.char_height)
         return max(one_byte, KANJI_DOTS * style.kanji_height if style.kanji_height > 1 else 0)
 
 

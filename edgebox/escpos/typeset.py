@@ -48,13 +48,14 @@ class Piece(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """Letters of one setting at their place: dots from the left edge of the print area."""
+    """Letters of one setting at their place: dots from the left edge of the print area. `dots`: an ESC *, kept raw."""
 
     left: int
     right: int
     text: str
     paired: bool
     setting: Setting
+    dots: bytes = b""
 
 
 class Span(NamedTuple):
@@ -99,6 +100,8 @@ def place(pieces: Sequence[Piece], decoder: Decoder) -> list[list[Placed]]:
     layers: list[list[Placed]] = [[]]
     x = 0
     for piece in pieces:
+        if piece.kind == Kind.DOTS and piece.raw:
+            layers[-1].append(Placed(x, x + piece.value, "", False, piece.setting, piece.raw))
         if piece.kind != Kind.TEXT:
             x = piece.value if piece.kind == Kind.ABSOLUTE else max(x + piece.value, 0)
             continue
