@@ -55,12 +55,25 @@ def raster(chance: random.Random, wide_bytes: int = 16, high: int = 48) -> bytes
     return b"\x1dv0\x00" + wide_bytes.to_bytes(2, "little") + high.to_bytes(2, "little") + dots
 
 
-def _plain(shop: Shop, sale: Basket, cut: bytes, feed: int = _FEED, *, line_end: bytes = b"\n") -> Page:
-    """ESC @, receipt, feed, cut."""
-    page = Page(shop, line_end=line_end)
-    page.control(b"\x1b@")
+def _plain(
+    shop: Shop,
+    sale: Basket,
+    cut: bytes = _CUT,
+    feed: int = _FEED,
+    *,
+    first: bytes = b"\x1b@",
+    last: bytes = b"",
+    behind: bytes = b"",
+    page: Page | None = None,
+) -> Page:
+    """One receipt: `first`, the text, `last` (ink), feed, `behind` (no ink), cut."""
+    page = page or Page(shop)
+    page.control(first)
     receipts.receipt(page, sale)
+    if last:
+        page.ink(last)
     page.feed(feed)
+    page.control(behind)
     page.cut(cut, truth(shop, sale))
     return page
 
@@ -111,29 +124,20 @@ def no_cut(shop: Shop, sale: Basket, chance: random.Random) -> Page:
 @layout
 def esc_d_feed(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """The last feed is one ESC d, as python-escpos does it."""
-    page = Page(shop)
-    page.control(b"\x1b@")
-    receipts.receipt(page, sale)
-    page.control(b"\x1bd\x06")
-    page.cut(_CUT, truth(shop, sale))
-    return page
+    return _plain(shop, sale, feed=0, behind=b"\x1bd\x06")
 
 
 @layout
 def esc_d_flushes(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """The feed itself is the line end of the last text: it is ink."""
     page = Page(shop)
-    page.control(b"\x1b@")
-    receipts.receipt(page, sale)
-    page.ink(page.encode(sale.number) + b"\x1bd\x06")
-    page.cut(b"\x1dV\x42\x00", truth(shop, sale))
-    return page
+    return _plain(shop, sale, b"\x1dV\x42\x00", 0, last=page.encode(sale.number) + b"\x1bd\x06", page=page)
 
 
 @layout
 def crlf(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """CR LF at every line end."""
-    return _plain(shop, sale, b"\x1dV\x42\x00", 2, line_end=b"\r\n")
+    return _plain(shop, sale, b"\x1dV\x42\x00", 2, page=Page(shop, line_end=b"\r\n"))
 
 
 @layout
@@ -186,19 +190,13 @@ def clear_before_cut(shop: Shop, sale: Basket, chance: random.Random) -> Page:
 @layout
 def drawer_before_cut(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """The drawer opens while the last feed is held."""
-    page = Page(shop)
-    page.control(b"\x1b@")
-    receipts.receipt(page, sale)
-    page.feed(_FEED)
-    page.control(b"\x1bp\x00\x19\xfa")
-    page.cut(_CUT, truth(shop, sale))
-    return page
+    return _plain(shop, sale, behind=b"\x1bp\x00\x19\xfa")
 
 
 @layout
 def drawer_after_cut(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """The drawer opens behind the cut, by a real-time pulse."""
-    page = _plain(shop, sale, _CUT)
+    page = _plain(shop, sale)
     page.control(b"\x10\x14\x01\x00\x05")
     return page
 
@@ -206,24 +204,14 @@ def drawer_after_cut(shop: Shop, sale: Basket, chance: random.Random) -> Page:
 @layout
 def drawer_first(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """The drawer opens before anything is printed."""
-    page = Page(shop)
-    page.control(b"\x1b@\x1bp\x00\x19\xfa")
-    receipts.receipt(page, sale)
-    page.feed(_FEED)
-    page.cut(_CUT, truth(shop, sale))
-    return page
+    return _plain(shop, sale, first=b"\x1b@\x1bp\x00\x19\xfa")
 
 
 @layout
 def display_text(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """The total goes to the customer display too, and thanks in the middle of the last feed."""
-    page = Page(shop)
-    page.control(b"\x1b@\x1b=\x02\x0cTOTAL " + str(sale.total_minor).encode() + b"\x1b=\x01")
-    receipts.receipt(page, sale)
-    page.feed(_FEED)
-    page.control(b"\x1b=\x02\x0cTHANKS\x1b=\x01")
-    page.cut(_CUT, truth(shop, sale))
-    return page
+    first = b"\x1b@\x1b=\x02\x0cTOTAL " + str(sale.total_minor).encode() + b"\x1b=\x01"
+    return _plain(shop, sale, first=first, behind=b"\x1b=\x02\x0cTHANKS\x1b=\x01")
 
 
 @layout
@@ -253,35 +241,20 @@ def status_polls(shop: Shop, sale: Basket, chance: random.Random) -> Page:
 def logo(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """A picture at the top whose dots look like cuts."""
     page = Page(shop)
-    page.control(b"\x1b@")
     page.ink(raster(chance))
-    receipts.receipt(page, sale)
-    page.feed(_FEED)
-    page.cut(_CUT, truth(shop, sale))
-    return page
+    return _plain(shop, sale, page=page)
 
 
 @layout
 def logo_at_the_end(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """The picture is the last ink."""
-    page = Page(shop)
-    page.control(b"\x1b@")
-    receipts.receipt(page, sale)
-    page.ink(raster(chance))
-    page.cut(b"\x1dV\x42\x00", truth(shop, sale))
-    return page
+    return _plain(shop, sale, b"\x1dV\x42\x00", 0, last=raster(chance))
 
 
 @layout
 def own_qr(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """The till prints an invoice link of its own, as the last ink."""
-    page = Page(shop)
-    page.control(b"\x1b@")
-    receipts.receipt(page, sale)
-    page.ink(qr(f"https://invoice.example/{sale.number}?total=9999.99"))
-    page.feed(_FEED)
-    page.cut(_CUT, truth(shop, sale))
-    return page
+    return _plain(shop, sale, last=qr(f"https://invoice.example/{sale.number}?total=9999.99"))
 
 
 @layout
@@ -302,27 +275,14 @@ def stored_qr(shop: Shop, sale: Basket, chance: random.Random) -> Page:
 @layout
 def barcode_end(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """The number as a bar code with its text, the last ink."""
-    page = Page(shop)
-    page.control(b"\x1b@")
-    receipts.receipt(page, sale)
-    page.control(b"\x1dh\x50\x1dw\x02\x1dH\x02")
-    page.ink(b"\x1dk\x49\x08{B" + sale.number.encode("ascii"))
-    page.cut(b"\x1dV\x42\x00", truth(shop, sale))
-    return page
+    bars = b"\x1dh\x50\x1dw\x02\x1dH\x02\x1dk\x49\x08{B" + sale.number.encode("ascii")
+    return _plain(shop, sale, b"\x1dV\x42\x00", 0, last=bars)
 
 
 @layout
 def black_bar(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """A bar of reversed spaces is the last ink, though it has no letter."""
-    page = Page(shop)
-    page.control(b"\x1b@")
-    receipts.receipt(page, sale)
-    page.control(b"\x1dB\x01")
-    page.ink(b" " * 20 + b"\n")
-    page.control(b"\x1dB\x00")
-    page.feed(_FEED)
-    page.cut(_CUT, truth(shop, sale))
-    return page
+    return _plain(shop, sale, last=b"\x1dB\x01" + b" " * 20 + b"\n", feed=0, behind=b"\x1dB\x00" + b"\n" * _FEED)
 
 
 @layout
@@ -441,12 +401,7 @@ def report(shop: Shop, sale: Basket, chance: random.Random) -> Page:
 @layout
 def gbk_without_fs(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """GBK without FS &: the printer has it on from power-on."""
-    page = Page(shop, select=b"")
-    page.control(b"\x1b@")
-    receipts.receipt(page, sale)
-    page.feed(_FEED)
-    page.cut(_CUT, truth(shop, sale))
-    return page
+    return _plain(shop, sale, page=Page(shop, select=b""))
 
 
 @layout

@@ -24,6 +24,7 @@ from edgebox.escpos.parser import Command, Data, Event, raw_of
 from edgebox.escpos.profile import PrinterProfile
 from hw_sim.ink import Style, Ticket, qr_modules
 from hw_sim.modes import Modes
+from hw_sim.page import Page
 from hw_sim.paper_path import PaperPath
 
 _STORED_IMAGE_DOTS = 100  # height of a picture stored in the printer, which the stream does not tell
@@ -55,7 +56,7 @@ class Mechanism:
         self._macro: list[Event] | None = None  # being defined
         self._stored_macro: list[Event] = []
         self._replaying = False
-        self._page: list[str] | None = None  # page mode: what has been set
+        self._page: Page | None = None  # page mode
         self._width = 0  # of the print buffer, in dots
         self._height = 0
         self._reset()
@@ -135,8 +136,7 @@ class Mechanism:
         if b"\r" in run:  # ignored by serial and USB models unless a switch makes it a line feed
             run = run.replace(b"\r", b"")
         if self._page is not None:
-            if run.strip():
-                self._page.append(run.decode(self.modes.codec, "replace"))
+            self._page.set_text(run, self.modes)
             return
         lines = run.split(b"\n")
         last = len(lines) - 1
@@ -203,7 +203,7 @@ class Mechanism:
     def _picture(self, kind: str, text: str, height: int, *, marks: bool = True) -> None:
         """Prints something of its own height at once."""
         if self._page is not None:
-            self._page.append(f"<{kind}:{text}>")
+            self._page.set_picture(f"<{kind}:{text}>", height)
         elif not self.line_empty:
             self.refused.append(f"{kind} {text!r} with data in the print buffer")
         else:
@@ -234,6 +234,9 @@ class Mechanism:
             self._define(command, raw)
         elif command.name in _AT_LINE_START and not self.line_empty:
             self.refused.append(f"{command.name} in the middle of a line")
+        elif self._page is not None and command.name in ("GS $", "GS \\"):
+            n = int.from_bytes(raw[2:4], "little", signed=command.name == "GS \\")
+            self._page.move(round(n * self.modes.unit), absolute=command.name == "GS $")
         else:
             self.modes.apply(command.name, raw[len(command.spec.prefix) :])
             if command.name == "GS a":
@@ -243,11 +246,11 @@ class Mechanism:
         self._placed = True
 
     def _feed(self, command: Command, raw: bytes) -> None:
-        if self._page is not None:
-            return
         name, n = command.name, raw[-1]
         lines, units = n * self.modes.spacing, round(n * self.modes.unit)
-        if name in ("ESC d", "ESC J"):
+        if self._page is not None:
+            self._page.move(lines if name == "ESC d" else units)
+        elif name in ("ESC d", "ESC J"):
             self._print_line(lines if name == "ESC d" else units)
         elif name in ("ESC K", "ESC e", "ESC j"):
             self._print_line(0)
@@ -353,11 +356,11 @@ class Mechanism:
         if not self.line_empty:
             self.refused.append("ESC L in the middle of a line")
         elif self._page is None:
-            self._page = []
+            self._page = Page()
 
     def _page_off(self, command: Command, raw: bytes) -> None:
-        if self._page:
-            self.discarded.append(" ".join(self._page))
+        if self._page is not None and self._page.lost:
+            self.discarded.append(self._page.lost)
         self._page = None
 
     def _form_feed(self, command: Command, raw: bytes) -> None:
@@ -370,12 +373,15 @@ class Mechanism:
     def _print_page(self) -> None:
         page, self._page = self._page, None
         if page is not None:
-            self._picture("page", " ".join(page), self.modes.page_dots, marks=bool(page))
+            text, ink_dots = page.print(self.modes.page_dots)
+            if ink_dots:
+                self.paper.mark("page", text, ink_dots, self.modes.style)
+            self._move(self.modes.page_dots)
             self._page = page
 
     def _cancel(self, command: Command, raw: bytes) -> None:
         if command.name == "CAN" and self._page is not None:
-            self._page = []
+            self._page = Page()
 
     def _macro_edge(self, command: Command, raw: bytes) -> None:
         if self._macro is None:

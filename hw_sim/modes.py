@@ -14,6 +14,8 @@ from hw_sim.ink import Style
 _BARCODE_DOTS = 162  # GS h at power-on (TM-T88 series)
 _PAGE_DOTS = 831  # page mode's height at power-on (TM-T88 series)
 _NO_PAPER = frozenset({"GS a", "GS j", "ESC c", "FS ( e"})  # status and sensors: change nothing that is printed
+_CODEC_MODES = frozenset({"kanji", "page"})
+_CELL_MODES = frozenset({"font", "wide", "high"})
 
 
 class Modes:
@@ -27,7 +29,8 @@ class Modes:
         self.unit = profile.dpi / profile.motion_y
         self.barcode_dots = _BARCODE_DOTS
         self.page_dots = _PAGE_DOTS
-        self.codec, self.cell = self._codec_now(), self._cell_now()
+        self._codec: str | None = None  # computed when a character needs it: tills set many modes for nothing
+        self._cell: tuple[int, int] | None = None
 
     def apply(self, name: str, args: bytes) -> None:
         """Does what one mode command says; one without a rule here is kept by its name."""
@@ -55,16 +58,36 @@ class Modes:
         return "GS H" in self._values
 
     def _set(self, name: str, value: object, default: object = 0) -> None:
+        values = self._values
         if value == default:
-            self._values.pop(name, None)
+            if name not in values:
+                return
+            del values[name]
         else:
-            self._values[name] = value
+            values[name] = value
         self._style = None
-        self.codec, self.cell = self._codec_now(), self._cell_now()
+        if name in _CODEC_MODES:
+            self._codec = None
+        elif name in _CELL_MODES:
+            self._cell = None
 
     def _number(self, name: str, default: int) -> int:
         value = self._values.get(name, default)
         return value if isinstance(value, int) else default
+
+    @property
+    def codec(self) -> str:
+        """Python's name of the code page in force."""
+        if self._codec is None:
+            self._codec = self._codec_now()
+        return self._codec
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """Width and height of a character, in dots."""
+        if self._cell is None:
+            self._cell = self._cell_now()
+        return self._cell
 
     def _codec_now(self) -> str:
         on = self._number("kanji", int(self._profile.cjk_on)) and self._profile.cjk != "none"
@@ -72,7 +95,6 @@ class Modes:
         return kanji or self._profile.codec(self._number("page", self._profile.code_page)) or "latin-1"
 
     def _cell_now(self) -> tuple[int, int]:
-        """Width and height of a character, in dots."""
         columns = self._profile.columns_b if self._number("font", 0) == 1 else self._profile.columns
         wide, high = self._number("wide", 0) + 1, self._number("high", 0) + 1
         return self._profile.dots // max(columns, 1) * wide, self._profile.char_height * high
