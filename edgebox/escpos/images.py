@@ -68,11 +68,17 @@ class ImageMemory:
             across, down = scale_of(raw[2])
             return Size(self._downloaded.width * across, self._downloaded.height * down)
         if prefix == b"\x1dQ":
-            return Size((raw[4] | raw[5] << 8) * 8, (raw[6] | raw[7] << 8))
+            return Size(raw[4] | raw[5] << 8, (raw[6] | raw[7] << 8) * 8)
         if graphics_head(raw) is not None:
             size, self._graphic = self._graphic, UNKNOWN  # printing empties the memory
             return size
         return UNKNOWN
+
+
+def fills_graphics(raw: bytes) -> bool:
+    """GS ( L functions 112 and 113: dots for function 50 to print (the command table calls all of them ink)."""
+    head = graphics_head(raw)
+    return head is not None and head[1] in (112, 113)
 
 
 def graphics_head(raw: bytes) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ in 1 and 3 x runs along the paper and y across it, so such rows are ordered amon
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edgebox.escpos.parser import Command
 from edgebox.escpos.profile import PrinterProfile
@@ -44,6 +44,7 @@ class Page:
     def __init__(self, profile: PrinterProfile, start: int) -> None:
         self.start = start  # offset in the stream of ESC L
         self.placements: list[Placement] = []
+        self.pictures: list[tuple[Place, Any]] = []  # Any: what the heir of the press prints there
         self.direction = 0
         self.area = (0, 0, profile.dots, PAGE_HEIGHT)  # x, y, width, height
         self.x = self.y = 0  # in the area, in the direction of reading
@@ -94,6 +95,7 @@ class Page:
     def clear(self) -> None:
         """CAN: the page is empty again."""
         self.placements.clear()
+        self.pictures.clear()
         self.x = self.y = 0
 
     def rows(self) -> list[tuple[int, list[Piece]]]:

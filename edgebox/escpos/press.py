@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from edgebox.escpos.commands import Effect, Stage
 from edgebox.escpos.encodings import Charset, Decoder
+from edgebox.escpos.images import fills_graphics
 from edgebox.escpos.page import Page, signed
 from edgebox.escpos.parser import Command, Data, Event
 from edgebox.escpos.profile import PrinterProfile
@@ -266,7 +267,7 @@ class Press(ABC):
             if symbology is not None:
                 self._break_line()
                 self.lay_symbol(symbology, start)
-        elif effect == Effect.DEFINE:
+        elif effect == Effect.DEFINE or fills_graphics(raw):
             self.store(command, raw)
         elif effect == Effect.BUFFER:
             if len(self._pieces) < PIECES_MAX and prefix == b"\x1b*":

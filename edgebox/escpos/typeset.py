@@ -78,7 +78,7 @@ def is_wide(char: str, paired: bool) -> bool:
     if char < "\x80":
         return False
     width = east_asian_width(char)
-    return width in "WF" or (paired and width != "H")
+    return width in "WF" or (paired and width not in ("H", "Na"))  # Na: the ¥ of GB18030, half-width kana: H
 
 
 def advance(char: str, paired: bool, setting: Setting) -> int:
