@@ -1,7 +1,7 @@
 """The `edgebox` command: which subcommand, and how it ends.
 
 Owns: the list of commands and exit codes (0 done, 1 refused or not good, 2 bad input). Never: does the work; a
-command's module is imported when it is asked for, so that `edgebox claim verify` doesn't load what `edgebox render` needs.
+command's module is imported when it is asked for, so `edgebox claim verify` doesn't load what `edgebox render` needs.
 """
 
 from __future__ import annotations

@@ -80,8 +80,7 @@ def render(document: CapturedDocument) -> dict[str, Any]:
     """One document as the command reports it.
 
     `total`: in major units, null unless it earns; `amount`: as read, whether it earns or not. Offsets count from the
-    start of the file; `insert_offset` null: nothing may be inserted, and `insert_reason` says why; `cut_offset` null: no
-    cut.
+    start of the file; `insert_offset` null: nothing may go in, and `insert_reason` says why; `cut_offset` null: no cut.
     """
     receipt, ending = document.receipt, document.ending
     amount = None if receipt.amount_minor is None else to_major(receipt.amount_minor, receipt.decimals)

@@ -252,7 +252,7 @@ def _inode(path: Path) -> int:
 
 
 def _listener(path: Path, mask: int) -> socket.socket:
-    """A Unix socket at `path`, with the rights that `mask` leaves. The journal's lock says that nobody uses an old one."""
+    """A Unix socket at `path`, with the rights that `mask` leaves. An old one is nobody's: the journal is locked."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)

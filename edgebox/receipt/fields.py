@@ -14,6 +14,7 @@ from edgebox.receipt.lexicon import Key
 
 _NUMBER_MAX = 40  # characters of a receipt's number; the longest seen is 32 digits
 _number = re.compile(r"[a-z]{0,8}[\-/_. ]?[0-9][0-9a-z\-/_.]*").search
+_table_and_number = re.compile(r"^[a-z]{0,2}\d{1,3}/(?=\d{8})")  # `檯/單號: B1/260912095103`
 _year_first = re.compile(
     r"(?<!\d)(20\d\d)\s?[\-/.年]\s?(1[0-2]|0?[1-9])\s?[\-/.月]\s?(3[01]|[12]\d|0?[1-9])(?!\d)"
 ).search
@@ -104,7 +105,7 @@ def _code(value: str) -> str:
     match = _number(value[: 2 * _NUMBER_MAX])
     if not match or match.start() > 12:
         return ""
-    code = match[0].strip(" .-_/")
+    code = _table_and_number.sub("", match[0].strip(" .-_/"))
     if find_date(code, "ymd") and len(code) <= 10:
         return ""
     return code.upper().replace(" ", "")[:_NUMBER_MAX]

@@ -14,7 +14,7 @@ from edgebox.model import Modifier
 from edgebox.receipt.lexicon import Lexicon
 
 HEADER_LINES = 8  # printed lines that count as the top: name, address, telephone, then what it is
-HEADING_LETTERS = 12  # most letters besides the word itself: a heading, not a sentence
+HEADING_LETTERS = 18  # most letters besides the word itself: a heading, not a sentence
 
 PRECEDENCE = (
     Kind.TRAINING,

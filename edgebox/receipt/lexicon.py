@@ -18,6 +18,8 @@ from edgebox.model import DocumentKind, Modifier, TenderKind
 from edgebox.receipt.words import normalise, tokens
 
 LEFTOVER_LETTERS = 2  # tax codes (SR, ZR), column letters and stray marks beside a label
+WIDE_LETTERS = 3  # what a character of Chinese, Japanese or Korean counts: it says as much as so many letters
+_FIRST_WIDE = "\u2e80"
 _CACHE_MAX = 8192  # labels remembered; a shop's items are some thousands
 
 
@@ -112,7 +114,7 @@ class _Trie:
             if length:
                 found += meanings
             elif not parts[place].isdigit():
-                leftover += len(parts[place])
+                leftover += len(parts[place]) if parts[place] < _FIRST_WIDE else WIDE_LETTERS
             place += length or 1
         return found, leftover
 

@@ -47,6 +47,9 @@ _REACH = 24  # characters looked back for a currency and a minus: tills align th
 _CODE = "|".join(re.escape(code) for code in sorted(_CODES, key=len, reverse=True))
 _before = re.compile(rf"([\-\u2212(]\s?)?((?:(?<![a-z])(?:{_CODE})[.:]?|[{_SYMBOLS}])\s*)?(-\s?)?$").search
 _after = re.compile(rf"(\s?(?:[{_UNITS_AFTER}]|(?:{_CODE})(?![a-z])|[{_SYMBOLS}](?!\s?\d)))?(-(?!\w)|\))?").match
+_CODE_DIGITS = (
+    7  # a whole number so long, with no currency beside it, is a card's or a customer's, where money has decimals
+)
 _GLUED = "#*_-/"  # a number that hangs on one of these is part of something else
 
 
@@ -92,6 +95,8 @@ class AmountFinder:
         minor = int(digits) * 10**decimals + (int(part.ljust(decimals, "0")) if part else 0)
         if sign or inner or tail == "-":
             minor = -minor
+        if decimals and not part and not (unit or unit_after) and len(digits) >= _CODE_DIGITS:
+            return None
         start = match.start() - (before.end() - before.start())
         return Amount(minor, start, after.end(), bool(decimals) and not part, bool(unit or unit_after))
 

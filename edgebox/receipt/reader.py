@@ -9,6 +9,7 @@ own life, and nothing but the `Receipt`'s fields leaves it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -24,6 +25,7 @@ from edgebox.receipt.totals import Decision, Paper, Rules, decide, is_negative
 from edgebox.receipt.words import normalise, tokens
 from edgebox.receipt.zones import Zones, is_rule
 
+GARBLED_LINES = 3  # so many lines in a wrong code page, and a kind's word may be among them: abstain
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
 _KEY_LETTERS = 28  # longest text before a colon that may be a key
 _REASON_LETTERS = 40  # of a line quoted as reason
@@ -59,6 +61,7 @@ class ReceiptReader:
         self._entries = EntryCollector(lexicon, finder or AmountFinder(shop.convention))
         self._fields = FieldFinder(shop.date_order)
         self._says_paid = self._says_unpaid = False
+        self._garbled = 0  # lines whose letters can't be what was printed
         self._lines = 0
         self.pictures = 0  # told by the owner; a document of pictures alone can't be read
 
@@ -70,6 +73,8 @@ class ReceiptReader:
             self._lines += 1
 
     def _read(self, text: str, line: Line) -> None:
+        if not text.isascii() and _garbled(text):
+            self._garbled += 1
         key, value = self._key(text)
         if not self._zones.trusts(text, key):
             self._entries.end_line()
@@ -133,6 +138,8 @@ class ReceiptReader:
             return receipt._replace(reasons=(f"more than {LINES_MAX} lines",))
         if not self._lines:
             return receipt._replace(reasons=("raster: only pictures" if self.pictures else "nothing to read",))
+        if self._garbled >= GARBLED_LINES:
+            return receipt._replace(reasons=("its letters can't be read: code page?",))
         kind, why = self._kind(entries)
         decision = self._decide()
         return _judged(receipt, kind, why, decision, shop)
@@ -191,6 +198,12 @@ def _tenders(entries: Sequence[Entry], mentioned: Sequence[object]) -> tuple[Ten
     named = {tender.kind for tender in out}
     out += [Tender(kind, None) for kind in mentioned if kind not in named]  # type: ignore[arg-type]
     return tuple(out)
+
+
+# Frames and blocks touching letters: two-byte text shown in a code page of one byte. Alone they are ruled lines.
+_garbled = re.compile(
+    "[\u2550-\u256c\u2580-\u259f\u2320\u2321\ufffd](?=[^\\W\\d_])|[^\\W\\d_][\u2550-\u256c\u2580-\u259f\ufffd]"
+).search
 
 
 def _stands_out(line: Line) -> bool:

@@ -105,19 +105,32 @@ class _Work:
         """Totals proven by a payment: value → (strength, reason)."""
         proven: dict[int, tuple[int, str]] = {}
         bare = {entry.minor for entry in self.paper.bare if entry.firm}
-        targets = self.totals | {minor for minor in bare if self._near_total(minor)}
+        targets = self.totals | {minor for minor in bare if self._near_total(minor)} | self._rounded_totals()
         changes = {abs(minor) for minor in self.of(Role.CHANGE)}
         given = self._given()
         for change, paid in product(sorted(changes), given):
             value = paid - change
-            if change and value > 0 and value in targets | bare:
+            if change and value > 0 and value in targets | bare and not self._leaves_tenders(value, paid):
                 proven[value] = (3, f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(value)}")
+        for change, paid in product(sorted(changes) or [0], self._sums()):
+            if paid - change in targets:
+                words = f"all tenders {self.text(paid)} - change {self.text(change)} = {self.text(paid - change)}"
+                proven[paid - change] = (4, words)
         if not changes or 0 in changes:
             for value in self._charged():
-                if value in targets:
+                if value in targets and not self._leaves_tenders(value, value):
                     proven.setdefault(value, (2, f"paid with tenders {self.text(value)} = total {self.text(value)}"))
         self._less_vouchers(proven)
         return proven
+
+    def _rounded_totals(self) -> set[int]:
+        """Totals less the rounding that is printed for them; what remains may not be printed itself."""
+        roundings = {abs(minor) for minor in self.of(Role.ROUNDING) if 0 < abs(minor) <= CASH_ROUNDING_MAX}
+        return {total - rounding for total in self.of(Role.SUM, Role.DUE, Role.NET) for rounding in roundings}
+
+    def _leaves_tenders(self, value: int, paid: int) -> bool:
+        """Money was paid in another way as well that this equation doesn't account for."""
+        return any(entry.firm and entry.minor not in (value, paid) for entry in self.money)
 
     def _near_total(self, minor: int) -> bool:
         """An unlabelled amount that can be a total after cash rounding."""
@@ -136,7 +149,10 @@ class _Work:
         )
 
     def _charged(self) -> list[int]:
-        return [*(entry.minor for entry in self.money if entry.firm), *self.of(Role.TENDERED), *self._sums()]
+        """What was charged to single tenders, or printed as paid beside a total: never an entry to itself."""
+        singles = [entry.minor for entry in self.money if entry.firm and entry.role is not Role.PAID]
+        others = {minor for role in _TOTALS if role is not Role.PAID for minor in self.of(role)}
+        return [*singles, *self.of(Role.TENDERED), *(minor for minor in self.of(Role.PAID) if minor in others)]
 
     def _less_vouchers(self, proven: dict[int, tuple[int, str]]) -> None:
         """Vouchers count as payment of the total, but only money earns."""
@@ -188,10 +204,8 @@ class _Work:
             return _unknown("no total found", paid=bool(paid))
         if not paid:
             return _unknown("nothing says that it is paid")
-        if self.of(Role.CHANGE) or self._charged():
-            balanced = {v for v in self._labelled(_FINAL) if self.balances(v)}
-            if len(balanced) != 1 or any(abs(minor) for minor in self.of(Role.CHANGE)):
-                return _unknown("the payment matches no total", paid=True)
+        if any(self.of(Role.CHANGE)) or (self._charged() and not self._balanced_once()):
+            return _unknown("the payment matches no total", paid=True)
         for roles in ((Role.PAID, Role.ROUNDED, Role.NET), (Role.DUE, Role.SUM)):
             values = self._labelled(roles)
             if len(values) > 1:
@@ -201,6 +215,9 @@ class _Work:
             if self._labelled(roles):
                 break
         return _unknown("totals disagree", paid=True)
+
+    def _balanced_once(self) -> bool:
+        return sum(self.balances(value) for value in self._labelled(_FINAL)) == 1
 
     def _labelled(self, roles: tuple[Role, ...]) -> set[int]:
         return {e.minor for e in self.paper.entries if e.role in roles and e.firm and e.minor > 0}
