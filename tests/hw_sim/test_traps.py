@@ -226,3 +226,15 @@ def test_a_missing_drawer_kick_and_a_doubled_one_are_seen() -> None:
 @pytest.mark.parametrize("raw", [b"\x10\x14\x02\x01\x08", b"\x1b[}x", b"\x1d\x0e", b"\x1d\xff\x01", b"\x1f\x08x"])
 def test_power_off_and_firmware_opcodes_are_violations(raw: bytes) -> None:
     assert len(printed(raw + b"text\n").violations) == 1
+
+
+def test_a_page_printed_once_is_not_lost_when_page_mode_ends_and_one_not_printed_is() -> None:
+    assert printed(b"\x1bLTOTAL 5.00\n\x1b\x0c\x1bS").faults == []
+    assert printed(b"\x1bLTOTAL 5.00\n\x1bS").discarded == ("TOTAL 5.00",)
+
+
+def test_a_cut_through_the_blank_end_of_a_page_is_no_fault_but_one_through_its_text_is() -> None:
+    area = b"\x1bL\x1bW\x00\x00\x00\x00\x40\x02\xc8\x00"  # 200 dots high
+    assert printed(area + b"TOTAL\n\x0c" + CUT).faults == []
+    low = area + b"\x1d$\x64\x00TOTAL\n\x0c" + CUT  # 100 dots down; the cutter stands 104 above the page's end
+    assert any("cut through page" in fault for fault in printed(low).faults)
