@@ -33,6 +33,9 @@ class Room:
     pure: bool = True  # decides only: bytes, events and a clock value in; events or commands out
 
 
+LINE = ("edgebox.line", "edgebox.escpos")
+LINE_ADAPTERS = ("relay", "tillside", "printerside", "tap", "poll")
+
 ROOMS = (
     Room("edgebox.model", ours=()),
     Room("edgebox.errors", ours=()),
@@ -43,7 +46,8 @@ ROOMS = (
     Room("edgebox.slips", ours=("edgebox.escpos", "edgebox.receipt", "edgebox.loyalty"), libraries=("qrcode",)),
     # The adapters of the line do its I/O and hold no policy. A driver is loaded when its URL names it, so that a line
     # over TCP never pays for pyserial.
-    Room("edgebox.line.daemon", ours=("edgebox.line", "edgebox.escpos"), lazily=("drivers",), pure=False),
+    Room("edgebox.line.daemon", ours=LINE, lazily=("drivers", "edgebox.printers"), pure=False),
+    *(Room(f"edgebox.line.{name}", ours=LINE, lazily=("drivers",), pure=False) for name in LINE_ADAPTERS),
 )
 
 # What a pure module never touches.
@@ -239,7 +243,7 @@ def test_a_forbidden_import_is_named(module: str, source: str, offence: str) -> 
         ("hw_sim.till", "import socket, hw_sim.links, edgebox.engine"),
         ("edgebox.engine", "import asyncio, msgspec, edgebox.store.db, drivers.tcp"),
         ("edgebox.escpos.parser", "from . import commands\nfrom edgebox.model import Line\nimport struct"),
-        ("edgebox.line.core", "from edgebox.escpos.state import State\nfrom edgebox.line.tap import Frame"),
+        ("edgebox.line.core", "from edgebox.escpos.state import State\nfrom edgebox.line.frames import Frame"),
         ("edgebox.line.daemon", "import os, selectors\ndef f():\n    import drivers.tcp"),
         ("edgebox.line.daemon", "if TYPE_CHECKING:\n    from drivers.base import End"),
         ("edgebox.slips.slip", "import qrcode, edgebox.escpos.compose"),

@@ -117,6 +117,52 @@ class DocumentScanner:
             self.offset += len(raw_of(event))
         return pieces
 
+    def follow(self, event: Event) -> bytes:
+        """Like `take` for an event that has already gone out: nothing waits. Returns the cut if it ends the document.
+
+        Text and modes, nearly all of a receipt, take a short way: this is what the line does behind every write.
+        """
+        state = self.state
+        if not (state.in_page or state.in_macro or state.transparent) and state.to_printer:
+            if isinstance(event, bytes):
+                self._follow_text(event)
+                return b""
+            if isinstance(event, Command) and event.effect is Effect.MODE:
+                state.mode(event)
+                if self.waiting_at >= 0:
+                    self.released()
+                self._in_ink_payload = False
+                self.offset += len(event.raw)
+                return b""
+        for verdict, raw in self.take(event):
+            if verdict is Verdict.END:
+                return raw
+        if self.waiting_at >= 0:
+            self.released()
+        return b""
+
+    def _follow_text(self, run: bytes) -> None:
+        self._mark_ink(run)
+        if self.waiting_at >= 0:
+            self.released()
+        self.state.text(run)
+        self.offset += len(run)
+
+    def _mark_ink(self, run: bytes) -> None:
+        """Moves `ink_end` behind the line end that flushes the last whole line of `run`; before the state takes it."""
+        end = run.rfind(b"\n") + 1
+        if not end:
+            return
+        inked = len(run[:end].rstrip(self._blank))
+        if inked:
+            self.ink_end = self.offset + run.find(b"\n", inked - 1) + 1
+        elif self.state.buffer is not Buffer.EMPTY and self.waiting_at < 0:
+            self.ink_end = self.offset + run.find(b"\n") + 1
+
+    @property
+    def _blank(self) -> bytes:
+        return _BLANK_INKED if self.state.space_is_ink else _BLANK
+
     _in_ink_payload = False
 
     def _pass(self, raw: bytes, *, ink: bool) -> list[Piece]:
@@ -156,7 +202,7 @@ class DocumentScanner:
     def _printing(self, run: bytes) -> list[Piece]:
         """Splits a run behind the line end that flushes its last ink."""
         state = self.state
-        inked = len(run.rstrip(_BLANK_INKED if state.space_is_ink else _BLANK))
+        inked = len(run.rstrip(self._blank))
         flushes = state.buffer is not Buffer.EMPTY and self.waiting_at < 0
         if inked:
             cut = run.find(b"\n", inked - 1) + 1 or len(run)
@@ -167,8 +213,9 @@ class DocumentScanner:
         pieces: list[Piece] = []
         if cut:
             head = run[:cut]
+            self._mark_ink(head)
             state.apply(head)
-            pieces = self._pass(head, ink=state.buffer is Buffer.EMPTY)
+            pieces = self._pass(head, ink=False)
             run = run[cut:]
         if run:
             self.offset += cut

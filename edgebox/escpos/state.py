@@ -127,13 +127,14 @@ class PrinterState:
     def apply(self, event: Event) -> None:
         """Updates the shadow with one event of the till's stream."""
         if event.__class__ is bytes:
-            self._text(event)
+            self.text(event)
         elif event.__class__ is Command:
             self._command(event)
         elif self._collecting and event.__class__ is Data:
             self._collect(event)
 
-    def _text(self, run: bytes) -> None:
+    def text(self, run: bytes) -> None:
+        """A run of text: what it leaves in the print buffer."""
         if not self.to_printer or self.in_page:
             return
         tail = run[run.rfind(b"\n") + 1 :] if b"\n" in run else None
@@ -150,7 +151,7 @@ class PrinterState:
         effect = command.effect
         self._collecting = False
         if effect is Effect.MODE:
-            self._mode(command)
+            self.mode(command)
         elif effect is Effect.FEED:
             self.buffer = Buffer.EMPTY
         elif effect is Effect.INIT:
@@ -158,7 +159,8 @@ class PrinterState:
         elif effect in _APPLY:
             _APPLY[effect](self, command)
 
-    def _mode(self, command: Command) -> None:
+    def mode(self, command: Command) -> None:
+        """A command whose effect is MODE."""
         raw = command.raw
         key = raw[:2]
         slot = _SLOT.get(key)

@@ -17,6 +17,7 @@ from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.state import Buffer
 from edgebox.line.breaker import Breaker
 from edgebox.line.frames import Answer, Done, Frame, Hello, Job, JobCancel, Outcome, Ping, Pong, Result, Why, encode
+from edgebox.line.held import Held
 from edgebox.line.insertion import check, insert, wrap, wrap_own
 from edgebox.line.jobs import JobQueue
 from edgebox.line.outbox import Outbox
@@ -48,9 +49,7 @@ class LineCore:
         self.stream = TillStream(profile, settings, self.spool, self.replies)
         self.counters = self.stream.counters
         self._status_at = 0.0
-        self._held: list[bytes] = []
-        self._held_bytes = 0
-        self._held_since = -1.0
+        self._held = Held()
         self._ask: Ask | None = None
         self._behind: deque[Piece] = deque()  # what came after an open question
         self._behind_bytes = 0
@@ -80,7 +79,7 @@ class LineCore:
     @property
     def wants_till(self) -> bool:
         """Read on from the till? False: let it feel the printer's back-pressure."""
-        return self.outbox.size + self._behind_bytes + self._held_bytes < self.settings.window_bytes
+        return self.outbox.size + self._behind_bytes + self._held.size < self.settings.window_bytes
 
     @property
     def wants_printer(self) -> bool:
@@ -94,11 +93,6 @@ class LineCore:
         """Nothing of a document is on the way: another client or a job may have the line."""
         quiet = not self._ask and not self._behind and not self._held and self.stream.at_boundary
         return quiet and self.stream.scanner.between
-
-    @property
-    def at_boundary(self) -> bool:
-        """The till's stream stands between commands."""
-        return self.stream.at_boundary
 
     def hello(self, bytes_per_s: int) -> bytes:
         """The frame that opens a connection to the engine; `bytes_per_s` is the printer end's speed, 0 no limit."""
@@ -161,7 +155,7 @@ class LineCore:
         """The printer's link broke: what it had not taken is gone, as on a bare wire."""
         self.printer_up = False
         self._tell_status(link_changed=True)
-        self.counters["printer_lost_bytes"] += self.outbox.clear() + self._held_bytes + self._behind_bytes
+        self.counters["printer_lost_bytes"] += self.outbox.clear() + self._held.size + self._behind_bytes
         asks = [piece.ask for piece in self._behind] + [self._ask]
         for ask in asks:
             if ask is not None:
@@ -169,7 +163,7 @@ class LineCore:
         self._ask = None
         self._behind.clear()
         self._behind_bytes = 0
-        self._drop_held()
+        self._held.take()
         note = self.jobs.printer_lost()
         if note is not None:
             self.spool.note(note)
@@ -236,8 +230,8 @@ class LineCore:
         if self._ask is not None:
             times.append(self._ask.deadline)
         else:
-            if self._held_since >= 0:
-                times.append(self._held_since + self.settings.feed_hold_ms / 1000)
+            if self._held.since >= 0:
+                times.append(self._held.since + self.settings.feed_hold_ms / 1000)
             if self._last_till >= 0:
                 times.append(self._idle_at())
         if self.engine_up and self.stream.tee_since >= 0:
@@ -266,8 +260,8 @@ class LineCore:
         ask = self._ask
         if ask is not None and now >= ask.deadline:
             self._missed(now)
-        hold_until = self._held_since + self.settings.feed_hold_ms / 1000
-        if self._ask is None and self._held_since >= 0 and now >= hold_until and not self._idle_decides:
+        hold_until = self._held.since + self.settings.feed_hold_ms / 1000
+        if self._ask is None and self._held.since >= 0 and now >= hold_until and not self._idle_decides:
             self.counters["feed_hold_expired"] += 1
             self._release()
         if self._last_till >= 0 and self._ask is None and now >= self._idle_at():
@@ -310,7 +304,7 @@ class LineCore:
         elif verdict is Verdict.END:
             self._at_end(raw, piece.ask)
         else:
-            self._flush_held()
+            self.outbox.push(self._held.take())
             self.outbox.push(raw, piece.boundary)
 
     def _wait_behind(self, piece: Piece) -> None:
@@ -333,11 +327,8 @@ class LineCore:
             self.stream.scanner.released()
             self.outbox.push(raw)
             return
-        self._held.append(raw)
-        self._held_bytes += len(raw)
-        if self._held_since < 0:
-            self._held_since = self._last_till
-        if self._held_bytes > self.settings.hold_bytes:
+        self._held.add(raw, self._last_till)
+        if self._held.size > self.settings.hold_bytes:
             self.counters["held_too_much"] += 1
             self._release()
 
@@ -346,8 +337,7 @@ class LineCore:
         if not self.stream.unsent or self._ask is not None or self._behind:
             return
         if self.holding and self.stream.scanner.has_ink and not self.stream.in_payload:
-            if self._held_since < 0:
-                self._held_since = now
+            self._held.start(now)
         else:
             self._send_partial()
 
@@ -356,19 +346,9 @@ class LineCore:
         self.outbox.push(partial, False)
         self.stream.sent(len(partial))
 
-    def _flush_held(self) -> None:
-        for raw in self._held:
-            self.outbox.push(raw)
-        self._drop_held()
-
-    def _drop_held(self) -> None:
-        self._held.clear()
-        self._held_bytes = 0
-        self._held_since = -1.0
-
     def _release(self) -> None:
         """Everything held goes out now; a slip would come behind it."""
-        self._flush_held()
+        self.outbox.push(self._held.take())
         self.stream.scanner.released()
         if self._ask is None and not self._behind:
             self._send_partial()
@@ -383,7 +363,7 @@ class LineCore:
             return
         if ask is not None:
             self.spool.outcome(Outcome(ask.document, Result.PLAIN, "not_holding", 0, 0, b""))
-        self._flush_held()
+        self.outbox.push(self._held.take())
         self.outbox.push(cut)
 
     def _idle(self, now: float) -> None:
@@ -420,7 +400,7 @@ class LineCore:
         ask, self._ask = self._ask, None
         assert ask is not None
         self.outbox.push(before)
-        self._flush_held()
+        self.outbox.push(self._held.take())
         self.outbox.push(ask.cut)
         self.outbox.push(behind)
         hold_us = round((now - ask.since) * 1e6)

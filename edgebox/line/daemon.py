@@ -140,7 +140,6 @@ def _stop_on_signals(relay: Relay) -> None:
 
     def woken(events: int) -> None:
         os.read(reader, 64)
-        relay.core.stop(relay.now)
         relay.stop(STOP_WITHIN_S)
 
     relay.wake_on(reader, woken)

@@ -117,17 +117,16 @@ class TillStream:
     def _follow(self, events: Iterable[Event], data: bytes, start: int, now: float) -> int:
         """Takes events that have gone out; returns how many bytes of `data` were teed with documents that ended."""
         scanner, taken = self.scanner, 0
+        follow = scanner.follow
         for event in events:
             if isinstance(event, Command) and event.effect in _ASKING:
                 self._replies.till_asked(event, now)
-            for verdict, raw in scanner.take(event):
-                if verdict is Verdict.END:
-                    end = max(scanner.offset + len(raw) - start, 0)
-                    self._tee(data[taken:end], now)
-                    taken = end
-                    self.finish(raw, Why.CUT, now, obstacle="not_holding")
-                elif verdict is Verdict.WAIT:
-                    scanner.released()
+            cut = follow(event)
+            if cut:
+                end = max(scanner.offset + len(cut) - start, 0)
+                self._tee(data[taken:end], now)
+                taken = end
+                self.finish(cut, Why.CUT, now, obstacle="not_holding")
         return taken
 
     def pieces(self, data: bytes, now: float) -> Iterator[Piece]:

@@ -58,7 +58,7 @@ class Wire:
             self.printed += chunk[:taken]
             self.core.passed(chunk, self.now)
             if taken < len(chunk):
-                self.core.outbox.push(chunk[taken:], self.core.at_boundary)
+                self.core.outbox.push(chunk[taken:], self.core.stream.at_boundary)
         else:
             self.core.till_bytes(chunk, self.now)
         self.turn()

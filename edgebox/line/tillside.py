@@ -1,0 +1,231 @@
+"""The till's side: who has the line, and what is read from and written to it.
+
+Owns: the clients, whose turn it is, and the bytes back to the owner. Never: decides what happens to the till's bytes
+(core.py). One client owns the line until it closes, or until it is quiet at a document's boundary while another one
+has something to say; the others wait unread: a till that keeps port 9100 open for days must not lock out a second
+one, and two receipts must never be mixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edgebox.errors import EdgeboxError
+from edgebox.line.core import LineCore
+from edgebox.line.poll import READ, WRITE, Handler, Poll
+
+if TYPE_CHECKING:
+    from drivers.base import Port, TillEnd
+
+CLIENTS_MAX = 8  # accepted; more wait in the listener's backlog
+QUIET_S = 1.0  # silence at a boundary before another client may take over: longer than between copies of a receipt
+RETRY_S = 1.0  # a device that is not there is tried again this often
+BACK_MAX = 4096  # bytes for a till that doesn't read its replies; a real one has a few dozen outstanding
+
+
+class TillSide:
+    """Accepted connections. `dial` is called when a client gets the line: the printer is wanted."""
+
+    def __init__(self, core: LineCore, end: TillEnd, poll: Poll, log: Callable[[str], None]) -> None:
+        self.core = core
+        self.owner: Port | None = None
+        self.ended = False  # the owner has finished sending, and still reads
+        self.quiet_since = 0.0
+        self.back = b""  # for the owner, not yet taken
+        self.dial: Callable[[float], None] = lambda now: None
+        self._end = end
+        self._poll = poll
+        self._log = log
+        self._parked: list[Port] = []
+        self._floor_open = False
+        self._busy = False
+        self._retry_at = 0.0
+        self._now = 0.0
+        self._window = core.settings.window_bytes
+        self._is_open = False
+
+    @property
+    def is_device(self) -> bool:
+        """A cable: one till, always there."""
+        return self._end.fileno() is None
+
+    def open(self, now: float) -> None:
+        """Listens, or opens the device."""
+        self._end.open()
+        self._is_open = True
+        self._now = now
+        if self.is_device:
+            self._accept(0)
+
+    def next_wake(self) -> float | None:
+        """When the floor opens, or a device is tried again; None: no such time."""
+        if self.owner is None:
+            return self._retry_at if self.is_device and self._is_open else None
+        if not self._floor_open and self.core.between_documents:
+            return self.quiet_since + QUIET_S
+        return None
+
+    def stop_listening(self) -> None:
+        """No new clients."""
+        listener = self._end.fileno()
+        if listener is not None:
+            self._poll.forget(listener)
+        self._is_open = False
+
+    def close(self) -> None:
+        """Lets everybody go."""
+        for port in [p for p in (self.owner, *self._parked) if p is not None]:
+            self._poll.forget(port)
+            port.close()
+        self._end.close()
+
+    # -- every turn
+
+    def mind(self, now: float, printer_up: bool) -> None:
+        """Listens to the owner as far as the printer lets it, and lets others in at the right moment."""
+        self._now = now
+        core = self.core
+        if self.owner is None:
+            self._next_owner()
+        elif self.ended and not core.wants_printer and not self.back:
+            self._drop(self.owner)
+            self._next_owner()
+        else:
+            quiet = core.between_documents and not core.outbox.size and now >= self.quiet_since + QUIET_S
+            self._open_floor(quiet)
+        owner = self.owner
+        if owner is not None:
+            wanted = printer_up and core.wants_till and not self.ended
+            self._show_busy(owner, not wanted and not self.ended)
+            events = (READ if wanted else 0) | (WRITE if self.back else 0)
+            self._poll.watch(owner, events, self._on_owner)
+        listener = self._end.fileno()
+        if listener is not None and self._is_open:
+            room = len(self._parked) + (owner is not None) < CLIENTS_MAX
+            self._poll.watch(listener, READ if room else 0, self._accept)
+
+    def _show_busy(self, owner: Port, busy: bool) -> None:
+        if busy != self._busy:
+            self._busy = busy
+            owner.set_busy(busy)
+
+    # -- the owner
+
+    def _on_owner(self, events: int) -> None:
+        port = self.owner
+        if port is None:
+            return
+        if events & WRITE:
+            self.write_back(b"")
+        if events & ~WRITE and port is self.owner:
+            try:
+                self.take(port.read(self._window))
+            except OSError as fault:
+                self.failed(fault)
+
+    def take(self, data: bytes | None) -> None:
+        """What a read of the owner brought: bytes that may have to wait, its end (empty), or nothing (None)."""
+        if data is None:
+            return
+        if not data:
+            self.core.till_closed(self._now)
+            self.ended = True
+            return
+        self.quiet_since = self._now
+        self.core.till_bytes(data, self._now)
+
+    def at(self, now: float) -> None:
+        """The loop's clock."""
+        self._now = now
+
+    def failed(self, fault: OSError) -> None:
+        """The owner's connection broke."""
+        if self.owner is not None:
+            self._log(f"till {self.owner.peer}: {fault}")
+            self.core.till_closed(self._now)
+            self._drop(self.owner)
+            self._retry_at = self._now + RETRY_S
+
+    def write_back(self, data: bytes) -> None:
+        """Bytes from the printer for the owner; one that doesn't read them loses the newest."""
+        port = self.owner
+        if port is None:
+            return
+        self.back += data[: BACK_MAX - len(self.back)] if self.back else data
+        if not self.back:
+            return
+        try:
+            self.back = self.back[port.write(self.back) :]
+        except OSError as fault:
+            self.failed(fault)
+
+    def printer_gone(self, *, broken: bool) -> None:
+        """As on a bare wire: the connections end too, by a reset where the printer's link broke."""
+        if self.is_device:
+            return
+        self.core.till_closed(self._now)
+        for port in [p for p in (self.owner, *self._parked) if p is not None]:
+            self._drop(port, broken=broken)
+
+    def _drop(self, port: Port, *, broken: bool = False) -> None:
+        self._poll.forget(port)
+        if port is self.owner:
+            self.owner, self.back, self.ended, self._busy = None, b"", False, False
+        else:
+            self._parked.remove(port)
+        if broken:
+            port.abort()
+        else:
+            port.close()
+
+    # -- whose turn it is
+
+    def _accept(self, events: int) -> None:
+        try:
+            port = self._end.accept()
+        except (OSError, EdgeboxError) as fault:
+            self._log(f"till end: {fault}")
+            self._retry_at = self._now + RETRY_S
+            return
+        if port is None:
+            self._retry_at = self._now + RETRY_S
+        elif self.owner is None:
+            self._own(port)
+        else:
+            self._parked.append(port)
+            self._poll.watch(port, READ if self._floor_open else 0, self._speaker(port))
+
+    def _own(self, port: Port) -> None:
+        self.owner, self.ended = port, False
+        self.quiet_since = self._now
+        self._open_floor(False)
+        self.core.till_opened(self._now)
+        self.dial(self._now)
+
+    def _next_owner(self) -> None:
+        if self._parked:
+            port = self._parked.pop(0)
+            self._poll.forget(port)
+            self._own(port)
+        elif self.is_device and self._is_open and self._now >= self._retry_at:
+            self._accept(0)
+
+    def _open_floor(self, is_open: bool) -> None:
+        """Between documents, after a moment's silence, whoever speaks first has the line."""
+        if is_open == self._floor_open:
+            return
+        self._floor_open = is_open
+        for port in self._parked:
+            self._poll.watch(port, READ if is_open else 0, self._speaker(port))
+
+    def _speaker(self, port: Port) -> Handler:
+        def spoke(events: int) -> None:
+            previous = self.owner
+            self._parked.remove(port)
+            if previous is not None:
+                self._poll.forget(previous)
+                self._parked.append(previous)
+            self._own(port)
+
+        return spoke
