@@ -79,6 +79,8 @@ class _PtyWire:
 class Served:
     """The loop. Subclasses bring the wire; `bytes_per_s` 0: as fast as it goes."""
 
+    pushes_back = True  # a full buffer is simply not read into; false: what comes then is lost, as on a real RS-232
+
     def __init__(self, printer: Printer, *, bytes_per_s: float = 0.0, clock: Callable[[], float] = time.monotonic):
         self._printer = printer
         self._bytes_per_s = bytes_per_s
@@ -189,7 +191,9 @@ class Served:
         if self._ending and idle and not self._out:
             self._hang_up()
         wire = self._wire()
-        may_read = wire is not None and not self._ending and room > 0 and now >= self._next_read_at
+        may_read = (
+            wire is not None and not self._ending and (room > 0 or not self.pushes_back) and now >= self._next_read_at
+        )
         reading = [self._bell_in, *self._waiting()] + ([wire.fileno()] if wire and may_read else [])
         writing = [wire.fileno()] if wire and self._out else []
         if wire is None:
@@ -217,7 +221,7 @@ class Served:
             self._ending = True
 
     def _read(self, wire: Wire, room: int) -> None:
-        size = min(room, _READ_BYTES)
+        size = min(room, _READ_BYTES) if self.pushes_back else _READ_BYTES
         if self._bytes_per_s:
             size = max(min(size, int(self._bytes_per_s * 0.005)), 1)  # in steps of 5 ms
         try:

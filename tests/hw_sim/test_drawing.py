@@ -1,16 +1,20 @@
 """Each ticket can be taken from the stream by itself and looks as it did in its place."""
 
 import random
+from pathlib import Path
 
 import pytest
+import zxingcpp
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from hw_sim.drawing import TicketBytes
+from edgebox.escpos.profile import PrinterProfile
+from hw_sim.drawing import TicketBytes, TicketDrawer
 from hw_sim.ink import Ticket
 from hw_sim.layouts import LAYOUTS, compose
 from hw_sim.printer import Printer
-from hw_sim.receipt_words import SHOPS
+from hw_sim.receipt_words import SHOPS, shop
 
 END = b"\n\n\n\n\n\n\x1dV\x00"
 
@@ -52,6 +56,17 @@ def test_tickets_out_of_order_are_refused() -> None:
 @given(st.lists(st.sampled_from(sorted(set(LAYOUTS) - {"header_preprinted", "no_cut", "unflushed_end"})), min_size=1,
                 max_size=5), st.integers(0, 99))  # fmt: skip
 def test_any_tills_tickets_are_the_same_alone(names: list[str], seed: int) -> None:
-    shop = random.Random(seed).choice(SHOPS)
-    stream = b"".join(compose(name, shop, seed).raw for name in names)
+    one = random.Random(seed).choice(SHOPS)
+    stream = b"".join(compose(name, one, seed).raw for name in names)
     assert [t.marks for t in alone(stream)] == [t.marks for t in printed(stream)]
+
+
+def test_a_drawn_ticket_can_be_scanned(tmp_path: Path) -> None:
+    profile = PrinterProfile(cjk="gb18030")
+    printer = Printer(profile)
+    stream = compose("own_qr", shop("zh-CN"), 3)
+    printer.feed(stream.raw)
+    TicketDrawer(profile).save(bytes(printer.received), printer.report().tickets[0], tmp_path / "paper.png")
+    with Image.open(tmp_path / "paper.png") as picture:
+        (found,) = zxingcpp.read_barcodes(picture)
+    assert found.text == f"https://invoice.example/{stream.documents[0].number}?total=9999.99"

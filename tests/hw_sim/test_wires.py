@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from hw_sim import till as tills
 from hw_sim.links import Fault, Link
+from hw_sim.modem_printer import ModemPrinter
 from hw_sim.printer import Printer, Settings
 from hw_sim.served import PtyPrinter, TcpPrinter
 from hw_sim.till import ALL_WELL, HABITS, Stuck, Till, by_lines, captures, chunks
+from hw_sim.ttysim import Line
 
 RECEIPT = b"\x1b@SHOP\n" + b"ITEM           1.00\n" * 20 + b"TOTAL 20.00\nTHANKS\n\n\n\n\n\n\x1dV\x00"
 
@@ -217,3 +219,34 @@ def test_captures_are_read_binary_or_as_hex(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(RECEIPT)
     (tmp_path / "b.hex").write_text(RECEIPT.hex(" "))
     assert [raw for _, raw in captures(sorted(tmp_path.iterdir()))] == [RECEIPT, RECEIPT]
+
+
+# -- serial with BUSY on a modem line
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_only_a_sender_that_looks_at_busy_loses_nothing(tmp_path: Path, looks: bool) -> None:
+    """The sender looks at the line that the port shows, as a driver does through the shim."""
+    printer = Printer(settings=Settings(buffer_bytes=1024, mm_per_s=1000.0))
+    with ModemPrinter(printer, tmp_path, bytes_per_s=40_000) as served, Till(served.port.path) as till:
+        data = RECEIPT * 12
+        for piece in chunks(data, 32):
+            while looks and Line.DSR not in served.port.shown:
+                time.sleep(0.001)
+            till.send(piece)
+            time.sleep(len(piece) / 40_000)
+        report = served.wait_until(lambda r: r.received_bytes == len(data))
+        assert served.busy_times > 0
+        assert (report.lost_bytes == 0) is looks
+        if looks:
+            assert served.wait_until(lambda r: r.cuts == 12).faults == []
+
+
+def test_paper_out_drops_the_line(tmp_path: Path) -> None:
+    with ModemPrinter(Printer(), tmp_path) as served:
+        with served.printer() as (printer, now):
+            printer.remove_paper(now)
+        end = time.monotonic() + 2
+        while Line.DSR in served.port.shown and time.monotonic() < end:
+            time.sleep(0.002)
+        assert Line.DSR not in served.port.shown
