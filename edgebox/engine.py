@@ -117,8 +117,6 @@ class Engine:
                 press = Press(PrinterProfile(), native, matrix=qr.claim_matrix)
                 with contextlib.suppress(SlipError):  # a shop whose budgets forbid pictures
                     scratch.slip(award, receipt, press)
-        gc.collect()
-        gc.freeze()
 
     async def _listen(self, path: Path) -> None:
         try:
@@ -353,7 +351,9 @@ async def run(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     await engine.start()
     log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)
-    gc.disable()  # collected by the engine itself, when no receipt is on its way
+    gc.collect()
+    gc.freeze()  # what is here now stays
+    gc.disable()  # the rest is collected by the engine itself, when no receipt is on its way
     await stop.wait()
     await engine.stop()
 
