@@ -11,7 +11,6 @@ import hashlib
 import mmap
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
 import termios
@@ -37,7 +36,7 @@ class Line(IntFlag):
 
 # Words of `struct lines` in ttysim.c.
 _WORDS = ("shown", "driven", "dropped", "opens", "breaks", "counting", "written", "taken")
-_WORD = struct.Struct("I")
+_WORD_BYTES = 4
 
 
 def shim(cache: Path = _CACHE) -> Path:
@@ -74,9 +73,11 @@ class ModemTty:
         termios.tcsetattr(self.slave, termios.TCSANOW, attributes)
         self.path = os.ttyname(self.slave)
         state = folder / f"pts-{Path(self.path).name}"
-        state.write_bytes(bytes(_WORD.size * len(_WORDS)))
+        state.write_bytes(bytes(_WORD_BYTES * len(_WORDS)))
         with state.open("r+b") as file:
-            self._words = mmap.mmap(file.fileno(), 0)
+            self._memory = mmap.mmap(file.fileno(), 0)
+        # One store a word: struct.pack_into writes zeros first, and the program would see every line drop.
+        self._words = memoryview(self._memory).cast("I")
         self.show(shown)
 
     def environment(self) -> dict[str, str]:
@@ -84,11 +85,10 @@ class ModemTty:
         return {**os.environ, "LD_PRELOAD": str(shim()), "TTYSIM_DIR": str(self._folder)}
 
     def _get(self, word: str) -> int:
-        value: int = _WORD.unpack_from(self._words, _WORDS.index(word) * _WORD.size)[0]
-        return value
+        return self._words[_WORDS.index(word)]
 
     def _put(self, word: str, value: int) -> None:
-        _WORD.pack_into(self._words, _WORDS.index(word) * _WORD.size, value & 0xFFFFFFFF)
+        self._words[_WORDS.index(word)] = value & 0xFFFFFFFF
 
     def show(self, lines: Line) -> None:
         """Show the program these of CTS, DSR and DCD. With CRTSCTS set, CTS stops its output, as in a UART."""
@@ -146,7 +146,8 @@ class ModemTty:
         """Unplug: the program gets EIO."""
         os.close(self.master)
         os.close(self.slave)
-        self._words.close()
+        self._words.release()
+        self._memory.close()
 
 
 class ReceiveBuffer:
