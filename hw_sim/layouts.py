@@ -65,6 +65,7 @@ def _plain(
     last: bytes = b"",
     behind: bytes = b"",
     page: Page | None = None,
+    slip: bool = True,
 ) -> Page:
     """One receipt: `first`, the text, `last` (ink), feed, `behind` (no ink), cut."""
     page = page or Page(shop)
@@ -74,7 +75,7 @@ def _plain(
         page.ink(last)
     page.feed(feed)
     page.control(behind)
-    page.cut(cut, truth(shop, sale))
+    page.cut(cut, truth(shop, sale)._replace(slip=slip))
     return page
 
 
@@ -162,26 +163,31 @@ def init_after_cut(shop: Shop, sale: Basket, chance: random.Random) -> Page:
 
 @layout
 def unflushed_end(shop: Shop, sale: Basket, chance: random.Random) -> Page:
-    """Text without a line end before the cut: printers ignore the cut, and the box must leave it alone."""
+    """Text without a line end before the last cut: printers ignore the cut, and any slip would print that text."""
     page = Page(shop)
     page.control(b"\x1b@")
     receipts.receipt(page, sale)
     page.control(page.encode(sale.number) + _CUT)
+    page.cut(b"", truth(shop, sale)._replace(slip=False))
+    return page
+
+
+@layout
+def cut_in_mid_line(shop: Shop, sale: Basket, chance: random.Random) -> Page:
+    """A cut in the middle of the last line, which printers ignore; the line goes on, and the real cut comes later."""
+    page = Page(shop)
+    page.control(b"\x1b@")
+    receipts.receipt(page, sale)
+    page.ink(page.encode(sale.number) + _CUT + page.encode(sale.cashier) + b"\n")
     page.feed(_FEED)
-    page.cut(b"", truth(shop, sale)._replace(slip=False), ink_end=len(page.raw) - _FEED + 1)
+    page.cut(_CUT, truth(shop, sale))
     return page
 
 
 @layout
 def clear_before_cut(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """DLE ENQ 2 in the last feed: no slip into this document, and not one byte of feed lost."""
-    page = Page(shop)
-    page.control(b"\x1b@")
-    receipts.receipt(page, sale)
-    page.feed(_FEED)
-    page.control(b"\x10\x05\x02")
-    page.cut(_CUT, truth(shop, sale)._replace(slip=False))
-    return page
+    return _plain(shop, sale, behind=b"\x10\x05\x02", slip=False)
 
 
 # -- drawers, displays, queries

@@ -21,6 +21,7 @@ CODE = "HTTPS://EDGE.BOX/C/1"
 STREAMS = list(compose_all(seed=7))
 # What these tills do wrong on a bare wire too; the library sets the alignment again in front of the amount.
 OWN_FAULTS = {
+    "cut_in_mid_line": ["cut ignored: not at the beginning of a line"],
     "unflushed_end": ["cut ignored: not at the beginning of a line"],
     "python_escpos": ["refused: ESC a in the middle of a line"],
 }
@@ -57,7 +58,7 @@ def test_a_bare_printer_prints_it_without_a_fault(name: str) -> None:
         report = printed(stream)
         assert report.faults == OWN_FAULTS.get(layout_of(stream), [])
         assert report.cuts == sum(t.cut_at >= 0 for t in stream.documents)
-        assert not report.unprinted
+        assert bool(report.unprinted) is (name == "unflushed_end")
 
 
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
