@@ -28,20 +28,22 @@ class Page:
     @property
     def lost(self) -> str:
         """What would be thrown away now: nothing, once it has been printed."""
-        return "" if self._printed else self.text
+        return "" if self._printed or not self.text.strip() else self.text
 
     def set_text(self, run: bytes, modes: Modes) -> None:
         """A run of text with line ends in it, however it was chunked."""
         for line in run.splitlines(keepends=True):
+            self._set(line.rstrip(b"\n"), modes)
             if line.strip():
-                self._set(line.strip(b"\n"), modes)
                 self._lowest = max(self._lowest, self._at + modes.cell[1])
             if line.endswith(b"\n"):
                 self._at += modes.spacing
                 self._codec = ""
 
     def _set(self, raw: bytes, modes: Modes) -> None:
-        """Goes on with the line, if it is one."""
+        """Goes on with the line, if it is one; blanks belong to it too."""
+        if not raw:
+            return
         if self._codec == modes.codec:
             self._line += raw
             self._marks.pop()

@@ -257,7 +257,7 @@ PIECES = st.one_of(
         [b"TOTAL 5.00\n", CUT, b"\x1b@", b"\x1bL", b"\x0c", b"\x1b=\x02", b"\x1b=\x01", b"\x10\x04\x01",
          b"\x10\x05\x02", b"\x1d(k\x03\x001Q0", b"\x1d(k\x05\x001P0ab", b"\x1dv0\x00\x02\x00\x02\x00abcd", b"\x1d:",
          b"\x1d^\x02\x00\x01", b"\t", "合计".encode("gb18030") * 9, b"\x1d(H\x06\x0000abcd", b"\x1da\xff",
-         b"\x1dVa\x10", b"\x1dVg\x00", b"\x1be\x02", b"\x1b*\x21\x02\x00abcdef"]
+         b"\x1dVa\x10", b"\x1dVg\x00", b"\x1be\x02", b"\x1bL 1 x A  5.00 \n\n B\x0c", b"\x1b*\x21\x02\x00abcdef"]
     ),
 )  # fmt: skip
 
