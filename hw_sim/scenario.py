@@ -1,0 +1,207 @@
+"""One shop on simulated hardware: till, line, engine, printer, and the keys that the cloud would have sent.
+
+Owns: the parts as real processes on loopback, their folder, and what one printed stream came to. Never: talks to a
+person (hw_sim/__main__.py does). The line and the engine are the very commands that run in a shop.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from edgebox.config import FOLDER
+from edgebox.printers import find_printer
+from hw_sim.cloud_keys import provision
+from hw_sim.drawing import TicketDrawer
+from hw_sim.ink import Ticket
+from hw_sim.printer import Printer, Settings
+from hw_sim.receipt_words import Shop
+from hw_sim.served import TcpPrinter
+from hw_sim.till import Till
+
+START_S = 15.0  # engine and line together need about one second; a loaded machine more
+RECORD_S = 10.0  # a document is recorded within milliseconds of its cut; without a cut it ends after 5 s of silence
+STORE, DEVICE = 1, 1
+PREFIX = "HTTPS://M.EXAMPLE.CN/C/"
+_LANGUAGE_OF = {"zh-CN": "zh", "zh-TW": "zh"}
+
+
+class Printed(NamedTuple):
+    """What became of one stream: the engine's records of its documents, and its tickets drawn."""
+
+    records: list[dict[str, Any]]
+    papers: list[Path]
+    faults: list[str]
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Scenario:
+    """The shop, running while the context is open. `folder` is emptied first."""
+
+    def __init__(self, folder: Path, shop: Shop, profile: str) -> None:
+        self.folder = folder
+        self.till_address = ("127.0.0.1", free_port())
+        self.keys_file = folder / "keys.toml"
+        self.papers = folder / "papers"
+        self._shop = shop
+        self._profile_name = profile
+        self._profile = find_printer(profile, FOLDER / "printers")
+        self._printer: TcpPrinter | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._drawer = TicketDrawer(self._profile)
+        self._drawn = 0
+        self._read = 0
+
+    def __enter__(self) -> Self:
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        self.papers.mkdir(parents=True)
+        self._printer = TcpPrinter(Printer(self._profile, Settings()))
+        self._printer.start()
+        now = int(time.time())
+        provision(self.folder / "cloud", self.keys_file, store=STORE, device=DEVICE, now=now, prefix=PREFIX)
+        config = self.folder / "edgebox.toml"
+        config.write_text(self._config(), "utf-8")
+        try:
+            self._start("engine", "edgebox.cli", "run", "--config", str(config))
+            self._wait_for(self.folder / "engine.sock")
+            self._start("line", "edgebox.line.daemon", "--config", str(config))
+            self._wait_for_port()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in reversed(self._processes):
+            process.terminate()
+        for process in reversed(self._processes):
+            process.wait(10.0)
+        if self._printer is not None:
+            self._printer.stop()
+
+    def print(self, raw: bytes, documents: int) -> Printed:
+        """The till prints a stream; waits until the engine has recorded all of its documents."""
+        before = len(self._printer_report().faults)
+        till = Till(self.till_address)
+        try:
+            till.send(raw)
+        finally:
+            till.close()
+        records = self._records(documents)
+        papers = self._draw()
+        return Printed(records, papers, self._printer_report().faults[before:])
+
+    # -- inside
+
+    def _printer_report(self) -> Any:
+        assert self._printer is not None
+        return self._printer.report()
+
+    def _config(self) -> str:
+        assert self._printer is not None
+        shop, host, port = self._shop, *self._printer.address
+        return f"""# Written by the demo for this run; the settings are explained in config/edgebox.toml.
+[shop]
+currency = "{shop.currency}"
+decimals = {shop.decimals}
+decimal_mark = "{shop.mark}"
+group_marks = "{shop.group}"
+
+[slip]
+languages = ["{_LANGUAGE_OF.get(shop.language, "en")}"]
+
+[claims]
+keys = "{self.keys_file}"
+
+[points]
+spend_per_point = 100
+
+[engine]
+socket = "{self.folder / "engine.sock"}"
+data = "{self.folder / "data"}"
+
+[[line]]
+name = "till-1"
+till = "tcp://{self.till_address[0]}:{self.till_address[1]}"
+printer = "tcp://{host}:{port}"
+profile = "{self._profile_name}"
+engine = "{self.folder / "engine.sock"}"
+"""
+
+    def _start(self, name: str, module: str, *arguments: str) -> None:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            command = [sys.executable, "-m", module, *arguments]
+            self._processes.append(subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+
+    def _wait_for(self, path: Path) -> None:
+        until = time.monotonic() + START_S
+        while not path.exists():
+            self._check_alive()
+            if time.monotonic() > until:
+                raise TimeoutError(f"{path} did not appear in {START_S:.0f} s; see {self.folder}/*.log")
+            time.sleep(0.01)
+
+    def _wait_for_port(self) -> None:
+        until = time.monotonic() + START_S
+        while True:
+            self._check_alive()
+            try:
+                socket.create_connection(self.till_address, 1.0).close()
+                break
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+        while b"connected, printer" not in (self.folder / "engine.log").read_bytes():
+            self._check_alive()
+            if time.monotonic() > until:
+                raise TimeoutError(f"the line did not find the engine in {START_S:.0f} s; see {self.folder}/*.log")
+            time.sleep(0.01)
+
+    def _check_alive(self) -> None:
+        for process in self._processes:
+            if process.poll() is not None:
+                words = "\n".join(log.read_text("utf-8", "replace") for log in sorted(self.folder.glob("*.log")))
+                raise RuntimeError(f"{process.args!r} ended with {process.returncode}:\n{words}")
+
+    def _records(self, documents: int) -> list[dict[str, Any]]:
+        """The next records of the engine's journal, as many as the stream has documents."""
+        journal = self.folder / "data" / "receipts.jsonl"
+        until = time.monotonic() + RECORD_S
+        while True:
+            lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
+            whole = [line for line in lines[self._read :] if line.endswith(b"\n")]
+            if len(whole) >= documents or time.monotonic() > until:
+                self._read += len(whole)
+                return [json.loads(line) for line in whole]
+            self._check_alive()
+            time.sleep(0.005)
+
+    def _draw(self) -> list[Path]:
+        """Pictures of the tickets that have come out since the last time."""
+        assert self._printer is not None
+        self._printer.wait_until(lambda report: report.received_bytes == report.processed_bytes)
+        with self._printer.printer() as (printer, _):
+            stream = bytes(printer.received)
+            tickets: tuple[Ticket, ...] = printer.report().tickets[self._drawn :]
+        papers = []
+        for ticket in tickets:
+            self._drawn += 1
+            path = self.papers / f"{self._drawn:03d}.png"
+            self._drawer.save(stream, ticket, path)
+            papers.append(path)
+        return papers
