@@ -8,9 +8,9 @@ UV_VERSION := 0.13.9
 setup:
 	@./setup.sh
 
-# make run RECEIPTS=3 prints three receipts and ends.
+# make run RECEIPTS=3 prints three receipts and ends; SHOP=en is an English shop (python -m hw_sim --help lists them).
 run: setup
-	@$(PY) -m hw_sim $(if $(RECEIPTS),--receipts $(RECEIPTS))
+	@$(PY) -m hw_sim $(if $(RECEIPTS),--receipts $(RECEIPTS)) $(if $(SHOP),--language $(SHOP))
 
 test: lint types
 	@$(PY) -m pytest -n auto

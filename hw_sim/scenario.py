@@ -94,7 +94,7 @@ class Scenario:
             self._printer.stop()
 
     def print(self, raw: bytes, documents: int) -> Printed:
-        """The till prints a stream; waits until the engine has recorded all of its documents."""
+        """The till prints a stream of so many cut documents; waits until they are recorded and out of the printer."""
         before = len(self._printer_report().faults)
         till = Till(self.till_address)
         try:
@@ -102,7 +102,7 @@ class Scenario:
         finally:
             till.close()
         records = self._records(documents)
-        papers = self._draw()
+        papers = self._draw(documents)
         return Printed(records, papers, self._printer_report().faults[before:])
 
     # -- inside
@@ -191,10 +191,10 @@ engine = "{self.folder / "engine.sock"}"
             self._check_alive()
             time.sleep(0.005)
 
-    def _draw(self) -> list[Path]:
+    def _draw(self, documents: int) -> list[Path]:
         """Pictures of the tickets that have come out since the last time."""
         assert self._printer is not None
-        self._printer.wait_until(lambda report: report.received_bytes == report.processed_bytes)
+        self._printer.wait_until(lambda report: report.cuts >= self._drawn + documents)
         with self._printer.printer() as (printer, _):
             stream = bytes(printer.received)
             tickets: tuple[Ticket, ...] = printer.report().tickets[self._drawn :]
