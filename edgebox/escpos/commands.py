@@ -4,7 +4,9 @@ Owns: `Effect`, `Spec`, the length rules and `TABLE`. Never: reads a stream (par
 (state.py does). It is one table so that a new printer dialect is a row and not a branch.
 
 Sources: Epson "ESC/POS Command Reference" (names as printed there), Star "Line Mode" and "ESC/POS Mode" manuals,
-Citizen CBM1000, Bematech MP-4200, Daruma DR800, and real streams. A row's `length` says how the end is known:
+Citizen CBM1000, Bematech MP-4200 TH, Daruma DR800, and real streams. Where two makers give one opcode two lengths,
+Epson's holds: ESC v n (Bematech's drawer), ESC d n (Star's cut), ESC K (Bematech's picture), ESC E without n (Star).
+A row's `length` says how the end is known:
 
     fixed(n)        n bytes in all, prefix included
     until_nul(n)    ends with 00, at most n bytes in all (else it is not that command)
@@ -18,7 +20,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
-NUL_MAX = 256  # longest NUL-terminated argument we wait for; Epson's longest is GS k (255 characters)
+NUL_MAX = 256  # longest NUL-terminated argument we wait for, NUL included; Epson's longest is GS k (255 characters)
+WINDOW = 3 + NUL_MAX  # bytes from an introducer on that a length rule may have to see
 
 
 class Effect(IntEnum):
@@ -72,7 +75,7 @@ class Spec(NamedTuple):
 
 
 def until_nul(first: int, longest: int = NUL_MAX) -> LengthRule:
-    """Ends with the first 00 at or after offset `first`."""
+    """Ends with the first 00 at or after offset `first`; at most `longest` bytes in all."""
 
     def rule(raw: bytes) -> int:
         end = raw.find(0, first, longest)
@@ -126,14 +129,21 @@ def _downloaded_image(raw: bytes) -> int:  # GS * x y
 def _bar_code(raw: bytes) -> int:  # GS k m: form A ends with NUL, form B is counted
     if len(raw) < 3:
         return 0
-    if raw[2] <= 8:
+    m = raw[2]
+    if m <= 8 or 0x15 <= m <= 0x17:  # 15-17: ISBN, MSI and Plessey of Bematech
         return _bar_code_nul(raw)
-    if 65 <= raw[2] <= 79:
+    if 65 <= m <= 79 or m in (0x82, 0x83):  # 82, 83: MSI and Plessey of Bematech
         return 4 + raw[3] if len(raw) >= 4 else 0
-    return -1
+    if m in (0x51, 0x80):  # Bematech's QR and PDF417: four parameters, then a count
+        return 9 + raw[7] + (raw[8] << 8) if len(raw) >= 9 else 0
+    return 5 if m == 0x84 else -1  # Bematech's left margin of bar codes
 
 
-_bar_code_nul = until_nul(3)
+_bar_code_nul = until_nul(3, 3 + NUL_MAX)
+
+
+def _bar_code_effect(raw: bytes) -> Effect:
+    return Effect.MODE if raw[2] == 0x84 else Effect.INK
 
 
 def _cut(raw: bytes) -> int:  # GS V m [n]
@@ -194,10 +204,16 @@ def _gs_z(raw: bytes) -> int:
     return 5 if raw[2] == 0x30 else -1
 
 
-def _esc_c(raw: bytes) -> int:  # ESC c 0/1/3/4/5 n
+def _esc_c(raw: bytes) -> int:  # ESC c 0/1/3/4/5/6 n
     if len(raw) < 3:
         return 0
-    return 4 if raw[2] in b"01345" else -1
+    return 4 if raw[2] in b"013456" else -1
+
+
+def _fs_a(raw: bytes) -> int:  # FS a 0 n | FS a 1 | FS a 2: check paper
+    if len(raw) < 3:
+        return 0
+    return {0x30: 4, 0x31: 3, 0x32: 3}.get(raw[2], -1)
 
 
 def _sii_dc2(raw: bytes) -> int:  # SII "12 71 00"; DC2 alone is a one-byte mode of other makers
@@ -206,17 +222,45 @@ def _sii_dc2(raw: bytes) -> int:  # SII "12 71 00"; DC2 alone is a one-byte mode
     return 3 if raw[1] == 0x71 else 1
 
 
+def _bematech(raw: bytes) -> int:
+    """GS F9 fn: settings of Bematech (MP-4200 TH programmer's manual); one parameter, or two after 'D'."""
+    if len(raw) < 3:
+        return 0
+    return {0x44: 5}.get(raw[2], 4 if raw[2] in b" !'()+,-578CE\x1f" else -1)
+
+
+def _bematech_effect(raw: bytes) -> Effect:
+    if raw[2] in b"'C":
+        return Effect.QUERY
+    return Effect.INK if raw[2] in b")" else Effect.SERVICE  # the command set may be another one from here on
+
+
+def _star_qr(raw: bytes) -> int:
+    """ESC GS y, Star's QR code: S 0-2 n sets it up, D 1/2 m nL nH d… hold the data, P prints, I asks."""
+    if len(raw) < 4:
+        return 0
+    if raw[3] in b"PI":
+        return 4
+    if raw[3] == 0x53:
+        return 6
+    if raw[3] != 0x44:
+        return -1
+    return 8 + raw[6] + (raw[7] << 8) if len(raw) >= 8 else 0
+
+
+def _star_qr_effect(raw: bytes) -> Effect:
+    return Effect.INK if raw[3] == 0x50 else Effect.UNKNOWN
+
+
 def _windows_bmp(raw: bytes) -> int:
-    """GS D m fn ... b with a BMP file inside, whose own header (offset 2) holds its size."""
+    """GS D m fn a kc1 kc2 b c and a BMP file, whose own header (offset 2) holds its size."""
     if len(raw) < 4:
         return 0
     if raw[2] != 0x30 or raw[3] not in (67, 83):
         return -1
-    head = 10 if raw[3] == 67 else 9  # m fn a kc1 kc2 b c  |  m fn a n b? c
-    start = raw.find(b"BM", 4, head + 2)
-    if start < 0:
-        return 0 if len(raw) < head + 2 else -1
-    return start + int.from_bytes(raw[start + 2 : start + 6], "little") if len(raw) >= start + 6 else 0
+    if len(raw) < 15:
+        return 0
+    return 9 + int.from_bytes(raw[11:15], "little") if raw[9:11] == b"BM" else -1
 
 
 _DEFINE_CHARACTERS = Stage(  # ESC & y c1 c2 [x d(y*x)]...
@@ -244,14 +288,38 @@ def _symbol(raw: bytes) -> Effect:
 
 
 def _graphics(raw: bytes) -> Effect:
-    """GS ( L / GS 8 L ... m fn: queries, definitions, and (whatever is not sure) ink."""
+    """GS ( L / GS 8 L ... m fn: queries, definitions, and (whatever is not sure) ink.
+
+    Functions 112 and 113 only fill the buffer that function 50 prints, but nothing of ours may come between them.
+    """
     at = 6 if raw[1] == 0x28 else 8
-    fn = raw[at] if len(raw) > at else 0
-    if fn in (0, 48, 3, 4, 51, 52, 64, 80):
+    fn = raw[at] if len(raw) > at else -1
+    if fn in (0, 48, 3, 4, 51, 52, 64, 80):  # capacities, key code lists
         return Effect.QUERY
-    if fn in (65, 66, 67, 68, 69, 81, 82, 83, 84, 85):
+    if fn in (65, 66, 67, 68, 81, 82, 83, 84):  # delete, define (69 and 85 print what is defined)
         return Effect.DEFINE
     return Effect.MODE if fn in (1, 49) else Effect.INK
+
+
+def _user_memory(raw: bytes) -> Effect:  # FS g 1 writes, FS g 2 reads
+    return Effect.QUERY if raw[2:3] == b"2" else Effect.DEFINE
+
+
+def _maintenance(raw: bytes) -> Effect:  # GS g 0 sets a counter to zero, GS g 2 sends it
+    return Effect.QUERY if raw[2:3] == b"2" else Effect.SERVICE
+
+
+def _logo(raw: bytes) -> Effect:
+    """FS ( E pL pH fn: logos that the printer itself puts at the top and bottom of a receipt; fn 61 sends settings."""
+    return Effect.QUERY if raw[5:6] == b"=" else Effect.DEFINE
+
+
+def _label(raw: bytes) -> Effect:
+    """FS ( L pL pH fn: 34 and 48 answer, 33 and 80 set up, 65-67 feed to the next label."""
+    fn = raw[5] if len(raw) > 5 else 0
+    if fn in (34, 48):
+        return Effect.QUERY
+    return Effect.MODE if fn in (33, 80) else Effect.FEED
 
 
 def _parametric_gs(raw: bytes) -> Effect:
@@ -288,6 +356,8 @@ def _real_time(raw: bytes) -> Effect:
 
 _M, _P, _F, _I = Effect.MODE, Effect.POSITION, Effect.FEED, Effect.INK
 _Q, _D, _S = Effect.QUERY, Effect.DEFINE, Effect.SERVICE
+# Other makers' opcodes: their length is known, so that text stays whole; that such a printer takes Epson's is not.
+_O = Effect.UNKNOWN
 
 TABLE: tuple[Spec, ...] = (
     # one byte; LF, CR, HT and NUL belong to text runs and never come here
@@ -306,7 +376,18 @@ TABLE: tuple[Spec, ...] = (
     Spec(b"\x10\x05", "DLE ENQ", "Send real-time request to printer", 3, _real_time),
     Spec(b"\x10\x14", "DLE DC4", "Real-time pulse, power-off, buzzer, buffer clear", _dle_dc4, _real_time),
     # ESC
+    Spec(b"\x1b\x06\x01", "ESC ACK SOH", "Transmit real-time status (Star)", 3, Effect.REALTIME),
     Spec(b"\x1b\x0c", "ESC FF", "Print data in page mode", 2, _I),
+    Spec(b"\x1b\x0e", "ESC SO", "Double width on (dialects)", 2, _O),
+    Spec(b"\x1b\x0f", "ESC SI", "Condensed on (dialects)", 2, _O),
+    Spec(b"\x1b\x1dA", "ESC GS A", "Set absolute position (Star)", 5, _O),
+    Spec(b"\x1b\x1dR", "ESC GS R", "Set relative position (Star)", 5, _O),
+    Spec(b"\x1b\x1da", "ESC GS a", "Select alignment (Star)", 4, _O),
+    Spec(b"\x1b\x1dt", "ESC GS t", "Select code page (Star)", 4, _O),
+    Spec(b"\x1b\x1dy", "ESC GS y", "QR code (Star)", _star_qr, _star_qr_effect),
+    Spec(b"\x1b\x1eA", "ESC RS A", "Set status transmission (Star)", 4, _O),
+    Spec(b"\x1b\x1eF", "ESC RS F", "Select font (Star)", 4, _O),
+    Spec(b"\x1b\x1ea", "ESC RS a", "Set automatic status (Star)", 4, _O),
     Spec(b"\x1b\x20", "ESC SP", "Set right-side character spacing", 3, _M),
     Spec(b"\x1b!", "ESC !", "Select print mode(s)", 3, _M),
     Spec(b"\x1b$", "ESC $", "Set absolute print position", 4, _P),
@@ -321,6 +402,7 @@ TABLE: tuple[Spec, ...] = (
     Spec(b"\x1b3", "ESC 3", "Set line spacing", 3, _M),
     Spec(b"\x1b4", "ESC 4", "Italic on (dialects)", 2, _M),
     Spec(b"\x1b5", "ESC 5", "Italic off (dialects)", 2, _M),
+    Spec(b"\x1b7", "ESC 7", "Set heating dots, time and interval (kiosk printers)", 5, _M),
     Spec(b"\x1b<", "ESC <", "Return home", 2, _M),
     Spec(b"\x1b=", "ESC =", "Select peripheral device", 3, Effect.SELECT),
     Spec(b"\x1b?", "ESC ?", "Cancel user-defined characters", 3, _M),
@@ -330,11 +412,15 @@ TABLE: tuple[Spec, ...] = (
     Spec(b"\x1bC", "ESC C", "Set page length (dialects)", 3, _M),
     Spec(b"\x1bD", "ESC D", "Set horizontal tab positions", until_nul(2, 36), _M),
     Spec(b"\x1bE", "ESC E", "Turn emphasized mode on/off", 3, _M),
+    Spec(b"\x1bF", "ESC F", "Emphasized off (dialects)", 2, _O),
     Spec(b"\x1bG", "ESC G", "Turn double-strike mode on/off", 3, _M),
+    Spec(b"\x1bH", "ESC H", "Condensed or double-strike off (dialects)", 2, _O),
     Spec(b"\x1bJ", "ESC J", "Print and feed paper", 3, _F),
     Spec(b"\x1bK", "ESC K", "Print and reverse feed", 3, _F),
     Spec(b"\x1bL", "ESC L", "Select page mode", 2, Effect.PAGE_ON),
     Spec(b"\x1bM", "ESC M", "Select character font", 3, _M),
+    Spec(b"\x1bP", "ESC P", "Condensed off (dialects)", 2, _O),
+    Spec(b"\x1bQ", "ESC Q", "Set right margin (dialects)", 3, _O),
     Spec(b"\x1bR", "ESC R", "Select an international character set", 3, _M),
     Spec(b"\x1bS", "ESC S", "Select standard mode", 2, Effect.PAGE_OFF),
     Spec(b"\x1bT", "ESC T", "Select print direction in page mode", 3, _M),
@@ -351,20 +437,28 @@ TABLE: tuple[Spec, ...] = (
     Spec(b"\x1bg", "ESC g", "Font (dialects)", 3, _M),
     Spec(b"\x1bi", "ESC i", "Partial cut (one point left uncut)", 2, Effect.CUT),
     Spec(b"\x1bj", "ESC j", "Reverse feed (dialects)", 3, _F),
+    Spec(b"\x1bl", "ESC l", "Set left margin (dialects)", 3, _O),
     Spec(b"\x1bm", "ESC m", "Partial cut (three points left uncut)", 2, Effect.CUT),
+    Spec(b"\x1bo", "ESC o", "Stamp", 2, _I),
     Spec(b"\x1bp", "ESC p", "Generate pulse", 5, Effect.DRAWER),
+    Spec(b"\x1bq", "ESC q", "Release paper", 2, _F),
     Spec(b"\x1br", "ESC r", "Select print color", 3, _M),
     Spec(b"\x1bt", "ESC t", "Select character code table", 3, _M),
     Spec(b"\x1bu", "ESC u", "Transmit peripheral device status", 3, _Q),
     Spec(b"\x1bv", "ESC v", "Transmit paper sensor status", 2, _Q),
+    Spec(b"\x1bw", "ESC w", "Full cut (Star, Bematech)", 2, Effect.CUT),
+    Spec(b"\x1bz", "ESC z", "Automatic line feed on/off (dialects)", 3, _O),
     Spec(b"\x1b{", "ESC {", "Turn upside-down print mode on/off", 3, _M),
+    Spec(b"\x1b}", "ESC }", "Turn upside-down print mode on/off (Bematech)", 3, _O),
+    Spec(b"\x1b\x80", "ESC 80h", "Drawer 2 (Bematech)", 3, Effect.DRAWER),
+    Spec(b"\x1b\x81", "ESC 81h", "QR code (Daruma)", counted16(2), _I),
     # FS
     Spec(b"\x1c!", "FS !", "Select print mode(s) for Kanji characters", 3, _M),
     Spec(b"\x1c&", "FS &", "Select Kanji character mode", 2, _M),
     Spec(b"\x1c(A", "FS ( A", "Select Kanji character style", counted16(3), _M),
     Spec(b"\x1c(C", "FS ( C", "Select character encode system", counted16(3), _M),
-    Spec(b"\x1c(E", "FS ( E", "Receipt enhancement control", counted16(3), _I),
-    Spec(b"\x1c(L", "FS ( L", "Label and black mark control", counted16(3), _F),
+    Spec(b"\x1c(E", "FS ( E", "Receipt enhancement control", counted16(3), _logo),
+    Spec(b"\x1c(L", "FS ( L", "Label and black mark control", counted16(3), _label),
     Spec(b"\x1c(e", "FS ( e", "Enable/disable ASB for optional functions", counted16(3), _M),
     Spec(b"\x1c(f", "FS ( f", "Cut sheet control", counted16(3), _M),
     Spec(b"\x1c(", "FS (", "Parametric command", counted16(3), Effect.UNKNOWN),
@@ -375,10 +469,14 @@ TABLE: tuple[Spec, ...] = (
     Spec(b"\x1cC", "FS C", "Select Kanji character code system", 3, _M),
     Spec(b"\x1cS", "FS S", "Set Kanji character spacing", 4, _M),
     Spec(b"\x1cW", "FS W", "Turn quadruple-size mode on/off for Kanji characters", 3, _M),
-    Spec(b"\x1cg", "FS g", "Write to / read from NV user memory", _fs_g, _Q),
+    Spec(b"\x1ca", "FS a", "Load, read or eject check paper", _fs_a, _S),
+    Spec(b"\x1cb", "FS b", "Request retransmission of check paper reading", 2, _Q),
+    Spec(b"\x1cc", "FS c", "Clean the MICR mechanism", 2, _S),
+    Spec(b"\x1cg", "FS g", "Write to / read from NV user memory", _fs_g, _user_memory),
     Spec(b"\x1cp", "FS p", "Print NV bit image", 4, _I),
     Spec(b"\x1cq", "FS q", "Define NV bit image", _DEFINE_NV_IMAGES, _D),
     # GS
+    Spec(b"\x1d\x0c", "GS FF", "Feed marked paper to print starting position", 2, _F),
     Spec(b"\x1d!", "GS !", "Select character size", 3, _M),
     Spec(b"\x1d#", "GS #", "Specify image number (dialects)", 3, _M),
     Spec(b"\x1d$", "GS $", "Set absolute vertical print position in page mode", 4, _M),
@@ -389,10 +487,13 @@ TABLE: tuple[Spec, ...] = (
     Spec(b"\x1d/", "GS /", "Print downloaded bit image", 3, _I),
     Spec(b"\x1d:", "GS :", "Start/end macro definition", 2, Effect.MACRO),
     Spec(b"\x1d8L", "GS 8 L", "Graphics, long form", _gs_8_l, _graphics),
+    Spec(b"\x1d<", "GS <", "Initialize printer mechanism", 2, _F),
+    Spec(b"\x1dA", "GS A", "Correct the print starting position", 4, _M),
     Spec(b"\x1dB", "GS B", "Turn white/black reverse print mode on/off", 3, _M),
     Spec(b"\x1dC", "GS C", "Counter print", _gs_c, _M),
     Spec(b"\x1dD", "GS D", "Windows BMP graphics", _windows_bmp, _D),
     Spec(b"\x1dE", "GS E", "Select head control method (dialects)", 3, _M),
+    Spec(b"\x1dF", "GS F", "Set the label's cutting position", 6, _M),
     Spec(b"\x1dH", "GS H", "Select print position of HRI characters", 3, _M),
     Spec(b"\x1dI", "GS I", "Transmit printer ID", 3, _Q),
     Spec(b"\x1dL", "GS L", "Set left margin", 4, _M),
@@ -407,14 +508,17 @@ TABLE: tuple[Spec, ...] = (
     Spec(b"\x1db", "GS b", "Turn smoothing mode on/off", 3, _M),
     Spec(b"\x1dc", "GS c", "Print counter", 2, Effect.BUFFER),
     Spec(b"\x1df", "GS f", "Select font for HRI characters", 3, _M),
-    Spec(b"\x1dg", "GS g", "Maintenance counter", _gs_g, _Q),
+    Spec(b"\x1dg", "GS g", "Maintenance counter", _gs_g, _maintenance),
     Spec(b"\x1dh", "GS h", "Set bar code height", 3, _M),
     Spec(b"\x1dj", "GS j", "Enable/disable Automatic Status Back for ink", 3, _M),
-    Spec(b"\x1dk", "GS k", "Print bar code", _bar_code, _I),
+    Spec(b"\x1dk", "GS k", "Print bar code", _bar_code, _bar_code_effect),
     Spec(b"\x1dr", "GS r", "Transmit status", 3, _Q),
     Spec(b"\x1dv", "GS v 0", "Print raster bit image", _raster, _I),
     Spec(b"\x1dw", "GS w", "Set bar code width", 3, _M),
     Spec(b"\x1dz", "GS z 0", "Set online recovery wait time", _gs_z, _M),
+    Spec(b"\x1d\xf8", "GS F8h", "Reset or extended status (Bematech)", 3, _S),
+    Spec(b"\x1d\xf9", "GS F9h", "Settings (Bematech)", _bematech, _bematech_effect),
+    Spec(b"\x1d\xfa", "GS FAh", "Select language (Bematech)", 3, _S),
 )
 
 # Fixed lengths by their two-byte key, for the parser's fast path.

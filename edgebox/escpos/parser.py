@@ -6,7 +6,7 @@ paper lines (layout.py), or any judgement of what a command means beyond its row
 Three kinds of event, in stream order; their `raw` bytes joined are the input, always:
 
     bytes      a run of text: everything that is no command, with CR, LF, HT and NUL in it
-    Command    a command; complete, or (when longer than INLINE bytes) its first HEAD bytes with `total` the whole length
+    Command    a command; complete, or (when longer than INLINE bytes) its first HEAD bytes, `total` the whole length
     Data       payload of the Command before it, in blocks of BLOCK bytes
 
 The same stream gives the same events at any chunking: a run of text ends only at a command or after BLOCK bytes, so
@@ -22,7 +22,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from edgebox.escpos.commands import BEGINNINGS, BY_PREFIX, FIXED, NUL_MAX, UNKNOWN, Effect, Spec, Stage, lookup
+from edgebox.escpos.commands import BEGINNINGS, BY_PREFIX, FIXED, UNKNOWN, WINDOW, Effect, Spec, Stage, lookup
 
 INLINE = 64  # longest command delivered in one piece; longer ones (pictures) would be held back too long
 HEAD = 16  # bytes of a long command in its Command event: more than any header's fixed part
@@ -69,7 +69,7 @@ def raw_of(event: Event) -> bytes:
 
 
 class Parser:
-    """Incremental; keeps at most one text run, one payload block and one incomplete command (≤ 256 bytes)."""
+    """Incremental; keeps at most one text run, one payload block and one incomplete command (≤ WINDOW bytes)."""
 
     __slots__ = ("_blocks", "_data", "_head", "_interned", "_left", "_partial", "_stage", "_text")
 
@@ -192,7 +192,7 @@ class Parser:
 
     def _feed_counted(self, data: bytes, at: int, out: list[Event]) -> int:
         """A command whose length stands in its own bytes, a one-byte command, or an unknown one."""
-        window = data[at : at + NUL_MAX]
+        window = data[at : at + WINDOW]
         spec = lookup(window)
         if spec is None or (len(window) < 3 and window in BEGINNINGS):
             if window in BEGINNINGS:

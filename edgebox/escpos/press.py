@@ -181,11 +181,14 @@ class Press(ABC):
             self.top += spacing if feed is None else feed
             return
         inked = any(piece.raw.strip() or piece.kind == Kind.DOTS for piece in pieces)
+        height = 0  # a line of dots is burnt while the paper moves: it feeds no less than its height
         if inked:
             self.top += self.lay_row(pieces, end)
-            if feed is None:
-                feed = max(spacing, *map(height_of, pieces))
-        self.top += spacing if feed is None else feed
+            height = max(map(height_of, pieces))
+        if feed is None or feed >= 0:
+            self.top += max(height, spacing if feed is None else feed)
+        else:
+            self.top += height + feed
 
     def _text_elsewhere(self, run: bytes, start: int) -> None:
         """Text for the customer display, or for the page."""
@@ -206,7 +209,7 @@ class Press(ABC):
         if not self._selected:
             if effect == Effect.SELECT:
                 self._selected = bool(command.args[0] & 1)
-        elif effect == Effect.MODE:
+        elif effect in (Effect.MODE, Effect.UNKNOWN):
             self._mode(command)
         elif effect == Effect.INIT:
             self._initialise()
@@ -226,7 +229,10 @@ class Press(ABC):
             self._node = node
             return
         prefix = command.spec.prefix
-        if self._page is not None and prefix in _IN_PAGE:
+        if prefix == b"\x1bE" and command.raw[2:].isalpha():  # Star, Vox: no parameter, the letter is text
+            self._node = self._settings.emphasised(self._node)
+            self._text(command.raw[2:], self.offset - 1)
+        elif self._page is not None and prefix in _IN_PAGE:
             self._page.move(command, self._node.setting)
         elif prefix == _GS_PAREN_K:
             self._symbols.command(command)
@@ -277,10 +283,16 @@ class Press(ABC):
                 self._print_page()
         elif prefix == _GS_K:
             self._break_line()
-            self.lay_bar_code(bar_code(raw), start, start + command.total)
+            self._print_bar_code(bar_code(raw), start, start + command.total)
         elif prefix not in _NOT_DRAWN:
             self._break_line()
             self.lay_picture(command, raw, start)
+
+    def _print_bar_code(self, code: BarCode, start: int, end: int) -> None:
+        if code.kind in ("qr", "pdf417"):  # Bematech's GS k
+            self.lay_symbol(Symbology(code.kind, code.data), start)
+        else:
+            self.lay_bar_code(code, start, end)
 
     def _payload(self, data: Data) -> None:
         """Data of the long command before it."""

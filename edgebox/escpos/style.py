@@ -151,10 +151,7 @@ class Settings:
             setting = node.setting
         else:
             setting = change(node.setting, command.args, self._profile)
-        target = self._nodes.get(setting)
-        if target is None:
-            self._make_room()
-            target = self._nodes[setting] = Node(setting)
+        target = self._nodes.get(setting) or self._add(setting)
         if command.total == len(command.raw):
             if self._moves >= REMEMBERED_MAX:
                 self._forget()
@@ -162,9 +159,16 @@ class Settings:
             (node.at_start if command.spec.prefix in AT_LINE_START else node.moves)[command.raw] = target
         return target
 
-    def _make_room(self) -> None:
+    def emphasised(self, node: Node) -> Node:
+        """The same in bold (printers whose ESC E has no parameter)."""
+        setting = _styled(node.setting, emphasised=True)
+        return self._nodes.get(setting) or self._add(setting)
+
+    def _add(self, setting: Setting) -> Node:
         if len(self._nodes) >= REMEMBERED_MAX:
             self._forget()
+        node = self._nodes[setting] = Node(setting)
+        return node
 
     def _forget(self) -> None:
         for node in self._nodes.values():
@@ -358,6 +362,9 @@ CHANGES: dict[bytes, Change] = {
     b"\x14": _always(width=1, kanji_width=1),
     b"\x0f": _always(font="B"),
     b"\x12": _always(font="A"),
+    b"\x1b\x0e": _always(width=2, kanji_width=2),
+    b"\x1b\x0f": _always(font="B"),
+    b"\x1b\x1da": _justify,
     b"\x1b ": _spacing,
     b"\x1b!": _print_modes,
     b"\x1b-": _underline,
@@ -367,6 +374,9 @@ CHANGES: dict[bytes, Change] = {
     b"\x1b5": _always(italic=False),
     b"\x1bD": _tabs,
     b"\x1bE": _flag("emphasised"),
+    b"\x1bF": _always(emphasised=False),
+    b"\x1bH": _always(font="A", double_strike=False),
+    b"\x1bP": _always(font="A"),
     b"\x1bG": _flag("double_strike"),
     b"\x1bM": _font,
     b"\x1bR": _national,

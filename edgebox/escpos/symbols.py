@@ -15,7 +15,9 @@ DATA_MAX = 8192
 KINDS = {48: "pdf417", 49: "qr", 50: "maxicode", 51: "databar", 52: "composite", 53: "aztec", 54: "datamatrix"}
 _BAR_KINDS = ("upc-a", "upc-e", "ean13", "ean8", "code39", "itf", "codabar", "code93", "code128", "gs1-128")
 _BAR_KINDS_B = dict(enumerate(_BAR_KINDS, 65)) | dict.fromkeys((75, 76, 77, 78), "databar") | {79: "code128"}
-_BAR_KINDS_A = dict(enumerate(_BAR_KINDS[:7]))
+_BAR_KINDS_A = dict(enumerate(_BAR_KINDS[:7])) | {0x15: "isbn", 0x16: "msi", 0x17: "plessey"}
+_BAR_KINDS_B |= {0x82: "msi", 0x83: "plessey"}
+_BEMATECH_2D = {0x51: "qr", 0x80: "pdf417"}
 # Functions that set a number of the symbol: (cn, fn) -> name.
 _NUMBERS = {
     (48, 65): "columns",
@@ -111,7 +113,10 @@ class SymbolStore:
 def bar_code(raw: bytes) -> BarCode:
     """Reads a complete GS k in either form."""
     m = raw[2]
-    if m in _BAR_KINDS_A:
+    if m in _BEMATECH_2D:
+        data = raw[9:]
+        kind = _BEMATECH_2D[m]
+    elif m in _BAR_KINDS_A:
         data = raw[3:].rstrip(b"\0")
         kind = _BAR_KINDS_A[m]
     else:
