@@ -9,12 +9,14 @@ waits for a line with nothing but an amount.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from edgebox.model import TenderKind
 from edgebox.receipt.lexicon import Label, Lexicon, Role
 from edgebox.receipt.money import Amount, AmountFinder
 
+_has_letter = re.compile(r"[^\W\d_]").search
 ENTRIES_MAX = 2000  # of one document; a receipt has some dozens
 
 
@@ -38,6 +40,7 @@ class EntryCollector:
         self._waiting: Label | None = None
         self._waiting_text = ""
         self.entries: list[Entry] = []
+        self.items: list[Entry] = []  # amounts whose label means nothing else
         self.bare: list[Entry] = []  # amounts alone on their line, without a label anywhere
         self.mentioned: list[TenderKind] = []  # ways of paying named without an amount
 
@@ -55,7 +58,7 @@ class EntryCollector:
         label = ""
         for amount in amounts:
             between = text[begin : amount.start]
-            if any(letter.isalpha() for letter in between) or (not group and between.strip(" .:-=*|")):
+            if _has_letter(between) or (not group and between.strip(" .:-=*|")):
                 self._close(label, group, place, text, None)
                 label, group = between, []
             group.append(amount)
@@ -80,7 +83,7 @@ class EntryCollector:
         if not group:
             return
         value = group[-1]
-        has_letters = any(letter.isalpha() for letter in label)
+        has_letters = _has_letter(label) is not None
         if has_letters or waiting is None:
             meaning = self._lexicon.label(label.strip()) if has_letters else None
         else:
@@ -92,5 +95,5 @@ class EntryCollector:
             self.bare.append(entry)
         elif meaning.explained:
             self.entries.append(entry._replace(role=meaning.role, tender=meaning.tender))
-        else:
-            self.entries.append(entry)
+        elif len(self.items) < ENTRIES_MAX:
+            self.items.append(entry)

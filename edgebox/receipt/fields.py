@@ -13,7 +13,8 @@ import re
 from edgebox.receipt.lexicon import Key
 
 _NUMBER_MAX = 40  # characters of a receipt's number; the longest seen is 32 digits
-_number = re.compile(r"[a-z]{0,8}[\-/_. ]?[0-9][0-9a-z\-/_.]*").search
+# Letters, then digits and what hangs on them; further groups of three digits and more belong to it (`0007 1123`).
+_number = re.compile(r"[a-z]{0,8}[\-/_. ]?[0-9][0-9a-z\-/_.]*(?: [0-9]{3,}(?![0-9a-z\-/_.:]))*").search
 _table_and_number = re.compile(r"^[a-z]{0,2}\d{1,3}/(?=\d{8})")  # `檯/單號: B1/260912095103`
 _year_first = re.compile(
     r"(?<!\d)(20\d\d)\s?[\-/.年]\s?(1[0-2]|0?[1-9])\s?[\-/.月]\s?(3[01]|[12]\d|0?[1-9])(?!\d)"
@@ -76,18 +77,16 @@ def _iso(year: str, month: str, day: str) -> str:
 class FieldFinder:
     """Collects fields; the first of each kind counts, as tills print their own before anything else's."""
 
-    __slots__ = ("_order", "date", "number", "number_daily", "till", "time")
+    __slots__ = ("_order", "date", "number", "till", "time")
 
     def __init__(self, date_order: str) -> None:
         self._order = date_order
         self.number = self.till = self.date = self.time = ""
-        self.number_daily = False
 
     def add(self, text: str, key: Key | None, value: str) -> None:
         """A trusted line, normalised, and its value where it has a key."""
-        if key in (Key.NUMBER, Key.DAILY_NUMBER) and not self.number:
+        if key is Key.NUMBER and not self.number:
             self.number = _code(value)
-            self.number_daily = key is Key.DAILY_NUMBER
         elif key is Key.TILL and not self.till:
             self.till = _code(value)
         if not self.date:
@@ -105,7 +104,8 @@ def _code(value: str) -> str:
     match = _number(value[: 2 * _NUMBER_MAX])
     if not match or match.start() > 12:
         return ""
-    code = _table_and_number.sub("", match[0].strip(" .-_/"))
+    code = match[0].replace(" ", "")
+    code = _table_and_number.sub("", code.strip(".-_/"))
     if find_date(code, "ymd") and len(code) <= 10:
         return ""
-    return code.upper().replace(" ", "")[:_NUMBER_MAX]
+    return code.upper()[:_NUMBER_MAX]

@@ -75,4 +75,4 @@ class KindFinder:
         return next((kind for kind in PRECEDENCE if kind in self.found), None)
 
     def _modify(self, modifiers: tuple[Modifier, ...]) -> None:
-        self.modifiers += [modifier for modifier in modifiers if modifier not in self.modifiers]
+        self.modifiers += [modifier for modifier in dict.fromkeys(modifiers) if modifier not in self.modifiers]

@@ -5,13 +5,15 @@ of "." the text `2,44` is no amount. Integers in minor units only.
 
 An amount is digits in groups or not, then at most `decimals` digits behind the decimal mark, with nothing around it
 that makes it something else: a percent sign, a unit (`550ml`, `19.3kg`), a further mark and digit (dates, times, IP
-addresses), a star of a masked card. A blank is never a group mark but as NBSP or a thin space.
+addresses), a star of a masked card. A blank is never a group mark but as NBSP or a thin space between digits.
 """
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
+
+from edgebox.receipt.words import JOINT
 
 _DIGITS_MAX = 9  # before the decimal mark: no receipt is over 999,999,999; forty digits are no amount
 _SYMBOLS = "¥$€£₩₫฿₱₹₽₺"
@@ -45,11 +47,13 @@ class Amount(NamedTuple):
 
 _REACH = 24  # characters looked back for a currency and a minus: tills align the amount away from its "RM"
 _CODE = "|".join(re.escape(code) for code in sorted(_CODES, key=len, reverse=True))
+_ANNOUNCE = (*_CODES, *(f"{code}{mark}" for code in _CODES for mark in ".:"), *_SYMBOLS, "-", "\u2212", "(")
 _before = re.compile(rf"([\-\u2212(]\s?)?((?:(?<![a-z])(?:{_CODE})[.:]?|[{_SYMBOLS}])\s*)?(-\s?)?$").search
 _after = re.compile(rf"(\s?(?:[{_UNITS_AFTER}]|(?:{_CODE})(?![a-z])|[{_SYMBOLS}](?!\s?\d)))?(-(?!\w)|\))?").match
 _CODE_DIGITS = (
     7  # a whole number so long, with no currency beside it, is a card's or a customer's, where money has decimals
 )
+_has_digit = re.compile("[0-9]").search
 _GLUED = "#*_-/"  # a number that hangs on one of these is part of something else
 
 
@@ -59,18 +63,21 @@ class AmountFinder:
     def __init__(self, convention: Convention) -> None:
         self.convention = convention
         marks, decimals = convention.decimal_mark, convention.decimals
-        groups = "".join(m for m in convention.group_marks if m not in marks) + "\u00a0\u202f\u2009"
-        tail = rf"(?:[{re.escape(marks)}](\d{{1,{decimals}}}))?" if decimals and marks else "()"
-        bare = rf"|(?=[{re.escape(marks)}]\d{{{decimals}}})" if decimals and marks else ""
+        groups = "".join(m for m in convention.group_marks if m not in marks) + JOINT
+        tail = rf"(?:[{re.escape(marks)}]([0-9]{{1,{decimals}}}))?" if decimals and marks else "()"
+        bare = rf"|(?=[{re.escape(marks)}][0-9]{{{decimals}}})" if decimals and marks else ""
+        first = f"0-9{re.escape(marks)}" if bare else "0-9"
         self._find = re.compile(
-            rf"(?<![\d*])(?<!\d[.,:/'\-])(?<![.,])"
-            rf"(\d{{1,3}}([{re.escape(groups)}])\d{{3}}(?:\2\d{{3}})*|\d{{1,{_DIGITS_MAX}}}{bare}){tail}"
-            rf"(?![\d*%]|\s%|[.,:/'\-]\d)"
+            rf"(?=[{first}])(?<![0-9*.,])(?<![0-9][:/'\-])"
+            rf"([0-9]{{1,3}}([{re.escape(groups)}])[0-9]{{3}}(?:\2[0-9]{{3}})*|[0-9]{{1,{_DIGITS_MAX}}}{bare}){tail}"
+            rf"(?![0-9*%]|\s%|[.,:/'\-][0-9])"
         ).finditer
 
     def find(self, text: str) -> list[Amount]:
         """The amounts in a normalised line, left to right."""
-        out = []
+        out: list[Amount] = []
+        if not _has_digit(text):
+            return out
         for match in self._find(text):
             amount = self._amount(text, match)
             if amount is not None:
@@ -81,15 +88,18 @@ class AmountFinder:
         digits, mark, part = match.groups()
         digits = digits.replace(mark, "") if mark else digits or "0"  # ".10" is printed for 0.10
         left = text[max(match.start() - _REACH, 0) : match.start()]
-        before, after = _before(left), _after(text, match.end())
-        if len(digits) > _DIGITS_MAX or before is None or after is None:
+        near = left.rstrip(" ")
+        before = _before(left) if not near[-1:].isdigit() and near.endswith(_ANNOUNCE) else None
+        sign, unit, inner = before.groups() if before else (None, None, None)
+        after = _after(text, match.end())
+        if len(digits) > _DIGITS_MAX or after is None:
             return None
-        sign, unit, inner = before.groups()
+        start, end = before.span() if before else (len(left), len(left))
         unit_after, tail = after.groups()
         bracket = sign is not None and sign[0] == "("
         if bracket and not (part and tail == ")"):
             sign = None  # a count in brackets, no negative amount
-        if _is_glued(left, before.start(), before.end(), bool(unit)) or _goes_on(text, after.end()):
+        if _is_glued(left, start, end, bool(unit)) or _goes_on(text, after.end(), bool(part)):
             return None
         decimals = self.convention.decimals
         minor = int(digits) * 10**decimals + (int(part.ljust(decimals, "0")) if part else 0)
@@ -97,8 +107,9 @@ class AmountFinder:
             minor = -minor
         if decimals and not part and not (unit or unit_after) and len(digits) >= _CODE_DIGITS:
             return None
-        start = match.start() - (before.end() - before.start())
-        return Amount(minor, start, after.end(), bool(decimals) and not part, bool(unit or unit_after))
+        return Amount(
+            minor, match.start() - (end - start), after.end(), bool(decimals) and not part, bool(unit or unit_after)
+        )
 
 
 def _is_glued(left: str, start: int, end: int, has_unit: bool) -> bool:
@@ -111,9 +122,9 @@ def _is_glued(left: str, start: int, end: int, has_unit: bool) -> bool:
     return near.isascii() and near.isalnum() and not (has_unit and left[start] not in "-\u2212(")
 
 
-def _goes_on(text: str, end: int) -> bool:
-    """A word, a unit or a percent sign follows: `550ml`, `90分`. One letter may: tills print tax codes so."""
+def _goes_on(text: str, end: int, has_decimals: bool) -> bool:
+    """A word, a unit or a percent sign follows: `550ml`, `90分`. A tax code of one letter may, behind `4.99`."""
     rest = text[end : end + 2]
     if not rest or not rest[0].isalpha():
         return rest[:1] in ("%", "_", "*") or rest == " %"
-    return not rest[0].isascii() or (len(rest) > 1 and rest[1].isalnum())
+    return not has_decimals or not rest[0].isascii() or (len(rest) > 1 and rest[1].isalnum())

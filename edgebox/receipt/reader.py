@@ -104,14 +104,17 @@ class ReceiptReader:
         wide = text.strip().partition("  ")
         if wide[2] and len(wide[0]) <= _KEY_LETTERS:
             return self._lexicon.key(wide[0]), wide[2].strip()
-        key = self._lexicon.key(text.strip()) if len(text.strip()) <= _KEY_LETTERS else None
-        if key is not None:
-            return key, ""
+        if len(text) <= _KEY_LETTERS and not any(map(str.isdigit, text)):
+            return self._lexicon.key(text), ""
         words = text.split()
         for count in (2, 1):
-            if len(words) > count and words[count][:1].lstrip("#").isdigit() | words[count].startswith("#"):
+            if (
+                len(words) > count
+                and not any(map(str.isdigit, words[count - 1]))
+                and words[count][:1].lstrip("#").isdigit() | words[count].startswith("#")
+            ):
                 key = self._lexicon.key(" ".join(words[:count]))
-                if key in (Key.NUMBER, Key.DAILY_NUMBER, Key.TILL):
+                if key in (Key.NUMBER, Key.TILL):
                     return key, " ".join(words[count:])
         return None, ""
 
@@ -127,7 +130,7 @@ class ReceiptReader:
             currency=shop.currency,
             decimals=shop.convention.decimals,
             number=fields.number,
-            number_scope=NumberScope.TILL if fields.number_daily and fields.till else NumberScope(shop.number_scope),
+            number_scope=NumberScope(shop.number_scope),
             till=fields.till,
             printed_date=fields.date,
             printed_time=fields.time,
@@ -200,9 +203,10 @@ def _tenders(entries: Sequence[Entry], mentioned: Sequence[object]) -> tuple[Ten
     return tuple(out)
 
 
-# Frames and blocks touching letters: two-byte text shown in a code page of one byte. Alone they are ruled lines.
+# Corners of single with double frames, and blocks at letters: two-byte text shown in a code page of one byte.
 _garbled = re.compile(
-    "[\u2550-\u256c\u2580-\u259f\u2320\u2321\ufffd](?=[^\\W\\d_])|[^\\W\\d_][\u2550-\u256c\u2580-\u259f\ufffd]"
+    "[\u2552\u2553\u2555\u2556\u2558\u2559\u255b\u255c\u255e\u255f\u2561\u2562\u2564-\u2568\u256a\u256b]"
+    "|[\u2580-\u259f\ufffd](?=[^\\W\\d_])|(?<=[^\\W\\d_])[\u2580-\u259f\ufffd]"
 ).search
 
 

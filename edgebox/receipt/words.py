@@ -17,6 +17,8 @@ _TOKEN = re.compile(
     "[\u3005\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
     "|[a-z\u00df-\u024f\u0370-\u052f]+|\\d+|[^\\W\\d_]"
 )
+JOINT = "\u066c"  # stands for a blank that joins groups of digits, which NFKC would make a plain blank
+_joining_blank = re.compile("(?<=\\d)[\u00a0\u202f\u2009](?=\\d{3})")
 LINE_MAX = 400  # characters of a line that are read; the widest printer has 64 columns, four lines of it are plenty
 
 
@@ -25,7 +27,7 @@ def normalise(text: str) -> str:
     text = text[:LINE_MAX]
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKC", text).casefold()
+    text = unicodedata.normalize("NFKC", _joining_blank.sub(JOINT, text)).casefold()
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", _LATIN_MARKS.sub("", unicodedata.normalize("NFKD", text)))

@@ -1,0 +1,118 @@
+"""Which amount was paid: equations before labels, and nothing when in doubt."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgebox.model import Confidence, TenderKind
+from edgebox.receipt.entries import Entry
+from edgebox.receipt.lexicon import Role
+from edgebox.receipt.totals import Paper, Rules, decide
+from tests.receipt.paper import EURO, PAID_TILL, SHOP, YEN, read
+
+
+def earned(paper: str, shop: object = SHOP) -> int | None:
+    receipt = read(paper, shop)  # type: ignore[arg-type]
+    return receipt.amount_minor if receipt.qualifies else None
+
+
+def test_tendered_less_change_proves_a_total() -> None:
+    receipt = read("TOTAL 33.90\nCASH 50.00\nCHANGE 16.10")
+    assert (receipt.amount_minor, receipt.confidence) == (3390, Confidence.HIGH)
+    assert receipt.reasons == ("tendered 50.00 - change 16.10 = 33.90",)
+
+
+@pytest.mark.parametrize(
+    ("paper", "minor"),
+    [
+        ("TOTAL 24.41\nCASH 40.00\nROUNDED TOTAL 24.40\nCHANGE 15.60", 2440),
+        ("TOTAL AMT RM 60.31\nROUNDING ADJ -0.01\n        RM 60.30\nCASH RM 70.30\nCHANGE RM 10.00", 6030),
+        ("SUBTOTAL 6.98\nTAX 0.63\nTOTAL 7.61\nVISA 7.61", 761),
+        ("合计 30.00\n优惠 -2.00\n应付 28.00\n微信支付 28.00", 2800),
+        ("小计:162.02\n促销优惠:-12.00\n应收:150.02\n抹零:0.02\n合计:150.00\n现金:200.00\n找零:50.00", 15000),
+        ("合计:2071.4\n现金:2100\n实收:2067.4\n银联:4\n找零:32.6", 207140),  # two tenders, change on one
+        ("合计:653.09\n现金:100\n实收:85\n银联:568\n找零:15\n抹零:0.09", 65300),  # the rounded total isn't printed
+        ("原价合计:503.0\n优惠金额:5.0\n实付金额:498.0\n会员卡支付:498.0\n线下代金券:5.0", 49800),
+        ("总计:   2   17.1元\n信用卡付款: 17.1", 1710),  # a count goes first
+        ("合计：￥1364.40,优惠: ￥0.00\n邮费：￥6.00,抵扣：￥1.00\n实际支付：￥1369.40", 136940),
+        ("应付 75.00元，优惠减免 3.00元\n实付72.00元，支付方式：微信", 7200),
+        ("合  计:  26.00\n微信: 26.00", 2600),
+        ("TOTAL\n$15.03\nCASH\n$20.00\nCG $4.97", 1503),
+        ("应收金额：2.00\n现金：2.00\n满减满折：-2.90\n实收金额：10.00   找零金额：8.00", 200),
+    ],
+)
+def test_the_amount_paid_is_found(paper: str, minor: int) -> None:
+    assert earned(paper) == minor
+
+
+@pytest.mark.parametrize(
+    ("paper", "why"),
+    [
+        ("TOTAL 33.90", "nothing says that it is paid"),
+        ("TOTAL 33.90\nTHIS IS NOT A RECEIPT\nCASH 33.90", "not paid"),
+        ("货到付款（未支付）\n实收金额：72.00", "not paid"),
+        ("MILK 16.00\nCASH 16.00", "no total found"),
+        ("TOTAL 33.90\nCASH 50.00\nCHANGE 16.20", "the payment matches no total"),
+        ("TOTAL 30.00\nTOTAL 20.00\nPAID", "totals disagree"),
+        ("TOTAL 0.00\nCASH 0.00\nCHANGE 0.00", "nothing to pay"),
+        ("合计:20.00\n团购券:20.00\n实收:0.00", ""),
+        ("TOTAL 30.00\nGRAND TOTAL 20.00\nCASH 30.00\nVISA 20.00", ""),
+    ],
+)
+def test_in_doubt_nothing_is_earned(paper: str, why: str) -> None:
+    receipt = read(paper)
+    assert not receipt.qualifies
+    assert why in receipt.reasons[-1]
+
+
+def test_a_till_that_prints_after_payment_needs_no_proof_on_paper() -> None:
+    assert earned("SUBTOTAL 28.48\nTAX 2.28\nTOTAL 30.76") is None
+    receipt = read("SUBTOTAL 28.48\nTAX 2.28\nTOTAL 30.76", PAID_TILL)
+    assert (receipt.amount_minor, receipt.confidence) == (3076, Confidence.MEDIUM)
+
+
+def test_the_shop_says_whether_cash_rounding_counts() -> None:
+    paper = "TOTAL 24.41\nCASH 40.00\nROUNDED TOTAL 24.40\nCHANGE 15.60"
+    assert earned(paper, SHOP._replace(rules=Rules(round_to_cash=False))) == 2441
+
+
+def test_the_shop_says_whether_service_counts() -> None:
+    paper = "小计 300.00\n服务费 30.00\n应付金额 330.00\n现金 330.00"
+    assert earned(paper) == 33000
+    assert earned(paper, SHOP._replace(rules=Rules(less_service=True))) == 30000
+
+
+def test_other_conventions_of_money() -> None:
+    assert earned("SUMME EUR 13,05\nBAR 20,05\nRÜCKGELD 7,00", EURO) == 1305
+    assert earned("合計 ¥1,080\nお預り ¥2,000\nお釣り ¥920", YEN) == 1080
+
+
+def test_tender_lines_are_told() -> None:
+    receipt = read("应付:30.00\n现金:10.00\n支付宝:20.00")
+    assert receipt.tenders == ((TenderKind.CASH, 1000), (TenderKind.ALIPAY, 2000))
+    assert receipt.amount_minor == 3000
+
+
+def test_money_that_went_back_is_a_refund() -> None:
+    receipt = read("合计: -69.90\n现金: -69.90")
+    assert (receipt.kind.value, receipt.qualifies) == ("refund", False)
+
+
+ENTRIES = st.builds(
+    Entry,
+    role=st.sampled_from(list(Role)),
+    tender=st.sampled_from([None, *TenderKind]),
+    minor=st.integers(-(10**11), 10**11) | st.sampled_from([0, 1000, 2000, 3000]),
+    place=st.integers(0, 50),
+    firm=st.booleans(),
+    text=st.just(""),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(entries=st.lists(ENTRIES, max_size=60), paid=st.booleans())
+def test_whatever_is_printed_only_a_positive_amount_is_ever_decided(entries: list[Entry], paid: bool) -> None:
+    decision = decide(Paper(entries, entries[:5], (), paid), Rules())
+    assert decision.minor is None or decision.minor > 0
+    assert decision.reasons
+    assert (decision.minor is None) == (decision.confidence is Confidence.LOW)
