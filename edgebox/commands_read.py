@@ -50,10 +50,12 @@ def run(options: argparse.Namespace) -> int:
     show: Callable[[Path, list[CapturedDocument]], str] = _json if options.json else _text
     for path in options.files:
         try:
-            print(show(path, read_capture(_bytes(path), profile, new_reader, header)))
+            raw = _bytes(path)
         except OSError as fault:
             print(f"edgebox: {path}: {fault.strerror}", file=sys.stderr)
             code = 2
+            continue
+        print(show(path, read_capture(raw, profile, new_reader, header)))
     return code
 
 

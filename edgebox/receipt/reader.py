@@ -27,6 +27,7 @@ from edgebox.receipt.zones import Zones, is_rule
 
 GARBLED_LINES = 3  # so many lines in a wrong code page, and a kind's word may be among them: abstain
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
+_words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
 _KEY_LETTERS = 28  # longest text before a colon that may be a key
 _REASON_LETTERS = 40  # of a line quoted as reason
 
@@ -98,24 +99,20 @@ class ReceiptReader:
 
     def _key(self, text: str) -> tuple[Key | None, str]:
         """The key that a line begins with, and what follows it."""
+        text = text.strip()
         colon = text.find(":", 0, _KEY_LETTERS)
         if colon >= 0:
             return self._lexicon.key(text[:colon].strip()), text[colon + 1 :].strip()
-        wide = text.strip().partition("  ")
+        wide = text.partition("  ")
         if wide[2] and len(wide[0]) <= _KEY_LETTERS:
             return self._lexicon.key(wide[0]), wide[2].strip()
         if len(text) <= _KEY_LETTERS and not any(map(str.isdigit, text)):
             return self._lexicon.key(text), ""
-        words = text.split()
-        for count in (2, 1):
-            if (
-                len(words) > count
-                and not any(map(str.isdigit, words[count - 1]))
-                and words[count][:1].lstrip("#").isdigit() | words[count].startswith("#")
-            ):
-                key = self._lexicon.key(" ".join(words[:count]))
-                if key in (Key.NUMBER, Key.TILL):
-                    return key, " ".join(words[count:])
+        match = _words_and_number(text)
+        if match:
+            key = self._lexicon.key(match[1])
+            if key in (Key.NUMBER, Key.TILL):
+                return key, match[2]
         return None, ""
 
     # -- the end

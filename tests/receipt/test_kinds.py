@@ -108,7 +108,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("remark", HOSTILE)
-@pytest.mark.parametrize("key", ["备注：", "订单备注: ", "REMARK: ", "备注\n"])
+@pytest.mark.parametrize("key", ["备注：", "订单备注: ", "REMARK: ", "备注\n", " " * 40 + "备注: ", "<<<备注:"])
 def test_a_remark_changes_nothing(remark: str, key: str) -> None:
     plain = f"CORNER SHOP\n单号 4711{PAID}--------------------\n"
     receipt, attacked = read(plain), read(f"{plain}{key}{remark}\n")
