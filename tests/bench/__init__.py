@@ -1,0 +1,1 @@
+"""`python -m tests.bench`: how fast the box is, measured beside other programs in one run on one machine."""

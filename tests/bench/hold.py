@@ -1,0 +1,107 @@
+"""How long a cut waits for its slip: from the line's own record of it, with the real engine minting and composing.
+
+Owns: the receipts printed for it, alone and beside programs that take all CPU. The figure is `Outcome.hold_us`: cut
+seen by the line → slip and cut handed on. From outside: the cut written by the till → slip and cut at the printer.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from tests.bench.box import Broken, EngineProgram, Ends, Program, line_command, wait_for
+from tests.bench.figures import Section, met
+from tests.bench.receipts import LINES, long_receipt, print_at_once, print_by_line
+from tests.bench.spread import percentile
+
+TARGET_P50_MS, TARGET_P99_MS = 0.5, 2.0
+HOGS = 2
+PAUSE_S = 0.0005  # between lines: 40 bytes in 0.5 ms are 640,000 baud, far above any serial till
+WARM_UP = 20
+Printing = Callable[[Ends, bytes], float]
+
+
+def run(folder: Path, *, quick: bool) -> list[Section]:
+    """Section `hold`."""
+    receipts = 100 if quick else 1000
+    rows = []
+    engine = EngineProgram(folder)
+    ends = Ends("tcp", folder, "hold")
+    urls = f"tcp://127.0.0.1:{ends.till_place}", f"tcp://127.0.0.1:{ends.printer_place}"
+    line = Program("line", line_command(*urls, engine.socket), folder)
+    numbers = count(1)
+    try:
+        ends.join(line)
+        _print(ends, engine, numbers, WARM_UP, print_at_once)
+        for name, printing, of in (("line by line", _by_line, receipts), ("in one write", print_at_once, receipts)):
+            rows.append(_row(f"{name}, alone", *_print(ends, engine, numbers, of, printing)))
+            with hogs(folder):
+                rows.append(_row(f"{name}, {HOGS} CPU hogs", *_print(ends, engine, numbers, of, printing)))
+        line.check()
+    finally:
+        ends.close()
+        line.stop()
+        engine.stop()
+    notes = [
+        f"{receipts} receipts of {LINES} lines ({len(long_receipt(1))} bytes) a row, each with a claim minted and a "
+        "native QR composed; default settings (ten languages read)",
+        f"line by line: {PAUSE_S * 1000:.1f} ms between lines; in one write: the engine has the whole receipt still to "
+        "read when the cut is seen",
+    ]
+    columns = (
+        "how it is sent", "p50 ms", "≤ 0.5", "p99 ms", "≤ 2", "worst ms", "late", "from outside p50 ms",
+        "p99 ms",
+    )  # fmt: skip
+    return [Section("hold", "Hold: cut seen → released, with its slip", columns, rows, notes)]
+
+
+def _by_line(ends: Ends, receipt: bytes) -> float:
+    return print_by_line(ends, receipt, PAUSE_S)
+
+
+def _print(
+    ends: Ends, engine: EngineProgram, numbers: Iterator[int], receipts: int, printing: Printing
+) -> tuple[list[float], list[float], int]:
+    """Holds in ms as the line saw them, the same from outside, and how many answers were late."""
+    before = len(_records(engine))
+    outside = [printing(ends, long_receipt(next(numbers))) for _ in range(receipts)]
+    wait_for(lambda: len(_records(engine)) >= before + receipts, engine)
+    records = [json.loads(record) for record in _records(engine)[before:]]
+    results = [record["result"] for record in records]
+    if set(results) - {"inserted", "late"}:
+        raise Broken(f"a receipt got no slip: {next(r for r in records if r['result'] not in ('inserted', 'late'))}")
+    return [record["hold_us"] / 1000 for record in records], outside, results.count("late")
+
+
+def _records(engine: EngineProgram) -> list[bytes]:
+    return engine.journal.read_bytes().splitlines() if engine.journal.exists() else []
+
+
+def _row(name: str, holds: list[float], outside: list[float], late: int) -> list[str]:
+    p50, p99 = percentile(holds, 0.5), percentile(holds, 0.99)
+    return [
+        name,
+        f"{p50:.2f}",
+        met(p50, TARGET_P50_MS),
+        f"{p99:.2f}",
+        met(p99, TARGET_P99_MS),
+        f"{max(holds):.1f}",
+        str(late),
+        f"{percentile(outside, 0.5):.2f}",
+        f"{percentile(outside, 0.99):.2f}",
+    ]
+
+
+@contextmanager
+def hogs(folder: Path) -> Iterator[None]:
+    """Programs that take all CPU they get, at ordinary priority."""
+    busy = [Program(f"hog{at}", [sys.executable, "-ISc", "while True: pass"], folder) for at in range(HOGS)]
+    try:
+        yield
+    finally:
+        for program in busy:
+            program.stop()

@@ -1,0 +1,220 @@
+"""How much later a byte comes out of the line than out of a wire, beside socat and a bare Python relay.
+
+Owns: the candidates and the rounds. Method: this process writes at the till's end and blocks reading at the printer's
+end (one clock, no ping-pong), after a random pause; all candidates stay up through the run; a round measures each of
+them at one size, in random order; *added* latency is a row's p50 less that of the direct wire in the same round, and
+the figure is the median over rounds of the ratio of two added latencies. Documents are ended, unmeasured, every some
+KB, as a till would.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import shutil
+import statistics
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench import machine
+from tests.bench.box import Broken, EngineProgram, Ends, Program, line_command
+from tests.bench.figures import Section, met
+from tests.bench.spread import Interval, interval, percentile
+
+SIZES = (1, 64, 4096)
+TARGETS = {1: 1.2, 64: 1.2, 4096: 1.4}  # added p50, times socat's
+PAUSE_S = 200e-6  # on average: longer than any candidate needs, so that no two messages queue
+DOCUMENT_BYTES = 8192  # a long receipt
+DIRECT, SOCAT, RELAY, LINE, HOLDING = "direct wire", "socat", "bare Python relay", "edgebox-line", "edgebox-line, engine"
+_CUT = b"\x1dV\x00"
+
+
+def payload(size: int) -> bytes:
+    """`size` bytes of a receipt: item lines, bold now and then, ink at the end and no cut."""
+    names = (b"Bread wholemeal 800g", b"Full cream milk 2L", b"Cheddar 500 g", b"Apples")
+    lines = [
+        b"%-26s %3d x %6.2f %8.2f\r\n%s"
+        % (names[at % 4], at % 9, at / 7, at * 1.7, b"" if at % 8 else b"\x1bE\x01\x1bE\x00")
+        for at in range(size // 40 + 1)
+    ]
+    return b"".join(lines)[: size - 1] + b"."
+
+
+class Cell(NamedTuple):
+    """One candidate, one size, one round. µs."""
+
+    p50: float
+    p99: float
+    cpu: float  # of the candidate, per message
+
+
+class Candidate:
+    """A program between two ends; `program` None: the direct wire."""
+
+    def __init__(self, name: str, kind: str, folder: Path, engine: EngineProgram | None) -> None:
+        self.name = name
+        place = f"{kind}-{list((DIRECT, SOCAT, RELAY, LINE, HOLDING)).index(name)}"
+        self.ends = Ends(kind, folder, place)
+        self.program: Program | None = None
+        if name != DIRECT:
+            self.program = Program(place, _command(name, self.ends, engine), folder)
+        try:
+            self.ends.join(self.program)
+            self._pass(b".")
+        except BaseException:
+            self.close()
+            raise
+        self._since_cut = 1
+
+    def measure(self, data: bytes, count: int) -> Cell:
+        """Sends `count` messages."""
+        pid = self.program.pid if self.program else 0
+        times, spent = [], 0
+        before = machine.cpu_ns(pid) if pid else 0
+        for _ in range(count):
+            if self._since_cut + len(data) > DOCUMENT_BYTES:
+                spent += machine.cpu_ns(pid) - before if pid else 0
+                self._end_document()
+                before = machine.cpu_ns(pid) if pid else 0
+            time.sleep(random.random() * 2 * PAUSE_S)
+            times.append(self._pass(data))
+            self._since_cut += len(data)
+        spent += machine.cpu_ns(pid) - before if pid else 0
+        return Cell(percentile(times, 0.5), percentile(times, 0.99), spent / 1000 / count)
+
+    def _end_document(self) -> None:
+        os.write(self.ends.till, b"\n\n\n\n" + _CUT)
+        self.ends.read_until(_CUT)
+        self._since_cut = 0
+
+    def _pass(self, data: bytes) -> float:
+        """Writes it and reads it back at the other end; µs."""
+        till, printer, size, parts, got = self.ends.till, self.ends.printer, len(data), [], 0
+        start = time.perf_counter_ns()
+        os.write(till, data)
+        while got < size:
+            if not select.select([printer], [], [], 5)[0]:
+                raise Broken(f"{self.name}: {got} of {size} bytes came")
+            part = os.read(printer, 65536)
+            if not part:
+                raise Broken(f"{self.name}: closed")
+            parts.append(part)
+            got += len(part)
+        taken = time.perf_counter_ns() - start
+        if b"".join(parts) != data:
+            raise Broken(f"{self.name}: other bytes came out than went in")
+        return taken / 1000
+
+    def close(self) -> None:
+        """Program and ends."""
+        if self.program is not None:
+            self.program.stop()
+        self.ends.close()
+
+
+def _command(name: str, ends: Ends, engine: EngineProgram | None) -> list[str]:
+    till, printer = ends.till_place, ends.printer_place
+    is_tcp = ends.kind == "tcp"
+    if name == SOCAT:
+        if is_tcp:
+            return [
+                "socat",
+                f"TCP-LISTEN:{till},bind=127.0.0.1,reuseaddr,nodelay",
+                f"TCP:127.0.0.1:{printer},nodelay",
+            ]
+        return ["socat", f"PTY,link={till},raw,echo=0", f"PTY,link={printer},raw,echo=0"]
+    if name == RELAY:
+        own = Path(__file__).with_name("relay.py")
+        return [sys.executable, "-IS", str(own), f"{ends.kind}:{till}", f"{ends.kind}:{printer}"]
+    urls = (f"tcp://127.0.0.1:{till}", f"tcp://127.0.0.1:{printer}") if is_tcp else (f"pty:{till}", f"pty:{printer}")
+    return line_command(*urls, engine.socket if engine else "")
+
+
+def run(folder: Path, *, quick: bool) -> list[Section]:
+    """Sections `passthrough-tcp` and `passthrough-pty`."""
+    return [_run(kind, folder, rounds=15 if not quick else 5, count=250 if not quick else 60) for kind in ("tcp", "pty")]
+
+
+def _run(kind: str, folder: Path, *, rounds: int, count: int) -> Section:
+    names = [DIRECT, SOCAT, RELAY, LINE, HOLDING] if shutil.which("socat") else [DIRECT, RELAY, LINE, HOLDING]
+    engine = EngineProgram(folder)
+    candidates: list[Candidate] = []
+    try:
+        for name in names:
+            candidates.append(Candidate(name, kind, folder, engine if name == HOLDING else None))
+        cells = _rounds(candidates, rounds, count)
+        ended = _ended(engine)
+    finally:
+        for candidate in candidates:
+            candidate.close()
+        engine.stop()
+    return _section(kind, cells, rounds, count, ended)
+
+
+Cells = dict[tuple[str, int], list[Cell]]
+
+
+def _rounds(candidates: list[Candidate], rounds: int, count: int) -> Cells:
+    cells: Cells = defaultdict(list)
+    for number in range(rounds + 1):
+        for size in SIZES:
+            data = payload(size)
+            for candidate in random.sample(candidates, len(candidates)):
+                cell = candidate.measure(data, count)
+                if number:  # the first round warms up
+                    cells[candidate.name, size].append(cell)
+    return cells
+
+
+def _ended(engine: EngineProgram) -> str:
+    """The engine was asked at each end, and answered: else this was no measurement of a line that holds."""
+    records = engine.journal.read_text(encoding="utf-8").splitlines()
+    late = sum('"result":"late"' in record for record in records)
+    if not records or late > len(records) // 10:
+        raise Broken(f"the engine answered {len(records) - late} of {len(records)} documents in time")
+    return f"with engine: {len(records)} documents were asked about and recorded meanwhile, {late} answers were late"
+
+
+def ratios(cells: Cells, name: str, to: str, size: int) -> Interval | None:
+    """Added p50 of `name`, times that of `to`, over the rounds; None: `to` was not measured."""
+    if (to, size) not in cells:
+        return None
+    rows = zip(cells[name, size], cells[to, size], cells[DIRECT, size], strict=True)
+    found = [(own.p50 - direct.p50) / (other.p50 - direct.p50) for own, other, direct in rows if other.p50 > direct.p50]
+    return interval(found) if found else None
+
+
+def _section(kind: str, cells: Cells, rounds: int, count: int, ended: str) -> Section:
+    rows = []
+    for size in SIZES:
+        for name in (DIRECT, SOCAT, RELAY, LINE, HOLDING):
+            if (name, size) in cells:
+                rows.append(_row(cells, name, size))
+    notes = [
+        f"{rounds} rounds of {count} messages; one way, µs; medians over the rounds",
+        "times socat: added p50 over added p50, median of the rounds' ratios [95 % bootstrap interval]",
+        ended,
+    ]
+    if not shutil.which("socat"):
+        notes.insert(0, "SOCAT IS NOT INSTALLED (apt-get install socat): no ratio to it, and no target was checked")
+    columns = ("bytes, program", "p50", "p99", "added p50", "times socat", "target", "", "CPU µs/message")
+    return Section(f"passthrough-{kind}", f"Pass-through, {kind}", columns, rows, notes)
+
+
+def _row(cells: Cells, name: str, size: int) -> list[str]:
+    own = cells[name, size]
+    p50, p99, cpu = (statistics.median(cell[at] for cell in own) for at in range(3))
+    added = statistics.median(
+        cell.p50 - direct.p50 for cell, direct in zip(own, cells[DIRECT, size], strict=True)
+    )
+    row = [f"{size} B, {name}", f"{p50:.1f}", f"{p99:.0f}"]
+    if name == DIRECT:
+        return [*row, "", "", "", "", ""]
+    ratio = ratios(cells, name, SOCAT, size)
+    target = name in (LINE, HOLDING) and ratio is not None
+    judged = [f"≤ {TARGETS[size]}", met(ratio.median, TARGETS[size])] if target and ratio else ["", ""]
+    return [*row, f"{added:.1f}", str(ratio) if ratio and name != SOCAT else "", *judged, f"{cpu:.1f}"]
