@@ -44,7 +44,7 @@ def verdict(wanted: int | None, found: int | None) -> str:
 @needs_corpus
 def test_streams_of_many_printers_and_libraries() -> None:
     score: Counter[str] = Counter()
-    for row in map(json.loads, (CORPUS / "streams/truth.jsonl").open(encoding="utf-8")):
+    for row in map(json.loads, (CORPUS / "streams/truth.jsonl").read_text("utf-8").splitlines()):
         found = totals((CORPUS / "streams" / row["file"]).read_bytes(), load(None, SHOPS[row["source"]]))
         for number, document in enumerate(row["docs"]):
             wanted = round(document["total"] * 100) if document["qualifies"] and document["total"] else None
@@ -56,7 +56,7 @@ def test_streams_of_many_printers_and_libraries() -> None:
 @needs_corpus
 def test_chinese_layouts_with_hostile_remarks() -> None:
     score: Counter[str] = Counter()
-    rows = list(map(json.loads, (CORPUS / "zh/truth.jsonl").open(encoding="utf-8")))[::EVERY]
+    rows = list(map(json.loads, (CORPUS / "zh/truth.jsonl").read_text("utf-8").splitlines()))[::EVERY]
     config = load(None, ("till.delivery_earns=true",))
     for row in rows:
         if row["qualifies"] is not None:  # a question of policy
