@@ -283,7 +283,7 @@ def _record(line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRec
         currency=receipt.currency,
         decimals=receipt.decimals,
         confidence=receipt.confidence.value,
-        reasons=_without_quotes(receipt.reasons),
+        reasons=receipt.reasons,
         number=receipt.number,
         till=receipt.till,
         printed_date=receipt.printed_date,
@@ -309,11 +309,6 @@ def _from_ref(ref: bytes) -> tuple[str, bytes, int]:
     except ClaimError:
         return "", b"", 0
     return url, claim.claim_id, claim.revision
-
-
-def _without_quotes(reasons: tuple[str, ...]) -> tuple[str, ...]:
-    """Reasons may quote a line of the paper; that stays out of the record."""
-    return tuple(reason.partition('"')[0].strip() + " (a line)" if '"' in reason else reason for reason in reasons)
 
 
 def describe(record: ReceiptRecord, award: Award) -> str:

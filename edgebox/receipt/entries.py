@@ -44,8 +44,10 @@ class EntryCollector:
         self.bare: list[Entry] = []  # amounts alone on their line, without a label anywhere
         self.mentioned: list[TenderKind] = []  # ways of paying named without an amount
 
-    def add(self, text: str, place: int) -> bool:
-        """Reads a trusted line; whether it holds an amount."""
+    def add(self, text: str, parts: tuple[str, ...], place: int) -> bool:
+        """Reads a trusted line (and its tokens); whether it holds an amount."""
+        if not self._lexicon.may_label(parts) and any(not part.isdigit() for part in parts) and not self._waiting:
+            return self._item(text, place)
         amounts = self._finder.find(text)
         if not amounts:
             self._label_alone(text)
@@ -64,6 +66,15 @@ class EntryCollector:
             group.append(amount)
             begin = amount.end
         self._close(label, group, place, text, waiting)
+        return True
+
+    def _item(self, text: str, place: int) -> bool:
+        """A line without any word of a label: an item, or a sentence. Only its last amount is looked at."""
+        amount = self._finder.last(text)
+        if amount is None:
+            return False
+        if len(self.items) < ENTRIES_MAX:
+            self.items.append(Entry(Role.ITEM, None, amount.minor, place, not amount.whole, text.strip()))
         return True
 
     def end_line(self) -> None:

@@ -40,15 +40,15 @@ class KindFinder:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
-        self.found: dict[Kind, str] = {}  # and the line that said so
+        self.found: dict[Kind, str] = {}  # and what of the paper said so; never its text
         self.modifiers: list[Modifier] = []
 
-    def add(self, text: str, parts: tuple[str, ...], place: int, *, emphasised: bool, key_value: bool) -> None:
+    def add(self, parts: tuple[str, ...], place: int, *, emphasised: bool, key_value: bool) -> None:
         """A trusted line without amounts. `place`: its number; `key_value`: it has the form `key: value`."""
         words = self._lexicon.kind_words(parts)
         if not words.leftover:
             for kind in words.kinds:
-                self.say(kind, text)
+                self.say(kind, "a line of its own")
             self._modify(words.modifiers)
         if key_value or not (emphasised or place < HEADER_LINES):
             return
@@ -57,18 +57,18 @@ class KindFinder:
         loose = self._lexicon.loose_kinds(parts)
         if loose.kinds and loose.leftover <= HEADING_LETTERS:
             for kind in loose.kinds:
-                self.say(kind, text)
+                self.say(kind, "its heading")
 
-    def add_value(self, value: str, parts: tuple[str, ...]) -> None:
+    def add_value(self, parts: tuple[str, ...]) -> None:
         """The value behind a key that names the kind of transaction."""
         words = self._lexicon.kind_words(parts)
         loose = self._lexicon.loose_kinds(parts)
         for kind in (*(words.kinds if not words.leftover else ()), *loose.kinds):
-            self.say(kind, value)
+            self.say(kind, "its type")
 
-    def say(self, kind: Kind, line: str) -> None:
-        """A line says that this is such a document; the first one is remembered."""
-        self.found.setdefault(kind, line.strip())
+    def say(self, kind: Kind, where: str) -> None:
+        """Something says that this is such a document; the first one is remembered."""
+        self.found.setdefault(kind, where)
 
     def kind(self) -> Kind | None:
         """The kind that takes precedence among those named; None: no words for any."""

@@ -20,7 +20,7 @@ from edgebox.receipt.words import normalise, tokens
 LEFTOVER_LETTERS = 2  # tax codes (SR, ZR), column letters and stray marks beside a label
 WIDE_LETTERS = 3  # what a character of Chinese, Japanese or Korean counts: it says as much as so many letters
 _FIRST_WIDE = "\u2e80"
-_CACHE_MAX = 8192  # labels remembered; a shop's items are some thousands
+_CACHE_MAX = 8192  # labels and keys remembered; a shop's items are some thousands
 
 
 class Role(StrEnum):
@@ -93,6 +93,10 @@ class _Trie:
         for words in self._words.values():
             words.sort(key=lambda pair: -len(pair[0]))
 
+    def beginnings(self, without: object) -> frozenset[str]:
+        """The first tokens of all words but those that mean only `without`."""
+        return frozenset(first for first, words in self._words.items() if any(m != without for _, m in words))
+
     def at(self, parts: Sequence[str], place: int) -> tuple[int, list[object]]:
         """The longest word at `place`: its length in tokens (0: none) and all its meanings."""
         length, meanings = 0, []
@@ -137,6 +141,8 @@ class Lexicon:
             self._add(table)
         for trie in (self._amounts, self._kinds, self._loose, self._keys, self._paid, self._unpaid):
             trie.seal()
+        self._amount_words = self._amounts.beginnings(_FILLER)
+        self._known_keys: dict[str, Key | None] = {}
         self._labels: dict[str, Label] = {}
         self._lines: dict[tuple[str, ...], KindWords] = {}
 
@@ -169,6 +175,10 @@ class Lexicon:
             self._unpaid.add(word, True)
 
     # -- asking
+
+    def may_label(self, parts: tuple[str, ...]) -> bool:
+        """Some word of the line may belong to an amount's label; nearly no item's does."""
+        return not self._amount_words.isdisjoint(parts)
 
     def label(self, text: str) -> Label:
         """The meaning of an amount's label (normalised text)."""
@@ -217,14 +227,16 @@ class Lexicon:
 
     def key(self, text: str) -> Key | None:
         """What a normalised text before a colon announces."""
+        if text not in self._known_keys:
+            if len(self._known_keys) >= _CACHE_MAX:
+                self._known_keys.clear()
+            self._known_keys[text] = self._read_key(text)
+        return self._known_keys[text]
+
+    def _read_key(self, text: str) -> Key | None:
         found, leftover = self._keys.cover(tokens(text))
         keys = [key for key in found if isinstance(key, Key)]
         return keys[0] if keys and leftover <= 1 else None
-
-    def key_and_rest(self, parts: tuple[str, ...]) -> tuple[Key | None, int]:
-        """A key at the beginning of a line without a colon, and how many tokens it takes."""
-        length, meanings = self._keys.at(parts, 0) if parts else (0, [])
-        return next((key for key in meanings if isinstance(key, Key)), None), length
 
     def says_paid(self, parts: tuple[str, ...]) -> bool:
         """The line says that it was paid, and little else."""

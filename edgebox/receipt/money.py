@@ -84,6 +84,16 @@ class AmountFinder:
                 out.append(amount)
         return out
 
+    def last(self, text: str) -> Amount | None:
+        """The last amount in a normalised line."""
+        if not _has_digit(text):
+            return None
+        for match in reversed(list(self._find(text))):
+            amount = self._amount(text, match)
+            if amount is not None:
+                return amount
+        return None
+
     def _amount(self, text: str, match: re.Match[str]) -> Amount | None:
         digits, mark, part = match.groups()
         digits = digits.replace(mark, "") if mark else digits or "0"  # ".10" is printed for 0.10

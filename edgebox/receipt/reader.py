@@ -29,7 +29,6 @@ GARBLED_LINES = 3  # so many lines in a wrong code page, and a kind's word may b
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
 _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
 _KEY_LETTERS = 28  # longest text before a colon that may be a key
-_REASON_LETTERS = 40  # of a line quoted as reason
 
 
 class Shop(NamedTuple):
@@ -87,15 +86,15 @@ class ReceiptReader:
         elif self._lexicon.says_paid(parts):
             self._says_paid = True
         if key is Key.KIND:
-            self._kinds.add_value(value, tokens(value))
+            self._kinds.add_value(tokens(value))
         elif key is Key.REPORT:
-            self._kinds.say(DocumentKind.REPORT, text)
+            self._kinds.say(DocumentKind.REPORT, "a field of it")
         elif key is Key.PAID:
-            self._entries.add(value, self._lines)
+            self._entries.add(value, tokens(value), self._lines)
         if is_rule(text):
             self._entries.end_line()
-        if not self._entries.add(text, self._lines):
-            self._kinds.add(text, parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
+        if not self._entries.add(text, parts, self._lines):
+            self._kinds.add(parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
 
     def _key(self, text: str) -> tuple[Key | None, str]:
         """The key that a line begins with, and what follows it."""
@@ -156,7 +155,7 @@ class ReceiptReader:
         if kind is DocumentKind.CARD_SLIP and roles & {Role.NET, Role.CHANGE, Role.SUBTOTAL}:
             kind = None  # the terminal's part on the same paper as the receipt
         if kind is not None:
-            return kind, f'says "{self._kinds.found[kind][:_REASON_LETTERS]}"'
+            return kind, f"{self._kinds.found[kind]} says {kind.value.replace('_', ' ')}"
         if any(entry.role is Role.TOPUP and entry.minor > 0 for entry in entries):
             return DocumentKind.STORED_VALUE, "money was put on a card"
         if is_negative(entries):
