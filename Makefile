@@ -3,7 +3,7 @@ PY := .venv/bin/python
 PACKAGES := edgebox drivers sync hw_sim
 UV_VERSION := 0.13.9
 
-.PHONY: setup run test lint types bench lock clean
+.PHONY: setup run test lint types bench accuracy lock clean
 
 setup:
 	@./setup.sh
@@ -23,6 +23,9 @@ types: setup
 
 bench: setup
 	@$(PY) -m tests.bench
+
+accuracy: setup
+	@$(PY) -m tests.accuracy
 
 # Takes the newest versions that setup.cfg allows; the hashes are those of all wheels, for x86-64 and arm64 alike.
 lock:
