@@ -151,12 +151,21 @@ def _overprint(under: list[Placed], over: list[Placed]) -> list[Placed] | None:
     if any(below.get(x, char) != char and char not in _UNDERPRINT for x, char in above.items()):
         return None
     fresh: list[Placed] = []
+    struck: list[Placed] = []
     for placed in over:
         visible = _cells([placed])
         if visible and not visible.keys() & below.keys():
-            fresh.append(placed)
-    struck = [placed for placed in over if placed not in fresh]
+            fresh.append(_without_blanks(placed))
+        else:
+            struck.append(placed)
     return [_emphasise(placed, struck) for placed in under] + fresh
+
+
+def _without_blanks(placed: Placed) -> Placed:
+    text = placed.text.strip(" ")
+    lead = len(placed.text) - len(placed.text.lstrip(" "))
+    left = placed.left + lead * placed.setting.letter
+    return placed._replace(left=left, right=left + width_of(text, placed.paired, placed.setting), text=text)
 
 
 def _emphasise(placed: Placed, struck: Sequence[Placed]) -> Placed:
