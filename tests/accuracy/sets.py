@@ -17,7 +17,7 @@ CORPUS = Path(__file__).resolve().parents[2] / "../shared/corpus"
 PAID = "till.prints_after_payment=true"  # collections of paid receipts: their tills print no bills
 SETTINGS: dict[str, tuple[str, ...]] = {
     "sroie": ("shop.currency=MYR", "shop.date_order=dmy", PAID),
-    "zenodo_pt": ("shop.currency=EUR", "shop.decimal_mark=,", "shop.group_marks=. ", "shop.date_order=dmy", PAID),
+    "zenodo_pt": ("shop.currency=EUR", "shop.decimal_mark=,.", "shop.group_marks=", "shop.date_order=dmy", PAID),
     "express_us": ("shop.currency=USD", "shop.date_order=mdy", PAID),
     "zh": ("shop.currency=CNY",),
     "zh_handmade": ("shop.currency=CNY",),
