@@ -32,6 +32,7 @@ DOTS_HEIGHT = 24  # an ESC * is 24 dots high in all its common modes
 _GS_K, _GS_PAREN_K = b"\x1dk", b"\x1d(k"
 _IN_PAGE = frozenset({b"\x1bW", b"\x1bT", b"\x1d$", b"\x1d\\"})  # positions that only page mode has
 _NOT_DRAWN = frozenset({b"\x1d^", b"\x1d(", b"\x1c(E", b"\x1dC"})  # macros, test prints, counters: nothing is known
+_NO_DATA = b"\r\t\0"  # leave nothing in the print buffer; spaces do, and are black in reverse printing
 _MARKS = {Effect.DRAWER: "drawer", Effect.SOUND: "sound"}
 
 
@@ -153,7 +154,7 @@ class Press(ABC):
             self.top += lines * node.feed
             return
         for raw in body.split(b"\n"):  # letters taller than the line spacing: blank lines are lower than others
-            if raw.strip():
+            if raw.strip(_NO_DATA):
                 self.lay_run(raw, start, node, 1)
                 self.top += node.feed
             else:
@@ -180,7 +181,7 @@ class Press(ABC):
         if not pieces:
             self.top += spacing if feed is None else feed
             return
-        inked = any(piece.raw.strip() or piece.kind == Kind.DOTS for piece in pieces)
+        inked = self._holds_data(pieces)
         height = 0  # a line of dots is burnt while the paper moves: it feeds no less than its height
         if inked:
             self.top += self.lay_row(pieces, end)
@@ -350,7 +351,11 @@ class Press(ABC):
 
     def _is_open(self) -> bool:
         """Whether the print buffer holds something to print."""
-        return any(piece.kind == Kind.DOTS or piece.raw.strip(b"\r\t\0") for piece in self._pieces)
+        return self._holds_data(self._pieces)
+
+    @staticmethod
+    def _holds_data(pieces: list[Piece]) -> bool:
+        return any(piece.kind == Kind.DOTS or piece.raw.strip(_NO_DATA) for piece in pieces)
 
     def _break_line(self) -> None:
         """What prints at once prints the open line first."""

@@ -73,7 +73,8 @@ def show(canvas: Canvas, cuts: Sequence[int], notes: Sequence[Note], top: int, b
     sheets = _sheets(cuts, top, min(bottom, HEIGHT_MAX))
     paper = canvas.width + 2 * _EDGE
     width = paper + 2 * _MARGIN + (_NOTES if notes else 0)
-    height = sum(sheet.bottom - sheet.top for sheet in sheets) + _GAP * (len(sheets) - 1) + 2 * _MARGIN
+    gaps = sum(sheet.cut_below for sheet in sheets)
+    height = sum(sheet.bottom - sheet.top for sheet in sheets) + _GAP * gaps + 2 * _MARGIN
     image = Image.new("RGB", (width, height), _DESK)
     y, free = _MARGIN, 0
     for sheet in sheets:
