@@ -84,7 +84,7 @@ class PointsSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     spend_per_point: Annotated[int, Meta(ge=1, le=10**9)] = 100
     minimum: Minor = 100
-    excluded_tenders: tuple[TenderKind, ...] = ()
+    excluded_tenders: tuple[TenderKind, ...] = (TenderKind.WECHAT,)  # WeChat Pay credits its own: twice would be wrong
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ from edgebox.lines import Decided, LineSession, Pending, result_name
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
 from edgebox.model import DocumentKind, Receipt, format_minor
+from edgebox.paper.letters import text_raster
 from edgebox.printers import find_printer
 from edgebox.reading import OpenDocument
 from edgebox.receipt.money import AmountFinder
@@ -113,10 +114,11 @@ class Engine:
                 claims.mint(self.awards.keys, bytes(claims.ID_BYTES), 100, key.valid_from), bytes(claims.ID_BYTES), 1
             )
             scratch.remember(award.claim_id, Granted(award.url, 100, 0, printed=False))
-            for native in (True, False):
-                press = Press(PrinterProfile(), native, matrix=qr.claim_matrix)
-                with contextlib.suppress(SlipError):  # a shop whose budgets forbid pictures
-                    scratch.slip(award, receipt, press)
+            for profile in {line.profile for line in self.config.line}:
+                for native in (True, False):
+                    with contextlib.suppress(SlipError, ConfigError):  # budgets that forbid pictures; an unknown name
+                        press = Press(self.profile(profile), native, matrix=qr.claim_matrix, text_raster=text_raster)
+                        scratch.slip(award, receipt, press)
 
     async def _listen(self, path: Path) -> None:
         try:
@@ -186,7 +188,7 @@ class Engine:
             award = self.awards.award(receipt, name, int(self.clock()))
             if not award.url:
                 return Decided(receipt, award, b"")
-            body = self.awards.slip(award, receipt, press._replace(matrix=qr.claim_matrix))
+            body = self.awards.slip(award, receipt, press._replace(matrix=qr.claim_matrix, text_raster=text_raster))
         except (ClaimError, SlipError) as fault:
             self.fault("slip", f"{fault.reason}: {fault}")
             return Decided(receipt, Award(why=fault.reason), b"")

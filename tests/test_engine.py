@@ -116,6 +116,31 @@ def test_the_socket_is_open_to_the_group_when_asked(folder: Path) -> None:
     asyncio.run(play())
 
 
+def test_a_printer_without_chinese_characters_gets_them_drawn(folder: Path) -> None:
+    async def play() -> None:
+        async with running(folder, "slip.languages=zh") as engine:
+            line = await FakeLine.connect(engine, profile="generic-80")
+            answer = await line.answer(1, RECEIPT)
+            assert verified(answer).amount_minor == 3390
+            assert b"\x1dv0" in answer.body, "the words as a picture"
+            assert b"\x1c&" not in answer.body, "no native characters, which it hasn't got"
+
+    asyncio.run(play())
+
+
+def test_wechat_credits_its_own_payments_so_they_get_no_slip(folder: Path) -> None:
+    by_wechat = RECEIPT.replace(b"CASH            50.00\nCHANGE          16.10", b"WECHAT PAY      33.90")
+
+    async def play() -> None:
+        async with running(folder) as engine:
+            line = await FakeLine.connect(engine)
+            assert (await line.answer(1, by_wechat)).body == b""
+            await line.done(1, Result.PLAIN)
+            assert recorded(folder)[0].tenders == (("wechat", 3390),)
+
+    asyncio.run(play())
+
+
 # -- nothing to print
 
 

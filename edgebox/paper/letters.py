@@ -17,11 +17,13 @@ REMEMBERED = 256  # lines: a slip's words are the same all day but for its numbe
 
 @lru_cache(maxsize=REMEMBERED)
 def text_raster(text: str, *, width_dots: int, height_dots: int, bold: bool) -> Raster:
-    """`text` in letters `height_dots` high. SlipError `too_wide`: it doesn't fit `width_dots`."""
+    """`text` in letters `height_dots` high. SlipError `too_wide`: it doesn't fit `width_dots`; `script`: no font."""
     from PIL import Image
 
-    from edgebox.paper.fonts import glyph
+    from edgebox.paper.fonts import glyph, missing
 
+    if not text.isascii() and missing():  # a box in place of a letter must not get onto a customer's paper
+        raise SlipError(f"{text!r} can't be drawn: {'; '.join(missing())}", reason="script")
     half = height_dots // 2
     width = columns(text) * half
     if width > width_dots:
