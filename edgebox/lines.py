@@ -44,6 +44,7 @@ from edgebox.line.frames import (
 )
 from edgebox.model import DocumentKind, Receipt
 from edgebox.reading import OpenDocument
+from edgebox.receipt.preprint import Outline, PreprintWatch
 
 log = logging.getLogger("edgebox.line")
 
@@ -115,6 +116,7 @@ class LineSession(asyncio.Protocol):
         self._broken = ""  # why the open document can't be read
         self._pending: dict[int, Pending] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._preprint = PreprintWatch()
         self._jobs: dict[str, asyncio.Queue[JobState]] = {}
         self._pings: dict[int, asyncio.Future[Pong]] = {}
 
@@ -269,6 +271,8 @@ class LineSession(asyncio.Protocol):
         if len(self._pending) >= PENDING_MAX:
             self._desk.fault(self.name, "too many documents without an outcome")
             self._pending.pop(next(iter(self._pending)))
+        if reading is not None and not self._broken:
+            self._watch_header(reading.outline)
         self._pending[end.document] = Pending(decided, end, int(self._clock()))
 
     def _decided(self, reading: OpenDocument | None, end: End) -> Decided:
@@ -278,6 +282,15 @@ class LineSession(asyncio.Protocol):
             return _unread(self._broken)
         receipt = reading.finish()
         return self._desk.decide(receipt, self._name_of(end.document), self._press(end) if end.ask else None)
+
+    def _watch_header(self, outline: Outline) -> None:
+        header = self._preprint.ended(outline)
+        if header:
+            log.warning(
+                "%s: this till seems to print the next receipt's header before the cut. Slips would go to the next"
+                " customer: set header_preprint in [[line]] to the header's first words",
+                self.name,
+            )
 
     def _name_of(self, document: int) -> bytes:
         return bytes.fromhex(self.session) + document.to_bytes(8, "big", signed=True)

@@ -12,6 +12,7 @@ from edgebox.escpos.paper import Paper, Picture
 from edgebox.escpos.parser import Parser
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.model import Receipt
+from edgebox.receipt.preprint import Outline
 from edgebox.receipt.reader import ReceiptReader
 
 NewReader = Callable[[], ReceiptReader]
@@ -20,13 +21,14 @@ NewReader = Callable[[], ReceiptReader]
 class OpenDocument:
     """Reads as bytes come, so that at the end hardly anything is left to do."""
 
-    __slots__ = ("_paper", "_parser", "_reader", "size")
+    __slots__ = ("_paper", "_parser", "_reader", "outline", "size")
 
     def __init__(self, profile: PrinterProfile, new_reader: NewReader, prelude: bytes = b"") -> None:
         """`prelude`: commands that bring the parser into the modes in force at the document's first byte."""
         self._parser = Parser()
         self._paper = Paper(profile, start=-len(prelude))
         self._reader = new_reader()
+        self.outline = Outline()
         self.size = 0  # bytes of the document fed
         if prelude:
             self._paper.feed(self._parser.feed(prelude))
@@ -50,6 +52,7 @@ class OpenDocument:
         lines = self._paper.take_lines()
         if lines:
             self._reader.feed(lines)
+            self.outline.add(lines)
         for item in self._paper.take_items():
             if isinstance(item, Picture):
                 self._reader.pictures += 1
