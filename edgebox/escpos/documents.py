@@ -61,6 +61,7 @@ _ALWAYS = {
     Effect.CLEAR: Verdict.CLEAR,
 }
 _WAITING = (Effect.MODE, Effect.POSITION, Effect.SELECT, Effect.SOUND)
+_UNHELD_FEEDS = (b"\x1bK", b"\x1be", b"\x1bj", b"\x1c(")  # backwards, or to a mark: nobody knows how far
 
 
 class DocumentScanner:
@@ -90,6 +91,11 @@ class DocumentScanner:
     def has_ink(self) -> bool:
         """Something of this document is on paper."""
         return self.ink_end >= 0
+
+    @property
+    def printed(self) -> bool:
+        """Something of this document is on paper, or may be: a till may end its lines with CR alone."""
+        return self.has_ink or self.state.buffer is Buffer.UNSURE
 
     @property
     def between(self) -> bool:
@@ -250,14 +256,20 @@ class DocumentScanner:
 
     @property
     def _may_wait(self) -> bool:
-        """Behind flushed ink, with nothing unflushed that already went out."""
-        return self.has_ink and (self.waiting_at >= 0 or self.state.buffer is Buffer.EMPTY)
+        """Behind flushed ink, with nothing unflushed that already went out, and the printer addressed.
+
+        What waits begins where a slip may go: never while the customer display is addressed (ESC = 2).
+        """
+        state = self.state
+        return self.has_ink and (self.waiting_at >= 0 or (state.buffer is Buffer.EMPTY and state.to_printer))
 
     def _command(self, command: Command) -> list[Piece]:
         state, effect, raw = self.state, command.effect, command.raw
         self._in_ink_payload = False
+        if not state.to_printer and effect not in (Effect.SELECT, Effect.REALTIME, Effect.CLEAR):
+            return self._wait(raw) if self._may_wait else self._pass(raw, ink=False)  # the display's own command
         always = _ALWAYS.get(effect)
-        if always is not None:
+        if always is not None and not state.transparent:
             return self._urgent(always, raw)
         if effect is Effect.CUT:
             return self._cut(raw)
@@ -275,7 +287,7 @@ class DocumentScanner:
 
     def _urgent(self, verdict: Verdict, raw: bytes) -> list[Piece]:
         if verdict is Verdict.CLEAR:
-            self.cleared = True
+            self.cleared = self.cleared or self.has_ink or self.state.buffer is not Buffer.EMPTY
             self._pass(raw, ink=False)
         return [(verdict, raw)]
 
@@ -286,11 +298,10 @@ class DocumentScanner:
 
     def _feed(self, command: Command) -> list[Piece]:
         state, raw = self.state, command.raw
-        reverse = raw[:2] in (b"\x1bK", b"\x1be", b"\x1bj")
-        if reverse or (state.buffer is not Buffer.EMPTY and self.waiting_at < 0):
-            inked = state.buffer is Buffer.FILLED or reverse
+        unheld = raw[:2] in _UNHELD_FEEDS
+        if unheld or (state.buffer is not Buffer.EMPTY and self.waiting_at < 0):
             state.apply(command)
-            return self._pass(raw, ink=inked)
+            return self._pass(raw, ink=True)
         pieces = self._wait(raw)
         self.feed_dots += raw[2] * (state.line_dots if raw[:2] == b"\x1bd" else state.unit_dots) if len(raw) > 2 else 0
         state.apply(command)
@@ -301,7 +312,7 @@ class DocumentScanner:
         state, effect = self.state, command.effect
         was_page = state.in_page
         state.apply(command)
-        self.doubted = self.doubted or state.transparent
+        self.doubted = (self.doubted or state.transparent) and (self.has_ink or effect is not Effect.INIT)
         ink = effect is Effect.INK or (was_page and effect in (Effect.PAGE_PRINT, Effect.FEED))
         ink = ink or (effect is Effect.PAGE_PRINT and not was_page) or effect is Effect.MACRO
         self._in_ink_payload = ink or effect is Effect.BUFFER
@@ -311,9 +322,7 @@ class DocumentScanner:
 
     def _cut(self, raw: bytes) -> list[Piece]:
         state = self.state
-        if not state.to_printer and self._may_wait:
-            return self._wait(raw)  # goes to the customer display: no cut
-        if not self.has_ink or not state.to_printer or state.in_page or state.in_macro:
+        if state.in_page or state.in_macro or not self.printed:
             return self._pass(raw, ink=False)
         if state.buffer is Buffer.FILLED and not state.transparent:
             return self._pass(raw, ink=False)  # printers ignore a cut in the middle of a line

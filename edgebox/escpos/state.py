@@ -169,9 +169,11 @@ class PrinterState:
         elif key == b"\x1b!":
             self._bang(raw[2])
         elif key == b"\x1bE":
-            self._bang(self._bang_now & ~8 | (raw[2] & 1) << 3, size=False)
+            self.slots["bang"] = bytes((0x1B, 0x21, self._bang_now & ~8 | (raw[2] & 1) << 3))
         elif key == b"\x1bM":
             self._bang(self._bang_now & ~1 | (raw[2] & 1), size=False)
+            if raw[2] % 48 > 1:
+                self.slots["font"] = raw  # C and on: ESC ! can't bring it back
         elif key == b"\x1d!":
             self._set("size", raw)
         elif key == b"\x1b-":
@@ -188,8 +190,9 @@ class PrinterState:
         return self.slots.get("bang", b"\x1b!\x00")[2]
 
     def _bang(self, n: int, *, size: bool = True) -> None:
-        """ESC ! n; it also sets what GS ! and ESC - set. `bang` keeps font and emphasis only."""
+        """ESC ! n; it also sets what GS ! and ESC - set. `bang` keeps font (A, B) and emphasis only."""
         self.slots["bang"] = bytes((0x1B, 0x21, n & 9))
+        self.slots.pop("font", None)
         if size:
             self.slots["size"] = bytes((0x1D, 0x21, (n >> 5 & 1) << 4 | (n >> 4 & 1)))
             self.slots["underline"] = bytes((0x1B, 0x2D, n >> 7))
@@ -238,7 +241,7 @@ class PrinterState:
         self.transparent = True
 
     def _define(self, command: Command) -> None:
-        if command.raw[:3] == b"\x1d(k":
+        if command.raw[:3] == b"\x1d(k" and command.raw[5:6] == b"1":  # a QR; other symbols are stored apart
             self._symbol = command.raw
             self._symbol_ok = command.total <= SYMBOL_MAX
             self._collecting = command.total > len(command.raw) and self._symbol_ok
@@ -291,8 +294,8 @@ class PrinterState:
         return b"".join(self.slots.values())
 
     def _restorable(self) -> bool:
-        if self.slots.get("other", b"   ")[2] not in b" 0\x00":
-            return False  # a dialect's font or enlargement whose neutral value we don't know
+        if self.slots.get("other", b"   ")[2] not in b" 0\x00" or "font" in self.slots:
+            return False  # a font or a dialect's enlargement whose neutral value we don't know
         now = self.slots.get("units", b"")
         return all(unit == now for unit in self._unit.values())
 
@@ -339,12 +342,13 @@ def neutralize(modes: Modes, profile: PrinterProfile) -> tuple[bytes, set[str]]:
     return b"".join(out), touched
 
 
+_NUMBERS = (b"\x1d!", b"\x1b!", b"\x1b ")
 _BANG = frozenset(("bang", "size", "underline"))  # what ESC ! sets at once
 
 
 def _values_differ(a: bytes | None, b: bytes) -> bool:
-    """ASCII '0' and 0 are the same argument for the switches (ESC a 48)."""
-    if a is None or a[:2] != b[:2]:
+    """ASCII '0' and 0 are the same argument for the switches (ESC a 48), not for sizes and lengths (GS ! 48)."""
+    if a is None or a[:2] != b[:2] or b[:2] in _NUMBERS:
         return a != b
     return bytes(x - 48 if 48 <= x <= 57 and len(b) == 3 else x for x in a[2:]) != b[2:]
 

@@ -15,11 +15,11 @@ from collections import deque
 from edgebox.escpos.documents import Verdict
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.state import Buffer
+from edgebox.line.between import Between
 from edgebox.line.breaker import Breaker
 from edgebox.line.frames import Answer, Done, Frame, Hello, Job, JobCancel, Outcome, Ping, Pong, Result, Why, encode
 from edgebox.line.held import Held
-from edgebox.line.insertion import check, insert, wrap, wrap_own
-from edgebox.line.jobs import JobQueue
+from edgebox.line.insertion import check, insert
 from edgebox.line.outbox import Outbox
 from edgebox.line.pace import Pace
 from edgebox.line.replies import Replies
@@ -42,20 +42,21 @@ class LineCore:
         self.engine_up = False
         self.printer_up = False
         self.bypass = False
-        self.jobs = JobQueue()
+        self.engine_reads = True  # False: its socket is full, nothing can be sent before it reads on
         self.replies = Replies(profile.dialect == "star")
         self.spool = Spool(first, settings.spool_documents, settings.spool_bytes)
         self.breaker = Breaker()
         self.stream = TillStream(profile, settings, self.spool, self.replies)
         self.counters = self.stream.counters
-        self._status_at = 0.0
+        self._between = Between(profile, settings, self.replies, self.spool)
         self._held = Held()
         self._ask: Ask | None = None
         self._behind: deque[Piece] = deque()  # what came after an open question
         self._behind_bytes = 0
         self._last_till = -1.0  # -1: nothing since the last silence
         self._till_gone = True
-        self._last_cut = b""
+        self._dispatching = False  # the till's new bytes are being dealt with: an open command is behind them
+        self._draining = False  # what waited behind an answered question is being dealt with
 
     # -- asking
 
@@ -74,7 +75,10 @@ class LineCore:
             return Pace.PARSE
         if self.stream.unsent:
             return Pace.PARSE  # an incomplete command is held
-        return Pace.GLANCE if self.holding else Pace.PLAIN
+        if not self.holding:
+            return Pace.PLAIN
+        settings = self.settings  # what ends a document there may itself be ink
+        return Pace.PARSE if settings.end_signature or settings.header_preprint else Pace.GLANCE
 
     @property
     def wants_till(self) -> bool:
@@ -84,7 +88,9 @@ class LineCore:
     @property
     def wants_printer(self) -> bool:
         """Something is to be printed, or is being asked, or a document may still get its slip."""
-        if self.outbox.size or self._ask or self._held or self._behind or self.jobs.ready:
+        if self.outbox.size or self._ask or self._held or self._behind or self._between.jobs.ready:
+            return True
+        if self.replies.awaits_proof and self.printer_up:
             return True
         return self.stream.scanner.has_ink and self._last_till >= 0
 
@@ -105,13 +111,16 @@ class LineCore:
         """These bytes have been written already (pace PLAIN, or GLANCE and `ends_on_ink`): only follow them."""
         self._last_till = now
         self.stream.passed(data, now)
+        self.outbox.inside = not self.stream.at_boundary
 
     def till_bytes(self, data: bytes, now: float) -> None:
         """Bytes from the till that may have to wait: parsed first."""
         self._last_till = now
         self._mind_holding()
+        self._dispatching = True
         for piece in self.stream.pieces(data, now):
             self._dispatch(piece)
+        self._dispatching = False
         self._hold_partial(now)
 
     def till_opened(self, now: float) -> None:
@@ -164,9 +173,7 @@ class LineCore:
         self._behind.clear()
         self._behind_bytes = 0
         self._held.take()
-        note = self.jobs.printer_lost()
-        if note is not None:
-            self.spool.note(note)
+        self._between.printer_lost()
         self.stream.broken(now)
 
     def _tell_status(self, *, link_changed: bool = False) -> None:
@@ -177,7 +184,7 @@ class LineCore:
 
     def engine_connected(self) -> None:
         """A new connection: send everything that is not recorded."""
-        self.engine_up = True
+        self.engine_up = self.engine_reads = True
         self.breaker.reset()
         self.spool.rewind()
         self._mind_holding()
@@ -210,9 +217,9 @@ class LineCore:
         elif isinstance(frame, Pong):
             self.breaker.pong(frame.nonce)
         elif isinstance(frame, Job):
-            self.spool.note(self.jobs.add(frame, now, check(frame.body, self.profile)))
+            self.spool.note(self._between.jobs.add(frame, now, check(frame.body, self.profile)))
         elif isinstance(frame, JobCancel):
-            self.spool.note(self.jobs.cancel(frame.job))
+            self.spool.note(self._between.jobs.cancel(frame.job))
 
     def pump(self, now: float, room: int = 65536) -> bytes:
         """Bytes for the engine, when it is time for them."""
@@ -226,29 +233,32 @@ class LineCore:
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do; None: not before something happens."""
-        times = []
+        times = self._between.deadlines(self._last_till, free=self._free)
         if self._ask is not None:
             times.append(self._ask.deadline)
         else:
             if self._held.since >= 0:
-                times.append(self._held.since + self.settings.feed_hold_ms / 1000)
-            if self._last_till >= 0:
+                times.append(self._hold_until())
+            if self._last_till >= 0 and not self.outbox.size:
                 times.append(self._idle_at())
-        if self.engine_up and self.stream.tee_since >= 0:
+        if self.engine_up and self.engine_reads and self.stream.tee_since >= 0:
             times.append(self.stream.tee_since + TEE_S)
         if self.engine_up and self.breaker.open:
             times.append(self.breaker.ping_at)
         if self.replies.deadline is not None:
             times.append(self.replies.deadline)
-        if self.settings.status_s and self.printer_up:
-            times.append(self._status_at)
-        if self.jobs.ready and self.between_documents:
-            times.append(self.jobs.next_at(self._last_till, self.settings.job_quiet_ms / 1000))
         return min(times) if times else None
 
+    def _hold_until(self) -> float:
+        """How long the held feed waits. Without a cutter the silence that ends the document comes about then too."""
+        hold_ms = self.settings.feed_hold_ms
+        if not self.profile.cutter and self._last_till >= 0:
+            hold_ms += self.settings.idle_after_ms(cutter=False)
+        return self._held.since + hold_ms / 1000
+
     def _idle_at(self) -> float:
-        """When silence ends the document. An unflushed line is no end: the till is only slow."""
-        flushed = self.stream.scanner.state.buffer is Buffer.EMPTY
+        """When silence ends the document. An unflushed line or an open command is no end: the till is only slow."""
+        flushed = self.stream.scanner.state.buffer is Buffer.EMPTY and self.stream.at_boundary
         idle_ms = self.settings.idle_after_ms(self.profile.cutter or not flushed)
         if self._till_gone:
             idle_ms = min(idle_ms, self.settings.close_ms)
@@ -257,27 +267,19 @@ class LineCore:
     def tick(self, now: float) -> None:
         """Deadlines that have passed."""
         self.stream.catch_up(now)
+        self.stream.forget_blank()
         ask = self._ask
         if ask is not None and now >= ask.deadline:
             self._missed(now)
-        hold_until = self._held.since + self.settings.feed_hold_ms / 1000
-        if self._ask is None and self._held.since >= 0 and now >= hold_until and not self._idle_decides:
+        if self._ask is None and self._last_till >= 0 and not self.outbox.size and now >= self._idle_at():
+            self._idle(now)
+        if self._ask is None and self._held.since >= 0 and now >= self._hold_until():
             self.counters["feed_hold_expired"] += 1
             self._release()
-        if self._last_till >= 0 and self._ask is None and now >= self._idle_at():
-            self._idle(now)
         ping = self.breaker.ping(now) if self.engine_up else None
         if ping is not None:
             self.spool.note(ping)
-        if self.jobs.ready:
-            self._start_job(now)
-        if self.settings.status_s and now >= self._status_at:
-            self._ask_status(now)
-
-    @property
-    def _idle_decides(self) -> bool:
-        """Without a cutter the silence that ends the document comes at about the same time: leave it the feed."""
-        return not self.profile.cutter and self.stream.scanner.has_ink and self._last_till >= 0
+        self._between.tick(now, self._last_till, self.stream, self.outbox, free=self._free)
 
     @property
     def _free(self) -> bool:
@@ -285,16 +287,12 @@ class LineCore:
         free = self.printer_up and self.between_documents and not self.outbox.size
         return free and not self.stream.scanner.transparent
 
-    def _ask_status(self, now: float) -> None:
-        """Our own question: only between documents, only when configured, never in the way of the till's."""
-        self._status_at = now + self.settings.status_s
-        if self._free and self.profile.status:
-            self.outbox.push(self.replies.ask_status(now))
-
     # -- holding and releasing
 
     def _dispatch(self, piece: Piece) -> None:
         verdict, raw = piece.verdict, piece.raw
+        while verdict is Verdict.CLEAR and self._ask is not None:
+            self._settle(Result.PLAIN, "buffer_cleared", b"", self._last_till)  # it acts at once: so must we
         if self._ask is not None and verdict is not Verdict.OVERTAKE:
             self._wait_behind(piece)
         elif verdict is Verdict.OVERTAKE:
@@ -317,7 +315,7 @@ class LineCore:
             self.counters["overtakes"] += 1
         if raw[:1] == b"\x10":
             self.outbox.push_urgent(raw)
-        elif self._ask is not None and self._ask.cut:
+        elif self._ask is not None and (self._ask.cut or self._behind):
             self._wait_behind(Piece(Verdict.PASS, raw, None, True))
         else:
             self.outbox.push(raw)
@@ -328,7 +326,7 @@ class LineCore:
             self.outbox.push(raw)
             return
         self._held.add(raw, self._last_till)
-        if self._held.size > self.settings.hold_bytes:
+        if self._held.size > self.settings.hold_bytes and not self._draining:
             self.counters["held_too_much"] += 1
             self._release()
 
@@ -357,7 +355,6 @@ class LineCore:
 
     def _at_end(self, cut: bytes, ask: Ask | None) -> None:
         """The cut comes up: ask, or let it go."""
-        self._last_cut = cut
         if ask is not None and self.holding:
             self._ask = ask
             return
@@ -369,9 +366,8 @@ class LineCore:
     def _idle(self, now: float) -> None:
         """Silence: the document is over if anything of it was printed."""
         self._last_till = -1.0
-        self.stream.scanner.idle()
-        if self.spool.open is not None and (self.stream.scanner.has_ink or not self.stream.at_boundary):
-            self._ask = self.stream.finish(b"", Why.CLOSE if self._till_gone else Why.IDLE, now)
+        self._mind_holding()
+        self._ask = self.stream.silent(Why.CLOSE if self._till_gone else Why.IDLE, now, gone=self._till_gone)
         if self._ask is None:
             self._release()
 
@@ -406,6 +402,12 @@ class LineCore:
         hold_us = round((now - ask.since) * 1e6)
         self.spool.outcome(Outcome(ask.document, result, reason, len(before) + len(behind), hold_us, ref))
         self.counters[result.name.lower()] += 1
+        if not self._draining:
+            self._drain(now)
+
+    def _drain(self, now: float) -> None:
+        """What came behind a question goes on, up to the next question."""
+        self._draining = True
         while self._behind and self._ask is None:
             piece = self._behind.popleft()
             self._behind_bytes -= len(piece.raw)
@@ -413,7 +415,8 @@ class LineCore:
                 asked = piece.ask._replace(since=now, deadline=now + self.settings.answer_ms / 1000)
                 piece = piece._replace(ask=asked)
             self._dispatch(piece)
-        if self._ask is None:
+        self._draining = False
+        if self._ask is None and not self._dispatching:
             self._hold_partial(now)
 
     def _missed(self, now: float) -> None:
@@ -422,28 +425,16 @@ class LineCore:
             self._mind_holding()
         self._settle(Result.LATE, "no answer in time", b"", now)
 
-    # -- jobs, tee, counters
+    def written(self, now: float = -1.0) -> None:
+        """The printer's end has taken all of the outbox. The till could not go on before: silence counts from now."""
+        if self._last_till >= 0:
+            self._last_till = max(self._last_till, now)
+        self._between.written()
 
-    def _start_job(self, now: float) -> None:
-        for note in self.jobs.expire(now):
-            self.spool.note(note)
-        started = self.jobs.start(now, self._last_till, self.settings.job_quiet_ms / 1000) if self._free else None
-        if started is None:
-            return
-        entry, note = started
-        body, ending = entry.job.body, self.stream.scanner.ending()
-        if entry.job.cut:
-            block = wrap_own(body, entry.checked, ending.modes_after, self.profile, self._last_cut)
-        else:
-            block = wrap(body, entry.checked, ending, self.profile)
-        self.outbox.push(block)
-        self.spool.note(note)
-
-    def written(self) -> None:
-        """All of the outbox has been taken by the printer's end."""
-        note = self.jobs.written()
-        if note is not None:
-            self.spool.note(note)
+    def close(self, now: float) -> None:
+        """The line ends: so does the document on its way; the engine gets all of it."""
+        if self.stream.scanner.printed:
+            self.stream.finish(b"", Why.STOP, now, obstacle="stopping")
 
     def counters_text(self) -> str:
         """The counters, `name value` a line."""

@@ -105,6 +105,8 @@ def _told(argv: list[str]) -> bytes:
         return marshal.dumps(("ok", tuple(settings), tuple(_profile(settings.profile))))
     except EdgeboxError as fault:
         return marshal.dumps(("fault", str(fault)))
+    except Exception as fault:  # whatever it is, it must be said by the parent: the child has no exit code of its own
+        return marshal.dumps(("fault", f"{type(fault).__name__}: {fault}"))
 
 
 def _profile(name: str) -> PrinterProfile:

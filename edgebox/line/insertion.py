@@ -10,6 +10,7 @@ The wrap never sends ESC @ (it would forget what the till set once at its start)
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 from edgebox.escpos.commands import Effect
@@ -25,6 +26,10 @@ _ALLOWED_MODES = (
 )  # fmt: skip
 _ALLOWED_FEEDS = (b"\x1bd", b"\x1bJ")
 _CUT_FALLBACK = b"\x1dV\x00"
+_CUTS_LATER = (b"\x1dVa", b"\x1dVb")  # where the paper stands now, once it gets there: no use for a paper of its own
+_REAL_TIME = re.compile(  # acts on reception, also inside a picture: a kick or a status that nobody asked for
+    rb"\x10(?:\x04[\x01-\x04\x07\x08\x12]|\x05[\x00-\x03]|\x14[\x01-\x03\x07\x08])"
+)
 
 
 class Checked(NamedTuple):
@@ -49,6 +54,8 @@ def _fault(command: Command) -> str:
 
 def check(body: bytes, profile: PrinterProfile) -> Checked:
     """Reads a body as the printer would, from neutral modes at the start of a line."""
+    if _REAL_TIME.search(body):
+        return Checked(frozenset(), "body has a real-time command")
     parser, state = Parser(), PrinterState(profile)
     symbol = False
     open_payload = False
@@ -97,7 +104,7 @@ def wrap_own(body: bytes, checked: Checked, modes: Modes, profile: PrinterProfil
     """A document of its own: body, feed to the cutter, cut. For jobs, and slips printed behind the till's cut."""
     neutral, touched = neutralize(modes, profile)
     travel_mm = profile.head_to_cutter_mm if profile.cutter else profile.tear_bar_mm
-    cut = (cut or _CUT_FALLBACK) if profile.cutter else b""
+    cut = (_CUT_FALLBACK if not cut or cut[:3] in _CUTS_LATER else cut) if profile.cutter else b""
     feeds = profile.cut_feeds or len(cut) == 4
     feed = b"" if feeds and cut else _feed(travel_mm * profile.dots_per_mm, profile)
     if feed:

@@ -62,9 +62,12 @@ class JobQueue:
         self._queue = [entry for entry in self._queue if entry not in late]
         return [self._phase(entry.job.job, JobPhase.EXPIRED, "") for entry in late]
 
-    def next_at(self, last_till: float, quiet_s: float) -> float:
-        """When the first job may start."""
-        return max(last_till, 0.0) + quiet_s
+    def next_at(self, last_till: float, quiet_s: float, *, free: bool) -> list[float]:
+        """When the first job may start, if the line is `free`, and when the next one expires."""
+        times = [entry.expires_at for entry in self._queue if entry.expires_at]
+        if free and self._queue and not self._printing:
+            times.append(max(last_till, 0.0) + quiet_s)
+        return times
 
     def start(self, now: float, last_till: float, quiet_s: float) -> tuple[Entry, JobState] | None:
         """The job to print now, if the till has been quiet long enough."""
@@ -78,6 +81,11 @@ class JobQueue:
         """All bytes have been taken by the printer's end."""
         name, self._printing = self._printing, ""
         return self._phase(name, JobPhase.SENT, "") if name else None
+
+    def refused(self, reason: str) -> JobState:
+        """The job just started can't be printed here and now."""
+        name, self._printing = self._printing, ""
+        return self._phase(name, JobPhase.FAILED, reason)
 
     def printer_lost(self) -> JobState | None:
         """The printer's link broke under the job: nobody knows how much of it is on paper, so it isn't repeated."""

@@ -12,11 +12,11 @@ from collections import deque
 class Outbox:
     """A queue of segments. Each says whether the stream stands at a command's boundary behind it."""
 
-    __slots__ = ("_inside", "_segments", "size")
+    __slots__ = ("_segments", "inside", "size")
 
     def __init__(self) -> None:
         self._segments: deque[tuple[bytes, bool, bool]] = deque()  # bytes, at a boundary behind them, urgent
-        self._inside = False  # what has been written stops inside a command
+        self.inside = False  # what has been written stops inside a command
         self.size = 0  # bytes waiting
 
     def push(self, raw: bytes, boundary: bool = True) -> None:
@@ -25,10 +25,17 @@ class Outbox:
             self._segments.append((raw, boundary, False))
             self.size += len(raw)
 
+    def push_rest(self, raw: bytes, boundary: bool) -> None:
+        """The rest of bytes that were written in part without passing here: nothing may jump in before it."""
+        self.inside = True
+        self.push(raw, boundary)
+
     def push_urgent(self, raw: bytes) -> None:
         """As far forward as a boundary allows, behind what was urgent before it."""
+        if not raw:
+            return
         self.size += len(raw)
-        at, inside = 0, self._inside
+        at, inside = 0, self.inside
         for _, boundary, urgent in self._segments:
             if not inside and not urgent:
                 break
@@ -51,16 +58,16 @@ class Outbox:
             raw, boundary, urgent = segments[0]
             if count < len(raw):
                 segments[0] = (raw[count:], boundary, urgent)
-                self._inside = True
+                self.inside = True
                 return
             count -= len(raw)
             segments.popleft()
-            self._inside = not boundary
+            self.inside = not boundary
 
     def clear(self) -> int:
         """The printer is gone: forget all; how many bytes that was."""
         lost = self.size
         self._segments.clear()
-        self._inside = False
+        self.inside = False
         self.size = 0
         return lost

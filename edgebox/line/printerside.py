@@ -131,7 +131,7 @@ class PrinterSide:
             self.lost(fault)
             return
         if not outbox.size:
-            self.core.written()
+            self.core.written(self._now)
         blocked = outbox.size and not port.paced
         self._poll.watch(port, READ | (WRITE if blocked else 0), self._on_printer)
 

@@ -55,16 +55,21 @@ class Relay:
         while not self._finished():
             full = False
             for descriptor, events in wait(max(self._wake_at - monotonic(), 0.0)):
-                if descriptor == self._fast and events == READ and self._fast_pass():
+                if descriptor == self._fast and events == READ:
+                    full = not self._fast_pass() or full
                     continue
                 full = True
                 self._clock(monotonic())
                 handler = handlers.get(descriptor)
-                if handler is not None and descriptor != self._fast:
+                if handler is not None:
                     handler(events)
+                    self._fast = -1  # it may have closed a port: the next turn chooses again
             self._clock(monotonic())
             if full or self.now >= self._wake_at:
                 self._turn()
+        self.core.close(self.now)
+        if self._tap is not None and self._tap.socket is not None:
+            self._send_engine(self._tap, b"")
         self._till.close()
         self._printer.close()
         if self._tap is not None:
@@ -91,6 +96,9 @@ class Relay:
             return False
         core = self.core
         drained = not core.outbox.size and not self._till.back and core.between_documents
+        tap = self._tap
+        if tap is not None and tap.socket is not None and (tap.wants_write or core.spool.eager):
+            drained = False  # the engine has not taken everything yet
         return drained or self.now >= self._stop_at
 
     # -- the fast path
@@ -118,7 +126,7 @@ class Relay:
         core.passed(data, now)
         self._till.quiet_since = now
         if taken < len(data):
-            core.outbox.push(data[taken:], core.stream.at_boundary)
+            core.outbox.push_rest(data[taken:], core.stream.at_boundary)
             return False
         if now + TEE_S < self._wake_at:
             self._wake_at = now + TEE_S
@@ -174,12 +182,16 @@ class Relay:
 
     def _send_engine(self, tap: Tap, raw: bytes) -> None:
         try:
-            if not tap.wants_write:
-                raw += self.core.pump(self.now)
             tap.send(raw)
+            while not tap.wants_write:
+                raw = self.core.pump(self.now)
+                if not raw:
+                    break
+                tap.send(raw)
         except OSError as fault:
             self._engine_lost(tap, fault)
             return
+        self.core.engine_reads = not tap.wants_write
         self._poll.watch(tap, READ | (WRITE if tap.wants_write else 0), self._on_engine)
 
     def _on_engine(self, events: int) -> None:

@@ -15,17 +15,17 @@ from edgebox.escpos.status import PrinterStatus, Reply, ReplyClass, ReplyParser,
 from edgebox.line.frames import Status
 
 PATIENCE_S = 2.0  # an unanswered question is forgotten: clones stay silent; a real answer takes milliseconds
+PROOF_S = 5.0  # a slip is on paper some 2 s after its bytes, a printer out of paper never says so
 INCOMPLETE_S = 0.1  # while we wait for an answer of ours, a reply's missing bytes are waited for this long
 QUEUE_MAX = 16  # questions remembered per class
 
 
 class Question(NamedTuple):
-    """Somebody asked. `n`: the status number of a DLE EOT; `proof`: the document whose slip is to be confirmed."""
+    """Somebody asked. `n`: the status number of a DLE EOT."""
 
     ours: bool
     until: float
     n: int
-    proof: int
 
 
 class Replies:
@@ -37,7 +37,9 @@ class Replies:
         self._ours = 0
         self._kept = b""  # bytes of an incomplete reply that the till has not seen
         self._kept_until = -1.0
-        self._proofs: dict[bytes, int] = {}
+        self._given = 0  # bytes of an incomplete reply that the till has seen
+        self._proofs: dict[bytes, int] = {}  # matched for as long as the link stands: they can't be anybody else's
+        self._proof_until = -1.0  # the link is kept so long for them
         self._proof_next = 0
         self.status = PrinterStatus(0)
         self._told = PrinterStatus(0)
@@ -49,7 +51,7 @@ class Replies:
         kind = expects(command)
         if kind is not None:
             n = command.raw[2] if command.raw[:2] == b"\x10\x04" else 0
-            self._queue(kind).append(Question(False, now + PATIENCE_S, n, -1))
+            self._queue(kind).append(Question(False, now + PATIENCE_S, n))
 
     def may_ask(self, kind: ReplyClass, now: float) -> bool:
         """Nothing of the till's is awaited in this class: our answer could not be taken for the till's."""
@@ -61,7 +63,7 @@ class Replies:
         if not self.may_ask(ReplyClass.REAL_TIME, now):
             return b""
         for n in (2, 4):
-            self._queue(ReplyClass.REAL_TIME).append(Question(True, now + PATIENCE_S, n, -1))
+            self._queue(ReplyClass.REAL_TIME).append(Question(True, now + PATIENCE_S, n))
         self._ours += 2
         return b"\x10\x04\x02\x10\x04\x04"
 
@@ -70,33 +72,52 @@ class Replies:
         self._proof_next = (self._proof_next + 1) % 10000
         mark = b"%04d" % self._proof_next  # four printable characters, as the manual wants
         self._proofs[mark] = document
+        self._proof_until = now + PROOF_S
         while len(self._proofs) > QUEUE_MAX:
             del self._proofs[next(iter(self._proofs))]
         return b"\x1d(H\x06\x00\x30\x30" + mark
 
     @property
+    def awaits_proof(self) -> bool:
+        """The printer has still to say that a slip is on paper: its link is to be kept."""
+        return self._proof_until >= 0
+
+    @property
     def deadline(self) -> float | None:
-        """When kept bytes are given up on."""
-        return self._kept_until if self._kept else None
+        """When kept bytes are given up on, or the link need no longer be kept for a proof."""
+        times = [self._proof_until] if self._proof_until >= 0 else []
+        if self._kept:
+            times.append(self._kept_until)
+        return min(times) if times else None
 
     def feed(self, data: bytes, now: float) -> bytes:
         """Printer bytes in; what the till gets of them now."""
         self._forget_old(now)
-        mine = bool(self._ours or self._proofs)
-        replies = self._parser.feed(data)
-        theirs = [reply.raw for reply in replies if not self._is_ours(reply)]
-        if not mine and not self._kept:
+        mine = bool(self._ours or self._proofs or self._kept)
+        theirs = []
+        for reply in self._parser.feed(data):
+            raw = reply.raw
+            if reply.kind is not ReplyClass.FLOW:  # those come from within an incomplete reply too
+                raw, self._given = raw[self._given :], 0
+            if not self._is_ours(reply):
+                theirs.append(raw)
+        pending = self._parser.pending
+        if not mine:
+            self._given = len(pending)
             return data
-        kept = self._parser.pending
-        self._kept, self._kept_until = kept, now + INCOMPLETE_S
+        self._kept, self._kept_until = pending[self._given :], now + INCOMPLETE_S
         return b"".join(theirs)
 
     def give_up(self, now: float) -> bytes:
         """Kept bytes that never became a whole reply go to the till."""
+        if now >= self._proof_until:
+            self._proof_until = -1.0
         if not self._kept or now < self._kept_until:
             return b""
-        self._kept = b""
-        return b"".join(reply.raw for reply in self._parser.give_up())
+        kept, self._kept, self._given = self._kept, b"", 0
+        for reply in self._parser.give_up():
+            self._is_ours(reply)
+        return kept
 
     def reset(self) -> None:
         """The printer's link is new: nobody will answer what was asked before."""
@@ -105,6 +126,8 @@ class Replies:
         self._proofs.clear()
         self._ours = 0
         self._kept = b""
+        self._given = 0
+        self._proof_until = -1.0
 
     @property
     def changed(self) -> bool:
@@ -134,16 +157,17 @@ class Replies:
         if reply.kind is ReplyClass.BLOCK and reply.raw[:2] == b"\x37\x22":
             document = self._proofs.pop(reply.raw[2:6], None)
             if document is not None:
+                self._proof_until = self._proof_until if self._proofs else -1.0
                 self.printed.append(document)
                 return True
         queue = self._asked.get(reply.kind)
         if not queue:
             return False
-        question = queue.popleft()
-        if reply.kind is ReplyClass.REAL_TIME and question.n:
-            self._note(after_dle_eot(self.status, question.n, reply.raw[0]), reply.raw)
-        self._ours -= question.ours
-        return question.ours
+        asked = queue.popleft()
+        if reply.kind is ReplyClass.REAL_TIME and asked.n:
+            self._note(after_dle_eot(self.status, asked.n, reply.raw[0]), reply.raw)
+        self._ours -= asked.ours
+        return asked.ours
 
     def _note(self, status: PrinterStatus, raw: bytes) -> None:
         self.status, self.raw = status, raw

@@ -10,6 +10,13 @@ from typing import Any, NamedTuple
 
 from edgebox.errors import ConfigError
 
+PLACEMENTS = ("before_cut", "own_slip")
+_LEAST = {  # below these a line can't work; 0 for all others
+    "window_bytes": 64,  # the longest command that goes out in one piece
+    "spool_documents": 2,  # the one that waits for its answer and the next
+    "spool_bytes": 4096,
+}
+
 
 class LineSettings(NamedTuple):
     """Times in ms, sizes in bytes."""
@@ -38,7 +45,6 @@ class LineSettings(NamedTuple):
     def idle_after_ms(self, cutter: bool) -> int:
         """Silence that ends a document: quick where the customer tears, long where a cut is expected."""
         return self.idle_ms or (5000 if cutter else 200)
-
 
     def with_value(self, key: str, value: str) -> LineSettings:
         """One key set from a command line's text; ConfigError when there is no such key or it doesn't fit."""
@@ -94,5 +100,15 @@ def _checked(table: dict[str, object], source: str) -> dict[str, Any]:
         if type(value) is not type(default):
             expected = "text" if isinstance(default, bytes) else type(default).__name__
             raise ConfigError(f"{source}: [[line]] {key}: expected {expected}, got {given!r}", reason="bad_type")
+        _limits(key, value, source)
         values[key] = value
     return values
+
+
+def _limits(key: str, value: object, source: str) -> None:
+    least = _LEAST.get(key, 0)
+    if type(value) is int and value < least:
+        raise ConfigError(f"{source}: [[line]] {key}: expected {least} or more, got {value}", reason="bad_value")
+    if key == "placement" and value not in PLACEMENTS:
+        hint = " or ".join(PLACEMENTS)
+        raise ConfigError(f"{source}: [[line]] placement: expected {hint}, got {value!r}", reason="bad_value")

@@ -46,9 +46,10 @@ class Spool:
         self._notes: list[Frame] = []  # frames that belong to no place in the queue: gaps, status, job states
         self._cursor = 0  # index of the document being sent
         self._sent = 0  # bytes of it sent
-        self._begun = self._ended = self._told = False  # its Begin, End, Outcome sent
+        self._begun = self._ended = False  # its Begin, its End sent; behind its Outcome the cursor goes on
         self._replayed = -1  # documents up to this number ended before this connection
         self.dropped = 0  # documents lost, since the start
+        self._untold = 0  # of them, those that the engine has not heard of
         self.open: Document | None = None
 
     @property
@@ -68,14 +69,14 @@ class Spool:
     @property
     def eager(self) -> bool:
         """Something other than bytes of the document now passing is to be sent."""
-        if self._notes:
+        if self._notes or self._untold:
             return True
         if self._cursor >= len(self._queue):
             return False
         document = self._queue[self._cursor]
         if document is self.open:
             return False
-        return not self._ended or (document.outcome is not None and not self._told)
+        return not self._ended or document.outcome is not None
 
     # -- filling
 
@@ -109,7 +110,7 @@ class Spool:
             self.begin(b"")
         document, self.open = self.open, None
         assert document is not None
-        start = ending.end - document.size
+        start = ending.start
         document.end = End(
             document=document.number,
             why=why,
@@ -127,6 +128,18 @@ class Spool:
         if document.missing:
             self._notes.append(Gap(document.number, 0, document.missing))
         return document.number
+
+    def restart(self, prelude: bytes) -> None:
+        """Nothing of the open document has printed so far: forgets its bytes. The engine hears its Begin again."""
+        document = self.open
+        if document is None:
+            return
+        if self._queue[min(self._cursor, len(self._queue) - 1)] is document:
+            self._rewind_document()
+        self._bytes -= len(document.raw)
+        document.raw.clear()
+        document.size = document.missing = 0
+        document.begin = Begin(document.number, prelude)
 
     def outcome(self, outcome: Outcome) -> None:
         """What became of a document's slip."""
@@ -154,8 +167,7 @@ class Spool:
         if index < self._cursor:
             self._cursor -= 1
         elif index == self._cursor:
-            self._sent = 0
-            self._begun = self._ended = self._told = False
+            self._rewind_document()
 
     def _shrink(self) -> None:
         """Drops the oldest ended documents until the limits hold."""
@@ -168,19 +180,22 @@ class Spool:
             lost += 1
         if lost:
             self.dropped += lost
-            self._notes.append(Gap(-1, lost, 0))
+            self._untold += lost
 
     # -- sending
 
     def rewind(self) -> None:
         """A new connection: everything that is not Done is to be sent (again)."""
-        self._cursor = self._sent = 0
-        self._begun = self._ended = self._told = False
+        self._cursor = 0
+        self._rewind_document()
         ended = [d.number for d in self._queue if d.end is not None]
         self._replayed = ended[-1] if ended else -1
 
     def pump(self, limit: int = 65536) -> bytes:
         """Bytes of the next frames, at most about `limit`; empty when all is sent."""
+        if self._untold:
+            self._notes.append(Gap(-1, self._untold, 0))
+            self._untold = 0
         out = [encode(note) for note in self._notes]
         self._notes.clear()
         size = sum(map(len, out))
@@ -194,17 +209,18 @@ class Spool:
         return b"".join(out)
 
     def _next_frame(self) -> Frame | None:
-        while self._cursor < len(self._queue):
+        if self._cursor < len(self._queue):
             document = self._queue[self._cursor]
             frame = self._frame_of(document)
-            if frame is not None:
-                return frame
-            if not self._told:
-                return None  # this document isn't complete yet
-            self._cursor += 1
-            self._sent = 0
-            self._begun = self._ended = self._told = False
+            if isinstance(frame, Outcome):
+                self._cursor += 1
+                self._rewind_document()
+            return frame  # None: this document isn't complete yet
         return None
+
+    def _rewind_document(self) -> None:
+        self._sent = 0
+        self._begun = self._ended = False
 
     def _frame_of(self, document: Document) -> Frame | None:
         if not self._begun:
@@ -218,10 +234,7 @@ class Spool:
         if document.end is not None and not self._ended:
             self._ended = True
             return self._ending(document, document.end)
-        if document.outcome is not None and self._ended and not self._told:
-            self._told = True
-            return document.outcome
-        return None
+        return document.outcome if self._ended else None
 
     def _ending(self, document: Document, end: End) -> End:
         if document.number > self._replayed:

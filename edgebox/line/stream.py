@@ -15,12 +15,14 @@ from edgebox.escpos.commands import Effect
 from edgebox.escpos.documents import DocumentScanner, Ending, Verdict
 from edgebox.escpos.parser import Command, Event, Parser, raw_of
 from edgebox.escpos.profile import PrinterProfile
+from edgebox.escpos.state import Buffer
 from edgebox.line.frames import Outcome, Result, Why
 from edgebox.line.replies import Replies
 from edgebox.line.settings import LineSettings
 from edgebox.line.spool import Spool
 
 _ASKING = (Effect.REALTIME, Effect.QUERY, Effect.CLEAR)
+BLANK_MAX = 4096  # bytes that printed nothing, before they are forgotten: a till may poll for days between receipts
 
 
 class Ask(NamedTuple):
@@ -67,6 +69,7 @@ class TillStream:
         self._in = 0  # bytes so far
         self._ahead = 0  # bytes the parser still keeps that have already gone out
         self._tail = b""  # compared with the till's end signature
+        self.last_cut = b""  # the till's way of cutting
 
     # -- asking
 
@@ -91,12 +94,6 @@ class TillStream:
         """`count` bytes of `unsent` have gone out early."""
         self._ahead += count
 
-    @property
-    def ended(self) -> bool:
-        """The bytes so far are the till's learned last bytes."""
-        signature = self._settings.end_signature
-        return bool(signature) and self._tail == signature and self.scanner.has_ink
-
     # -- taking
 
     def passed(self, data: bytes, now: float) -> None:
@@ -118,38 +115,60 @@ class TillStream:
         """Takes events that have gone out; returns how many bytes of `data` were teed with documents that ended."""
         scanner, taken = self.scanner, 0
         follow = scanner.follow
-        for event in events:
+        for event in self._parted(events) if self._settings.end_signature else events:
             if isinstance(event, Command) and event.effect in _ASKING:
                 self._replies.till_asked(event, now)
             cut = follow(event)
-            if cut:
+            if cut or (self._settings.end_signature and self._signed(event)):
                 end = max(scanner.offset + len(cut) - start, 0)
                 self._tee(data[taken:end], now)
                 taken = end
-                self.finish(cut, Why.CUT, now, obstacle="not_holding")
+                self.finish(cut, Why.CUT if cut else Why.SIGNATURE, now, obstacle="not_holding")
         return taken
+
+    def _parted(self, events: Iterable[Event]) -> Iterator[Event]:
+        """The events, with text divided behind each place where the till's end signature ends, however it was fed."""
+        signature = self._settings.end_signature
+        for event in events:
+            rest = event
+            while isinstance(rest, bytes):
+                before = self._tail[-len(signature) + 1 :] if len(signature) > 1 else b""
+                at = (before + rest).find(signature)
+                end = at + len(signature) - len(before)
+                if at < 0 or end >= len(rest):
+                    break
+                yield rest[:end]
+                rest = rest[end:]
+            yield rest
+
+    def _signed(self, event: Event) -> bool:
+        """With this event the bytes are the till's learned last bytes."""
+        signature = self._settings.end_signature
+        self._tail = (self._tail + raw_of(event))[-len(signature) :]
+        return self._tail == signature and self.scanner.has_ink
 
     def pieces(self, data: bytes, now: float) -> Iterator[Piece]:
         """Bytes that may have to wait, one piece after the other; each is to be dealt with before the next is asked."""
         self.catch_up(now)
         start, self._in = self._in, self._in + len(data)
         taken = 0
-        for event in (*self._parser.feed(data), *self._parser.take_open()):
+        events: Iterable[Event] = (*self._parser.feed(data), *self._parser.take_open())
+        signature = self._settings.end_signature
+        for event in self._parted(events) if signature else events:
             if isinstance(event, Command) and event.effect in _ASKING:
                 self._replies.till_asked(event, now)
-            whole = _whole(event)
+            whole = _whole(event) and not self.scanner.transparent
             for verdict, raw in self.scanner.take(event):
                 if verdict is Verdict.END:
                     end = self.scanner.offset + len(raw) - start
                     self._tee(data[taken:end], now)
                     taken = end
                 yield self._piece(verdict, raw, whole, now)
-            if self._settings.end_signature:
-                self._tail = (self._tail + raw_of(event))[-len(self._settings.end_signature) :]
-                if self.ended:
-                    self._tee(data[taken : self.scanner.offset - start], now)
-                    taken = self.scanner.offset - start
-                    yield Piece(Verdict.END, b"", self.finish(b"", Why.SIGNATURE, now), True)
+            if signature and self._signed(event):
+                end = max(self.scanner.offset - start, 0)
+                self._tee(data[taken:end], now)
+                taken = end
+                yield Piece(Verdict.END, b"", self.finish(b"", Why.SIGNATURE, now), True)
         self._tee(data[taken:], now)
 
     def _piece(self, verdict: Verdict, raw: bytes, whole: bool, now: float) -> Piece:
@@ -187,6 +206,7 @@ class TillStream:
             reason = "no_cut"  # on a printer with a cutter silence is no proof of the end
         number = self.spool.close(ending, why, reason, scanner.state.code_page, settings.answer_ms)
         scanner.next_document(cut)
+        self.last_cut = cut or self.last_cut
         self._tail = b""
         self.counters[f"ended_{why.name.lower()}"] += 1
         if reason:
@@ -194,6 +214,33 @@ class TillStream:
             self.counters["plain"] += 1
             return None
         return Ask(number, ending, cut, now, now + settings.answer_ms / 1000)
+
+    def silent(self, why: Why, now: float, *, gone: bool) -> Ask | None:
+        """Nothing has come for a while: what printed is a document; what did not is no part of the next one.
+
+        A command that stands open is not believed to go on (its till may have crashed), but neither is what follows
+        it: no slip for that.
+        """
+        scanner = self.scanner
+        scanner.idle()
+        unsure = scanner.printed or (gone and scanner.state.buffer is not Buffer.EMPTY)
+        if self.spool.open is None or not (unsure or not self.at_boundary):
+            return None
+        if self.at_boundary:
+            return self.finish(b"", why, now)
+        self.finish(b"", why, now, obstacle="inside_a_command")
+        scanner.start = self._in  # the open command's first bytes are the old document's
+        scanner.doubted = True
+        return None
+
+    def forget_blank(self) -> None:
+        """Forgets the open document's bytes when there are many of them and nothing of it is on paper."""
+        document, scanner = self.spool.open, self.scanner
+        if document is None or document.size <= BLANK_MAX or self._parser.kept:
+            return
+        if scanner.between and not scanner.transparent:
+            scanner.next_document()
+            self.spool.restart(scanner.prelude)
 
     def _tee(self, raw: bytes, now: float) -> None:
         if not raw:

@@ -62,7 +62,7 @@ class TillSide:
         """When the floor opens, or a device is tried again; None: no such time."""
         if self.owner is None:
             return self._retry_at if self.is_device and self._is_open else None
-        if not self._floor_open and self.core.between_documents:
+        if not self._floor_open and self._parked and self._is_quiet:
             return self.quiet_since + QUIET_S
         return None
 
@@ -88,12 +88,11 @@ class TillSide:
         core = self.core
         if self.owner is None:
             self._next_owner()
-        elif self.ended and not core.wants_printer and not self.back:
+        elif self.ended and not self.back and (not core.wants_printer or self._goes_on):
             self._drop(self.owner)
             self._next_owner()
         else:
-            quiet = core.between_documents and not core.outbox.size and now >= self.quiet_since + QUIET_S
-            self._open_floor(quiet)
+            self._open_floor(self._is_quiet and now >= self.quiet_since + QUIET_S)
         owner = self.owner
         if owner is not None:
             wanted = printer_up and core.wants_till and not self.ended
@@ -104,6 +103,22 @@ class TillSide:
         if listener is not None and self._is_open:
             room = len(self._parked) + (owner is not None) < CLIENTS_MAX
             self._poll.watch(listener, READ if room else 0, self._accept)
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Nothing of the owner's is on the way, either way."""
+        return self.core.between_documents and not self.core.outbox.size and not self.back
+
+    @property
+    def _goes_on(self) -> bool:
+        """The client that hung up is back with the next part: all of the first has gone out, and it is first in line.
+
+        A client from elsewhere waits until the document has ended.
+        """
+        assert self.owner is not None
+        if not self._parked or self.core.outbox.size:
+            return False
+        return _host(self._parked[0]) == _host(self.owner)
 
     def _show_busy(self, owner: Port, busy: bool) -> None:
         if busy != self._busy:
@@ -118,7 +133,7 @@ class TillSide:
             return
         if events & WRITE:
             self.write_back(b"")
-        if events & ~WRITE and port is self.owner:
+        if events & ~WRITE:
             try:
                 self.take(port.read(self._window))
             except OSError as fault:
@@ -148,7 +163,10 @@ class TillSide:
             self._retry_at = self._now + RETRY_S
 
     def write_back(self, data: bytes) -> None:
-        """Bytes from the printer for the owner; one that doesn't read them loses the newest."""
+        """Bytes from the printer for the owner; one that doesn't read them loses the newest.
+
+        One that has hung up hears nothing more, but what it sent before is still to be read and printed.
+        """
         port = self.owner
         if port is None:
             return
@@ -158,14 +176,18 @@ class TillSide:
         try:
             self.back = self.back[port.write(self.back) :]
         except OSError as fault:
-            self.failed(fault)
+            self._log(f"till {port.peer}, not listening: {fault}")
+            self.back = b""
 
     def printer_gone(self, *, broken: bool) -> None:
-        """As on a bare wire: the connections end too, by a reset where the printer's link broke."""
+        """As on a bare wire: the connections end too, by a reset where the printer's link broke.
+
+        Those that wait for their turn are not yet with a printer that hung up in good order.
+        """
         if self.is_device:
             return
         self.core.till_closed(self._now)
-        for port in [p for p in (self.owner, *self._parked) if p is not None]:
+        for port in [p for p in (self.owner, *(self._parked if broken else ())) if p is not None]:
             self._drop(port, broken=broken)
 
     def _drop(self, port: Port, *, broken: bool = False) -> None:
@@ -221,6 +243,8 @@ class TillSide:
 
     def _speaker(self, port: Port) -> Handler:
         def spoke(events: int) -> None:
+            if not self._is_quiet:
+                return  # something came in this very turn: the turn's end closes the floor
             previous = self.owner
             self._parked.remove(port)
             if previous is not None:
@@ -229,3 +253,8 @@ class TillSide:
             self._own(port)
 
         return spoke
+
+
+def _host(port: Port) -> str:
+    """Who is there, without its port number."""
+    return port.peer.rpartition(":")[0]

@@ -1,0 +1,74 @@
+"""What the box sends between documents: jobs, and questions about the printer's state.
+
+Owns: when such a thing may go and what stands around it. Never: decides whether the line is free (core.py says so), or
+answers a till. Both wait for as long as it takes: a receipt comes first.
+"""
+
+from __future__ import annotations
+
+from edgebox.escpos.profile import PrinterProfile
+from edgebox.line.frames import JobState
+from edgebox.line.insertion import wrap, wrap_own
+from edgebox.line.jobs import Entry, JobQueue
+from edgebox.line.outbox import Outbox
+from edgebox.line.replies import Replies
+from edgebox.line.settings import LineSettings
+from edgebox.line.spool import Spool
+from edgebox.line.stream import TillStream
+
+
+class Between:
+    """Times are seconds of the line's clock; `last_till` is when the till's last byte came."""
+
+    def __init__(self, profile: PrinterProfile, settings: LineSettings, replies: Replies, spool: Spool) -> None:
+        self.jobs = JobQueue()
+        self._profile = profile
+        self._settings = settings
+        self._replies = replies
+        self._spool = spool
+        self._status_at = 0.0
+
+    def deadlines(self, last_till: float, *, free: bool) -> list[float]:
+        """When `tick` has something to do, as things stand."""
+        times = self.jobs.next_at(last_till, self._settings.job_quiet_ms / 1000, free=free)
+        if free and self._settings.status_s:
+            times.append(self._status_at)
+        return times
+
+    def tick(self, now: float, last_till: float, stream: TillStream, outbox: Outbox, *, free: bool) -> None:
+        """Drops jobs that are too old; sends what may go when the line is `free`."""
+        for note in self.jobs.expire(now):
+            self._spool.note(note)
+        if not free:
+            return
+        if self._settings.status_s and now >= self._status_at:
+            self._status_at = now + self._settings.status_s
+            if self._profile.status:
+                outbox.push_urgent(self._replies.ask_status(now))  # in line with the till's own real-time questions
+        started = self.jobs.start(now, last_till, self._settings.job_quiet_ms / 1000)
+        if started is not None:
+            entry, note = started
+            self._print(entry, note, stream, outbox)
+
+    def _print(self, entry: Entry, note: JobState, stream: TillStream, outbox: Outbox) -> None:
+        body, ending = entry.job.body, stream.scanner.ending()
+        if "symbol" in entry.checked.touched and not ending.modes.symbol_ok:
+            self._spool.note(self.jobs.refused("the till's stored symbol can't be restored"))
+            return
+        self._spool.note(note)
+        if entry.job.cut:
+            outbox.push(wrap_own(body, entry.checked, ending.modes_after, self._profile, stream.last_cut))
+        else:
+            outbox.push(wrap(body, entry.checked, ending, self._profile))
+
+    def written(self) -> None:
+        """All of the outbox has been taken by the printer's end."""
+        self._tell(self.jobs.written())
+
+    def printer_lost(self) -> None:
+        """The printer's link broke."""
+        self._tell(self.jobs.printer_lost())
+
+    def _tell(self, note: JobState | None) -> None:
+        if note is not None:
+            self._spool.note(note)
