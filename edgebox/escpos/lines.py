@@ -12,7 +12,7 @@ Bounds: LINES_MAX lines and BYTES_MAX bytes that nobody has taken; what comes th
 from __future__ import annotations
 
 import operator
-from itertools import accumulate, count, repeat
+from itertools import accumulate, compress, count, repeat
 from typing import NamedTuple
 
 from edgebox.escpos.encodings import Decoder
@@ -136,23 +136,30 @@ class Lines:
             for raw, start, end, top in zip(raws, starts, starts[1:], tops, strict=False):
                 self._read_line(raw, start, end, top, setting)
             return
-        texts = map(str.rstrip, body.decode("ascii").split("\n"))
+        texts = list(map(str.rstrip, body.decode("ascii").split("\n")))
         fresh = map(_new, repeat(Line), zip(texts, starts, starts[1:], tops, repeat(setting), strict=False))
-        self._done += [line for line in fresh if line[0]]
+        self._done += compress(fresh, texts)  # without the blank ones
 
     def _read_line(self, raw: bytes, start: int, end: int, top: int, setting: Setting) -> None:
         if not raw:
             return
         raw = raw.rstrip(b"\r")
         if b"\t" in raw or b"\r" in raw or b"\0" in raw:
-            self._read_row(_Row([Piece(Kind.TEXT, raw, setting, start)], end, top))
+            self._arrange([Piece(Kind.TEXT, raw, setting, start)], end, top)
         elif text := self._decoder.one(raw, setting.charset).rstrip():
             self._done.append(Line(text, start, end, top, setting))
 
     def _read_row(self, row: _Row) -> None:
-        start = row.pieces[0].start
-        for text, look in arrange(row.pieces, self._decoder):
-            self._done.append(Line(text, start, row.end, row.top, look))
+        pieces, end, top = row
+        first = pieces[0]
+        if len(pieces) == 1 and first.kind == Kind.TEXT:
+            self._read_line(first.raw, first.start, end, top, first.setting)
+        else:
+            self._arrange(pieces, end, top)
+
+    def _arrange(self, pieces: list[Piece], end: int, top: int) -> None:
+        for text, look in arrange(pieces, self._decoder):
+            self._done.append(Line(text, pieces[0].start, end, top, look))
 
 
 def _is_plain(body: bytes) -> bool:

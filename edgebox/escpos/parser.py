@@ -268,4 +268,3 @@ class Parser:
         if len(raw) <= 5 and total == len(raw) and len(self._interned) < _INTERNED_MAX:
             self._interned[raw] = command
         return command
-

@@ -25,6 +25,8 @@ from edgebox.escpos.style import Setting, Style
 _split_moves = re.compile("([\t\r])").split
 _control = re.compile("[\x00-\x1f]")
 _UNDERPRINT = frozenset("_-=")  # letters printed under or through others, to stress them
+LAYERS_MAX = 16  # a till prints a line two or three times to make it bold; beyond this each CR ends a line
+_STRUCK_MAX = 256  # letters that are compared with what is printed over them: more than any printer's line
 _CLOSE = 2  # a gap of less than 1/2 letter is no space
 
 
@@ -122,10 +124,9 @@ def place(pieces: Sequence[Piece], decoder: Decoder) -> list[list[Placed]]:
 def arrange(pieces: Sequence[Piece], decoder: Decoder) -> list[Arranged]:
     """The line as it reads; several, where CRs ended lines. Lines with nothing to read are left out."""
     rows: list[list[Placed]] = []
-    for layer in place(pieces, decoder):
-        if not layer:
-            continue
-        merged = _overprint(rows[-1], layer) if rows else None
+    layers = [layer for layer in place(pieces, decoder) if layer]
+    for layer in layers:
+        merged = _overprint(rows[-1], layer) if rows and len(layers) <= LAYERS_MAX else None
         if merged is None:
             rows.append(layer)
         else:
@@ -180,7 +181,7 @@ def _settle(row: list[Placed]) -> list[Placed]:
     settled: list[Placed] = []
     for placed in sorted(row, key=lambda placed: placed.left):
         last = settled[-1] if settled else None
-        if last and placed.left < last.right:
+        if last and placed.left < last.right and len(last.text) <= _STRUCK_MAX:
             merged = _overprint([last], [placed])
             if merged is not None and len(merged) == 1:
                 settled[-1] = merged[0]

@@ -1,8 +1,8 @@
 """Picture commands as dots.
 
 Owns: the layouts in which ESC/POS sends dots (rows or columns, 8 or 24 high) and the printer's picture memories.
-Never: places a picture. Images are mode L, 255 where a dot is burnt. Short data is filled up with light dots, as a
-printer that waits would never show it. Source: Epson "ESC/POS Command Reference".
+Never: places a picture. Images are mode L, 255 where a dot is burnt, and end where their data ends.
+Source: Epson "ESC/POS Command Reference".
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def _word(raw: bytes, at: int) -> int:
 def rows(data: bytes, width: int, height: int) -> Image.Image:
     """Dots row by row, the left one in the highest bit."""
     across = -(-width // 8)
-    if not across or not height:
+    height = min(height, -(-len(data) // across)) if across else 0  # sizes are claims: 65535 x 65535 in 20 bytes
+    if not height:
         return Image.new("L", (1, 1), 0)
     image = Image.frombytes("1", (across * 8, height), data[: across * height].ljust(across * height, b"\0"))
     return image.convert("L").crop((0, 0, width, height))

@@ -343,9 +343,8 @@ def test_ink_beyond_the_picture_is_still_known() -> None:
 
 
 def test_hostile_sizes_do_not_take_memory() -> None:
-    stream = b"\x1dv0\x03\xff\xff\xff\xff" + b"\xff" * 100_000
-    printer = PaperPrinter(NARROW)
-    parser = Parser()
-    printer.feed(parser.feed(stream))
-    printer.feed(parser.finish())
-    assert printer.ink == []
+    """Sizes are claims: these say 65535 x 65535 dots, 537 MB, and bring a few bytes."""
+    graphics = b"\x1d(L\x0c\x000p0\x02\x021\xff\xff\xff\xff\xff\xff\x1d(L\x02\x0002"
+    assert [(item.top, item.bottom) for item in printed(graphics, NARROW).ink] == [(0, 2)]
+    assert printed(b"\x1dv0\x03\xff\xff\xff\xff" + b"\xff" * 100_000, NARROW).ink == []  # waits for 4 GB
+    assert printed(b"\x1cq\xff\xff\xff\xff\xff" + b"\xff" * 100_000, NARROW).ink == []
