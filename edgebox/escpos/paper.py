@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from edgebox.escpos.encodings import Decoder
 from edgebox.escpos.images import ImageMemory
 from edgebox.escpos.lines import Line, Lines
 from edgebox.escpos.page import Page
@@ -64,8 +65,8 @@ Item = Picture | Symbol | Mark
 class Paper(Press):
     """Incremental: `feed` parser events, then take what is complete."""
 
-    def __init__(self, profile: PrinterProfile, *, start: int = 0) -> None:
-        super().__init__(profile, start=start)
+    def __init__(self, profile: PrinterProfile, *, start: int = 0, decoder: Decoder | None = None) -> None:
+        super().__init__(profile, start=start, decoder=decoder)
         self.dropped_items = 0
         self.dropped_display = 0  # characters
         self._lines = Lines(self._decoder)

@@ -42,13 +42,14 @@ class Press(ABC):
     # Long commands whose payload is wanted; the others' payload is passed over.
     collects: ClassVar[frozenset[bytes]] = frozenset({_GS_K})
 
-    def __init__(self, profile: PrinterProfile, *, start: int = 0) -> None:
+    def __init__(self, profile: PrinterProfile, *, start: int = 0, decoder: Decoder | None = None) -> None:
+        """`start`: offset of the first byte; `decoder`: of this till's papers before, which knows its script."""
         self.profile = profile
         self.offset = start  # of the next byte
         self.top = 0  # dots fed so far
         self._settings = Settings(profile)
         self._node = self._settings.start
-        self._decoder = Decoder(profile)
+        self._decoder = decoder or Decoder(profile)
         self._pieces: list[Piece] = []  # the open line
         self._open_bytes = 0
         self._selected = True  # ESC =: the printer is addressed

@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple
 
 from PIL import Image
 
+from edgebox.escpos.encodings import Decoder
 from edgebox.escpos.page import Page, Place
 from edgebox.escpos.parser import Command, Parser
 from edgebox.escpos.press import Press
@@ -59,8 +60,8 @@ class PaperPrinter(Press):
         {b"\x1dk", b"\x1b*", b"\x1dv", b"\x1d(L", b"\x1d8L", b"\x1d*", b"\x1dQ", b"\x1cq"}
     )
 
-    def __init__(self, profile: PrinterProfile, *, start: int = 0) -> None:
-        super().__init__(profile, start=start)
+    def __init__(self, profile: PrinterProfile, *, start: int = 0, decoder: Decoder | None = None) -> None:
+        super().__init__(profile, start=start, decoder=decoder)
         self.ink: list[InkItem] = []
         self.cuts: list[CutMark] = []
         self.dropped = 0  # ink items, cuts and notes beyond ITEMS_MAX

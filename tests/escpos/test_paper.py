@@ -2,6 +2,7 @@
 
 import pytest
 
+from edgebox.escpos.encodings import Decoder
 from edgebox.escpos.paper import Line, Paper, Picture, Symbol
 from edgebox.escpos.press import LINE_MAX
 from edgebox.escpos.profile import PrinterProfile
@@ -66,6 +67,18 @@ def test_a_last_line_without_its_end_is_read_at_the_end() -> None:
 
 def test_nul_padding_prints_nothing() -> None:
     assert texts(b"\0\0TO\0TAL\0 5\0\n\0\0\0") == ["TOTAL 5"]
+
+
+def test_a_tills_second_receipt_is_read_in_the_script_of_its_first() -> None:
+    """A shop's name in rare letters, which nothing tells from Western text when it comes first."""
+    decoder = Decoder(PLAIN)
+    receipt = "新樂園燒味\n單號 7\n小計 35.00\n總計 35.00\n".encode("gbk")
+    names = []
+    for _ in range(2):
+        paper = Paper(PLAIN, decoder=decoder)
+        paper.feed(parse(receipt))
+        names.append(paper.take_lines()[0].text)
+    assert names[0] != names[1] == "新樂園燒味"
 
 
 def test_lines_that_are_taken_are_gone() -> None:
