@@ -59,7 +59,7 @@ class TillSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[till]"""
 
     prints_after_payment: bool = False
-    delivery_earns: bool = False
+    delivery_earns: bool = True
     number_scope: Literal["store", "till"] = "store"
 
 

@@ -38,7 +38,7 @@ class Shop(NamedTuple):
     convention: Convention = Convention()
     rules: Rules = Rules()
     date_order: str = "ymd"
-    delivery_earns: bool = False
+    delivery_earns: bool = True
     number_scope: str = "store"  # store | till
 
 

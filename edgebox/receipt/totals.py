@@ -112,7 +112,11 @@ class _Work:
             value = paid - change
             if change and value > 0 and value in targets | bare and not self._leaves_tenders(value, paid):
                 proven[value] = (3, f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(value)}")
+        # Where the cash line is what stayed in the drawer, or the change is part of what was given, it is netted already.
+        netted = {paid - change for change, paid in product(changes, given)}
         for change, paid in product(sorted(changes) or [0], self._sums()):
+            if change and paid in self.totals and (paid in netted or netted & {entry.minor for entry in self.money}):
+                change = 0
             if paid - change in targets:
                 words = f"all tenders {self.text(paid)} - change {self.text(change)} = {self.text(paid - change)}"
                 proven[paid - change] = (4, words)

@@ -57,7 +57,7 @@ def test_streams_of_many_printers_and_libraries() -> None:
 def test_chinese_layouts_with_hostile_remarks() -> None:
     score: Counter[str] = Counter()
     rows = list(map(json.loads, (CORPUS / "zh/truth.jsonl").read_text("utf-8").splitlines()))[::EVERY]
-    config = load(None, ("till.delivery_earns=true",))
+    config = load(None, ())
     for row in rows:
         if row["qualifies"] is not None:  # a question of policy
             wanted = row["net_minor"] if row["qualifies"] else None

@@ -25,7 +25,6 @@ PAID = "\n小计 26.00\n合计 26.00\n微信支付 26.00\n"
         ("押金单", DocumentKind.DEPOSIT),
         ("商户联", DocumentKind.MERCHANT_COPY),
         ("报价单", DocumentKind.QUOTE),
-        ("#27 美团外卖", DocumentKind.DELIVERY_PLATFORM),
         ("*** REFUND ***", DocumentKind.REFUND),
         ("TRANSACTION TYPE: VOID", DocumentKind.VOID),
         ("Z-REPORT", DocumentKind.REPORT),
@@ -82,10 +81,11 @@ def test_a_reprint_is_a_sale_that_earns_nothing_new(line: str) -> None:
     assert receipt.amount_minor == 2600
 
 
-def test_delivery_platforms_earn_when_the_shop_wants_it() -> None:
+def test_paid_delivery_orders_earn_unless_the_shop_does_not_want_it() -> None:
     paper = f"#27 美团外卖{PAID}"
-    assert not read(paper).qualifies
-    assert read(paper, SHOP._replace(delivery_earns=True)).qualifies
+    assert (read(paper).kind, read(paper).qualifies) == (DocumentKind.DELIVERY_PLATFORM, True)
+    assert not read(paper, SHOP._replace(delivery_earns=False)).qualifies
+    assert not read("#27 美团外卖\n小计 26.00\n合计 26.00\n货到付款\n").qualifies
 
 
 def test_money_put_on_a_card_is_no_sale() -> None:
