@@ -164,7 +164,9 @@ class LineCore:
         """The printer's link broke: what it had not taken is gone, as on a bare wire."""
         self.printer_up = False
         self._tell_status(link_changed=True)
-        self.counters["printer_lost_bytes"] += self.outbox.clear() + self._held.size + self._behind_bytes
+        cut = len(self._ask.cut) if self._ask is not None else 0
+        lost = self.outbox.clear() + self._held.size + cut + self._behind_bytes + len(self.stream.unsent)
+        self.counters["printer_lost_bytes"] += lost
         asks = [piece.ask for piece in self._behind] + [self._ask]
         for ask in asks:
             if ask is not None:

@@ -145,7 +145,7 @@ class TillStream:
         """With this event the bytes are the till's learned last bytes."""
         signature = self._settings.end_signature
         self._tail = (self._tail + raw_of(event))[-len(signature) :]
-        return self._tail == signature and self.scanner.has_ink
+        return self._tail == signature and self.scanner.has_ink and _whole(event)
 
     def pieces(self, data: bytes, now: float) -> Iterator[Piece]:
         """Bytes that may have to wait, one piece after the other; each is to be dealt with before the next is asked."""
