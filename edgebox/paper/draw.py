@@ -146,7 +146,7 @@ class PaperPrinter(Press):
 
     def show(self, text: str) -> None:
         """Beside the paper."""
-        shown = text.strip()
+        shown = "".join(char if char.isprintable() else " " for char in text).strip()
         if shown:
             self._note(f"display: {shown}")
 

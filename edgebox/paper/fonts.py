@@ -65,7 +65,8 @@ def _font(kind: str, size: int) -> _Font | None:
     path = _find(paths, pattern)
     if path is None:
         return None if kind == "cjk" else ImageFont.load_default(size)
-    return ImageFont.truetype(path, size)
+    # Not raqm: a printer shapes nothing, and raqm_layout() fails on some mixtures of scripts.
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @lru_cache(maxsize=_CACHE)

@@ -285,6 +285,11 @@ def test_drawer_display_and_buzzer_are_notes_beside_the_paper() -> None:
     assert dark(noted) == dark(bare)  # notes are grey
 
 
+def test_a_display_that_is_sent_rubbish_is_still_a_note() -> None:
+    rubbish = b"\x1b=\x02\x00A\x80\xf4\x7f" + "Привет שלום مرحبا 合计\t".encode() + b"\x1b=\x01"
+    assert draw(rubbish, WIDE).width > draw(b"A\n", WIDE).width
+
+
 # -- any stream
 
 
