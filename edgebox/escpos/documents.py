@@ -72,6 +72,7 @@ class DocumentScanner:
         self.state = PrinterState(profile)
         self.header = header
         self.offset = 0  # of the next event
+        self.inked_line = False  # what the print buffer holds will leave a mark
         self._begin()
 
     def _begin(self) -> None:
@@ -95,7 +96,7 @@ class DocumentScanner:
     @property
     def printed(self) -> bool:
         """Something of this document is on paper, or may be: a till may end its lines with CR alone."""
-        return self.has_ink or self.state.buffer is Buffer.UNSURE
+        return self.has_ink or (self.inked_line and self.state.buffer is Buffer.UNSURE)
 
     @property
     def between(self) -> bool:
@@ -156,14 +157,15 @@ class DocumentScanner:
 
     def _mark_ink(self, run: bytes) -> None:
         """Moves `ink_end` behind the line end that flushes the last whole line of `run`; before the state takes it."""
-        end = run.rfind(b"\n") + 1
-        if not end:
-            return
-        inked = len(run[:end].rstrip(self._blank))
-        if inked:
-            self.ink_end = self.offset + run.find(b"\n", inked - 1) + 1
-        elif self.state.buffer is not Buffer.EMPTY and self.waiting_at < 0:
-            self.ink_end = self.offset + run.find(b"\n") + 1
+        blank, end = self._blank, run.rfind(b"\n") + 1
+        if end:
+            inked = len(run[:end].rstrip(blank))
+            if inked:
+                self.ink_end = self.offset + run.find(b"\n", inked - 1) + 1
+            elif self.inked_line and self.waiting_at < 0:
+                self.ink_end = self.offset + run.find(b"\n") + 1
+            self.inked_line = False
+        self.inked_line = self.inked_line or end + len(run[end:].rstrip(blank)) > end
 
     @property
     def _blank(self) -> bytes:
@@ -300,8 +302,9 @@ class DocumentScanner:
         state, raw = self.state, command.raw
         unheld = raw[:2] in _UNHELD_FEEDS
         if unheld or (state.buffer is not Buffer.EMPTY and self.waiting_at < 0):
+            ink, self.inked_line = unheld or self.inked_line, False
             state.apply(command)
-            return self._pass(raw, ink=True)
+            return self._pass(raw, ink=ink)
         pieces = self._wait(raw)
         self.feed_dots += raw[2] * (state.line_dots if raw[:2] == b"\x1bd" else state.unit_dots) if len(raw) > 2 else 0
         state.apply(command)
@@ -315,7 +318,8 @@ class DocumentScanner:
         self.doubted = (self.doubted or state.transparent) and (self.has_ink or effect is not Effect.INIT)
         ink = effect is Effect.INK or (was_page and effect in (Effect.PAGE_PRINT, Effect.FEED))
         ink = ink or (effect is Effect.PAGE_PRINT and not was_page) or effect is Effect.MACRO
-        self._in_ink_payload = ink or effect is Effect.BUFFER
+        self._in_ink_payload = ink
+        self.inked_line = effect is Effect.BUFFER or (self.inked_line and state.buffer is not Buffer.EMPTY)
         return self._pass(command.raw, ink=ink)
 
     # -- endings
@@ -368,7 +372,9 @@ class DocumentScanner:
     def next_document(self, cut: bytes = b"") -> None:
         """Begins the next document behind `cut`."""
         self.offset += len(cut)
-        self.state.buffer = Buffer.EMPTY if cut else self.state.buffer
+        if cut:
+            self.state.buffer = Buffer.EMPTY
+            self.inked_line = False
         self._begin()
 
     def released(self) -> None:

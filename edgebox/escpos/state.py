@@ -141,10 +141,12 @@ class PrinterState:
         if tail is not None:
             self.buffer = Buffer.EMPTY
             run = tail
-        content = run.strip(b"\x00\r")
-        if content.strip(b"\t"):
-            self.buffer = Buffer.UNSURE if run.endswith(b"\r") else Buffer.FILLED
-        elif (content and self.buffer is Buffer.EMPTY) or (b"\r" in run and self.buffer is Buffer.FILLED):
+        returned = run.rfind(b"\r") + 1  # CR alone prints on some printers
+        if run[returned:].strip(b"\x00\t"):
+            self.buffer = Buffer.FILLED
+        elif self.buffer is Buffer.EMPTY and run.strip(b"\x00\r"):
+            self.buffer = Buffer.UNSURE
+        elif self.buffer is Buffer.FILLED and returned:
             self.buffer = Buffer.UNSURE
 
     def _command(self, command: Command) -> None:

@@ -73,8 +73,8 @@ class LineCore:
         """How to treat the till's next bytes."""
         if self._ask is not None or self._held or self._behind or self.outbox.size or not self.printer_up:
             return Pace.PARSE
-        if self.stream.unsent:
-            return Pace.PARSE  # an incomplete command is held
+        if self.stream.unsent or not self.stream.scanner.state.to_printer:
+            return Pace.PARSE  # an incomplete command is held; text for the customer display is no ink
         if not self.holding:
             return Pace.PLAIN
         settings = self.settings  # what ends a document there may itself be ink

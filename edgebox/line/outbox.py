@@ -20,9 +20,9 @@ class Outbox:
         self.size = 0  # bytes waiting
 
     def push(self, raw: bytes, boundary: bool = True) -> None:
-        """Behind everything else."""
+        """Behind everything else. The beginning of a real-time command keeps its place before later ones."""
         if raw:
-            self._segments.append((raw, boundary, False))
+            self._segments.append((raw, boundary, not boundary and raw[:1] == b"\x10"))
             self.size += len(raw)
 
     def push_rest(self, raw: bytes, boundary: bool) -> None:
@@ -35,13 +35,15 @@ class Outbox:
         if not raw:
             return
         self.size += len(raw)
+        segments = self._segments
+        behind = max((at for at, segment in enumerate(segments, 1) if segment[2]), default=0)
         at, inside = 0, self.inside
-        for _, boundary, urgent in self._segments:
-            if not inside and not urgent:
+        for _, boundary, _ in segments:
+            if not inside and at >= behind:
                 break
             inside = not boundary
             at += 1
-        self._segments.insert(at, (raw, True, True))
+        segments.insert(at, (raw, True, True))
 
     def peek(self) -> bytes:
         """What to write next: all of it, joined, when it is not much."""

@@ -37,6 +37,7 @@ class Wire:
         self.frames: list[Frame] = []
         self.answer = answer
         self.takes = takes
+        self.hears = True  # False: the engine reads and does nothing
         self._decoder = Decoder()
         self.core.printer_connected()
         self.core.till_opened(self.now)
@@ -52,13 +53,15 @@ class Wire:
         return self
 
     def _till(self, chunk: bytes) -> None:
+        if not chunk:
+            return
         pace = self.core.pace
         if pace is Pace.PLAIN or (pace is Pace.GLANCE and ends_on_ink(chunk)):
             taken = self.takes(len(chunk))
             self.printed += chunk[:taken]
             self.core.passed(chunk, self.now)
             if taken < len(chunk):
-                self.core.outbox.push(chunk[taken:], self.core.stream.at_boundary)
+                self.core.outbox.push_rest(chunk[taken:], self.core.stream.at_boundary)
         else:
             self.core.till_bytes(chunk, self.now)
         self.turn()
@@ -83,6 +86,18 @@ class Wire:
         self.now = until
         self.turn()
         return self
+
+    def hangs_up(self) -> Wire:
+        """The till closes its connection."""
+        self.core.till_closed(self.now)
+        self.turn()
+        return self
+
+    def says(self, data: bytes) -> bytes:
+        """The printer sends; what the till hears of it at once."""
+        heard = self.core.printer_bytes(data, self.now)
+        self.turn()
+        return heard
 
     def engine_dies(self) -> Wire:
         self.core.engine_lost(self.now)
@@ -126,18 +141,20 @@ class Wire:
                 return
             self.printed += data[:taken]
             outbox.taken(taken)
-        self.core.written()
+        self.core.written(self.now)
 
     def _engine(self) -> None:
         for frame in self._decoder.feed(self.core.pump(self.now)):
             self.frames.append(frame)
+            if not self.hears:
+                continue
             if isinstance(frame, End) and frame.ask:
                 body = self.answer(frame)
                 if body is not None:
                     self.core.frame(Answer(frame.document, b"ref", body), self.now)
             elif isinstance(frame, Outcome):
                 self.core.frame(Done(frame.document), self.now)
-        if self.core.spool.eager:
+        if self.core.engine_up and self.core.spool.eager:
             self._engine()
 
 
