@@ -16,7 +16,7 @@ from edgebox.escpos.images import ImageMemory
 from edgebox.escpos.lines import Line, Lines
 from edgebox.escpos.page import Page
 from edgebox.escpos.parser import Command
-from edgebox.escpos.press import Press
+from edgebox.escpos.mechanism import Mechanism
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.style import Node
 from edgebox.escpos.symbols import BarCode, Symbology
@@ -62,7 +62,7 @@ class Mark(NamedTuple):
 Item = Picture | Symbol | Mark
 
 
-class Paper(Press):
+class Paper(Mechanism):
     """Incremental: `feed` parser events, then take what is complete."""
 
     def __init__(self, profile: PrinterProfile, *, start: int = 0, decoder: Decoder | None = None) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from edgebox.escpos.encodings import Decoder
 from edgebox.escpos.page import Page, Place
 from edgebox.escpos.parser import Command, Parser
-from edgebox.escpos.press import Press
+from edgebox.escpos.mechanism import Mechanism
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.style import Node, dots_y
 from edgebox.escpos.symbols import BarCode, Symbology
@@ -53,7 +53,7 @@ class CutMark(NamedTuple):
     offset: int
 
 
-class PaperPrinter(Press):
+class PaperPrinter(Mechanism):
     """A printer's mechanism with paper: feed it events, look at ink, cuts and picture."""
 
     collects: ClassVar[frozenset[bytes]] = frozenset(

@@ -1,6 +1,6 @@
 """The printer's mechanism: what a stream of events does to print buffer, page, device and paper feed.
 
-Owns: `Press`, the order of things: when a line is complete, what a mode command changes and when it is too late for
+Owns: `Mechanism`, the order of things: when a line is complete, what a mode command changes and when it is too late for
 that, what prints at once, what ESC @ throws away. Never: decides what becomes of what it prints. That ends in one of
 the `lay_…` methods: paper.py lays lines of text, edgebox/paper draws dots.
 
@@ -36,7 +36,7 @@ _NO_DATA = b"\r\t\0"  # leave nothing in the print buffer; spaces do, and are bl
 _MARKS = {Effect.DRAWER: "drawer", Effect.SOUND: "sound"}
 
 
-class Press(ABC):
+class Mechanism(ABC):
     """Takes parser events; tells its heirs what to put on the paper."""
 
     # Long commands whose payload is wanted; the others' payload is passed over.
