@@ -56,7 +56,7 @@ def beside(left: Sequence[int], left_width: int, lines: Sequence[Raster], line_d
 
 def gs_v_0(picture: Raster) -> bytes:
     """`GS v 0`: prints at once; the printer is at the start of a line afterwards."""
-    out = []
+    out: list[bytes] = []
     for top in range(0, picture.height, ROWS_MAX):
         height = min(ROWS_MAX, picture.height - top)
         head = b"\x1dv0\x00" + picture.width_bytes.to_bytes(2, "little") + height.to_bytes(2, "little")
