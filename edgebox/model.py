@@ -78,6 +78,66 @@ class Tender(NamedTuple):
     amount_minor: int | None
 
 
+class Item(NamedTuple):
+    """One thing sold. `name` without personal data; `quantity_milli` in thousandths (1.435 kg is 1435)."""
+
+    name: str
+    quantity_milli: int
+    price_minor: int | None  # of one; None: not printed and not a whole part of the amount
+    amount_minor: int
+
+
+class Tax(NamedTuple):
+    """One line of tax. `rate`: percent as printed ("6", "23"), "" where the line names none."""
+
+    rate: str
+    amount_minor: int
+
+
+class PrintedPicture(NamedTuple):
+    """A picture on the paper: size and place in dots, offsets in the stream. Its dots are not kept."""
+
+    width: int
+    height: int
+    top: int
+    start: int
+    end: int
+
+
+class ShiftReport(NamedTuple):
+    """What a till's own report says. None: it doesn't say. `since`, `until`: ISO, with a time where one is printed."""
+
+    count: int | None = None
+    sum_minor: int | None = None
+    refunds: int | None = None
+    refund_minor: int | None = None
+    tenders: tuple[Tender, ...] = ()
+    since: str = ""
+    until: str = ""
+
+
+class Details(NamedTuple):
+    """What a document says besides kind and amount.
+
+    `cashier` and `table`: only if they are codes, never names. `transaction` and `member`: keyed hashes in hex, "" without
+    a number or without a key. `sure`: field name and how sure its value is. `fiscal`: the scheme whose code the amount and
+    number come from ("": none). `layout`: fingerprint of the paper's form; `profile`: the receipt profile that was used.
+    """
+
+    cashier: str = ""
+    table: str = ""
+    transaction: str = ""
+    member: str = ""
+    items: tuple[Item, ...] = ()
+    taxes: tuple[Tax, ...] = ()
+    sure: tuple[tuple[str, Confidence], ...] = ()
+    fiscal: str = ""
+    layout: str = ""
+    profile: str = ""
+    pictures: tuple[PrintedPicture, ...] = ()
+    report: ShiftReport | None = None
+
+
 class Receipt(NamedTuple):
     """A document as read.
 
@@ -101,6 +161,7 @@ class Receipt(NamedTuple):
     printed_time: str = ""
     tenders: tuple[Tender, ...] = ()
     lines: int = 0
+    details: Details = Details()
 
 
 def format_minor(amount_minor: int, decimals: int) -> str:

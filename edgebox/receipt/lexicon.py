@@ -15,11 +15,14 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from edgebox.model import DocumentKind, Modifier, TenderKind
+from edgebox.receipt.fieldwords import FieldWords
 from edgebox.receipt.words import normalise, tokens
 
 LEFTOVER_LETTERS = 2  # tax codes (SR, ZR), column letters and stray marks beside a label
 WIDE_LETTERS = 3  # what a character of Chinese, Japanese or Korean counts: it says as much as so many letters
 _FIRST_WIDE = "\u2e80"
+_WEAK_LETTERS = 16  # of the words before a total's: `take away`, `for here`; more is a sentence
+_COLUMNS = 3  # words of amounts that make a line the heading of a table
 _CACHE_MAX = 8192  # labels and keys remembered; a shop's items are some thousands
 
 
@@ -41,6 +44,7 @@ class Role(StrEnum):
     SUM = "sum"  # before or after discounts, tills differ
     DUE = "due"  # to pay; some tills print what is still unpaid
     NET = "net"
+    WEAK = "weak"  # a total of something: `to stay total`; counts only where arithmetic bears it out
     TENDER = "tender"  # a way of paying; which one is in `Label.tender`
     ITEM = "item"  # none of these
 
@@ -137,8 +141,10 @@ class Lexicon:
     def __init__(self, tables: Iterable[Mapping[str, Mapping[str, Sequence[str]]]]) -> None:
         self._amounts, self._kinds, self._loose = _Trie(), _Trie(), _Trie()
         self._keys, self._paid, self._unpaid = _Trie(), _Trie(), _Trie()
-        for table in tables:
+        listed = list(tables)
+        for table in listed:
             self._add(table)
+        self.fields = FieldWords(listed)
         for trie in (self._amounts, self._kinds, self._loose, self._keys, self._paid, self._unpaid):
             trie.seal()
         self._amount_words = self._amounts.beginnings(_FILLER)
@@ -194,6 +200,8 @@ class Lexicon:
         found, leftover = self._amounts.cover(parts)
         roles = [role for role in found if isinstance(role, Role)]
         ways = [way for way in found if isinstance(way, TenderKind)]
+        if LEFTOVER_LETTERS < leftover <= _WEAK_LETTERS and parts[-1] < _FIRST_WIDE and not ways:
+            return self._read_weak(parts)
         if leftover > LEFTOVER_LETTERS or not (roles or ways):
             return _ITEM
         if Role.TAX in roles and _EXCLUDING in found:
@@ -207,6 +215,19 @@ class Lexicon:
         if way is not None and role in (Role.NET, Role.DUE, Role.SUM):
             return Label(Role.TENDER, way, True)
         return Label(role, way, True)
+
+    def _read_weak(self, parts: tuple[str, ...]) -> Label:
+        """Some words that nothing explains, and a total's word last."""
+        words = [part for part in parts if not part.isdigit()]
+        length, meanings = self._amounts.at(words, len(words) - 1) if words else (0, [])
+        return Label(Role.WEAK, None, True) if length and Role.NET in meanings else _ITEM
+
+    def heads_taxes(self, parts: tuple[str, ...]) -> bool:
+        """A line without amounts that names the columns of a table of taxes: a tax, and two columns more."""
+        if self._amount_words.isdisjoint(parts):
+            return False
+        found, _ = self._amounts.cover(parts)
+        return Role.TAX in found and sum(isinstance(word, Role) for word in found) >= _COLUMNS
 
     def kind_words(self, parts: tuple[str, ...]) -> KindWords:
         """The kinds that a line (its tokens) names."""

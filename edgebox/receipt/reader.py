@@ -21,9 +21,10 @@ from edgebox.receipt.fields import FieldFinder
 from edgebox.receipt.kinds import KindFinder
 from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.money import AmountFinder, Convention
-from edgebox.receipt.totals import Decision, Paper, Rules, decide, is_negative
+from edgebox.receipt.totals import Decision, Paper, Rules, is_negative
+from edgebox.receipt.witness import Witness, decide_by_witness
 from edgebox.receipt.words import normalise, tokens
-from edgebox.receipt.zones import Zones, is_rule
+from edgebox.receipt.zones import Trust, Zones, is_rule
 
 GARBLED_LINES = 3  # so many lines in a wrong code page, and a kind's word may be among them: abstain
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
@@ -59,8 +60,10 @@ class ReceiptReader:
         self._zones = Zones()
         self._kinds = KindFinder(lexicon)
         self._entries = EntryCollector(lexicon, finder or AmountFinder(shop.convention))
-        self._fields = FieldFinder(shop.date_order)
-        self._says_paid = self._says_unpaid = False
+        self._fields = FieldFinder(shop.date_order, lexicon.fields)
+        self._says_unpaid = False
+        self._paid_at: list[int] = []  # lines that say that it was paid
+        self._mentioned_at: list[int] = []  # lines of `EntryCollector.mentioned`
         self._garbled = 0  # lines whose letters can't be what was printed
         self._lines = 0
         self.pictures = 0  # told by the owner; a document of pictures alone can't be read
@@ -76,15 +79,19 @@ class ReceiptReader:
         if not text.isascii() and _garbled(text):
             self._garbled += 1
         key, value = self._key(text)
-        if not self._zones.trusts(text, key):
+        trust = self._zones.trust(text, key, value, self._lines)
+        if trust is Trust.NONE:
             self._entries.end_line()
             return
         self._fields.add(text, key, value)
         parts = tokens(text)
         if self._lexicon.says_unpaid(parts):
             self._says_unpaid = True
-        elif self._lexicon.says_paid(parts):
-            self._says_paid = True
+        elif trust is Trust.FULL and self._lexicon.says_paid(parts):
+            self._paid_at.append(self._lines)
+        if trust is Trust.PARTS:
+            self._entries.add_parts(text, parts, self._lines)
+            return
         if key is Key.KIND:
             self._kinds.add_value(tokens(value))
         elif key is Key.REPORT:
@@ -95,6 +102,7 @@ class ReceiptReader:
             self._entries.end_line()
         if not self._entries.add(text, parts, self._lines):
             self._kinds.add(parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
+        self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
 
     def _key(self, text: str) -> tuple[Key | None, str]:
         """The key that a line begins with, and what follows it."""
@@ -145,8 +153,18 @@ class ReceiptReader:
 
     def _decide(self) -> Decision:
         found = self._entries
-        paper = Paper(found.entries, found.bare, found.mentioned, self._says_paid, self._says_unpaid)
-        return decide(paper, self._shop.rules)
+        paper = Paper(
+            found.entries,
+            found.bare,
+            found.mentioned,
+            says_paid=bool(self._paid_at),
+            says_unpaid=self._says_unpaid,
+            items=found.items,
+            alone=found.alone,
+            tax_totals=frozenset(found.taxes.totals()),
+        )
+        witness = Witness(self._zones.remark, found.items, self._mentioned_at, self._paid_at)
+        return decide_by_witness(paper, witness, self._shop.rules)
 
     def _kind(self, entries: Sequence[Entry]) -> tuple[DocumentKind | None, str]:
         """The kind by words or by amounts; None: a sale if it was paid."""
