@@ -4,7 +4,8 @@ Owns: `Entry` and `EntryCollector`. Never: which entry is the total (totals.py).
 
 A label is the text between one amount and the one before, so `合计:￥20,优惠:￥2` gives two entries. Several amounts
 behind one label are one entry whose value is the last (`总计: 2 17.1元`: a count goes first). A label alone on its line
-waits for a line with nothing but an amount.
+waits for a line with nothing but an amount; if none follows, it stays in `alone`, as a till may have printed the amount
+above it, or nothing. Inside a table of taxes behind the total nothing is firm: the table's `Total` may be the base's.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ from typing import NamedTuple
 
 from edgebox.model import TenderKind
 from edgebox.receipt.lexicon import Label, Lexicon, Role
-from edgebox.receipt.money import Amount, AmountFinder
+from edgebox.receipt.money import Amount, AmountFinder, is_currency
+from edgebox.receipt.taxes import TaxTable
 
 _has_letter = re.compile(r"[^\W\d_]").search
+_PARTS = (Role.DISCOUNT, Role.ROUNDING, Role.SERVICE, Role.TAX)
 ENTRIES_MAX = 2000  # of one document; a receipt has some dozens
+_FEW_LETTERS = 4  # a line with no more, and several amounts, is a row of a table rather than an item
+_TABLE_LINES = 12  # a table of taxes has no more lines below its heading, or below its last row
+_TOTALS = (Role.NET, Role.SUM, Role.DUE, Role.SUBTOTAL, Role.WEAK)
+_ENDS_TABLE = (Role.CHANGE, Role.TENDERED, Role.TENDER, Role.PAID, Role.ROUNDED)
 
 
 class Entry(NamedTuple):
@@ -31,6 +38,13 @@ class Entry(NamedTuple):
     text: str
 
 
+class Alone(NamedTuple):
+    """A label without an amount on its line or the next."""
+
+    label: Label
+    place: int
+
+
 class EntryCollector:
     """Collects entries of trusted lines."""
 
@@ -39,28 +53,34 @@ class EntryCollector:
         self._finder = finder
         self._waiting: Label | None = None
         self._waiting_text = ""
+        self._table_until = -1  # the last line that may belong to a table of taxes
         self.entries: list[Entry] = []
         self.items: list[Entry] = []  # amounts whose label means nothing else
         self.bare: list[Entry] = []  # amounts alone on their line, without a label anywhere
         self.mentioned: list[TenderKind] = []  # ways of paying named without an amount
+        self.alone: list[Alone] = []
+        self.taxes = TaxTable(finder.convention.decimals)
 
     def add(self, text: str, parts: tuple[str, ...], place: int) -> bool:
         """Reads a trusted line (and its tokens); whether it holds an amount."""
-        if not self._lexicon.may_label(parts) and any(not part.isdigit() for part in parts) and not self._waiting:
-            return self._item(text, place)
+        letters = sum([len(part) for part in parts if not part.isdigit() and not is_currency(part)])
+        if letters and not self._waiting and not self._lexicon.may_label(parts):
+            return self._item(text, place, letters)
         amounts = self._finder.find(text)
         if not amounts:
-            self._label_alone(text)
+            self._label_alone(text, parts, place)
             return False
         if len(self.entries) >= ENTRIES_MAX:
             return True
         waiting, self._waiting = self._waiting, None
+        if len(amounts) > 1 and self._row(text, amounts, place):
+            return True
         begin = 0
         group: list[Amount] = []
         label = ""
         for amount in amounts:
             between = text[begin : amount.start]
-            if _has_letter(between) or (not group and between.strip(" .:-=*|")):
+            if (not group and between.strip(" .:-=*|")) or (_has_letter(between) and not is_currency(between.strip())):
                 self._close(label, group, place, text, None)
                 label, group = between, []
             group.append(amount)
@@ -68,9 +88,15 @@ class EntryCollector:
         self._close(label, group, place, text, waiting)
         return True
 
-    def _item(self, text: str, place: int) -> bool:
+    def _item(self, text: str, place: int, letters: int) -> bool:
         """A line without any word of a label: an item, or a sentence. Only its last amount is looked at."""
-        amount = self._finder.last(text)
+        if letters <= _FEW_LETTERS or "%" in text:
+            amounts = self._finder.find(text)
+            if len(amounts) > 1 and self._row(text, amounts, place):
+                return True
+            amount = amounts[-1] if amounts else None
+        else:
+            amount = self._finder.last(text)
         if amount is None:
             return False
         if len(self.items) < ENTRIES_MAX:
@@ -81,7 +107,7 @@ class EntryCollector:
         """An untrusted line, or a rule: a waiting label has lost its amount."""
         self._waiting = None
 
-    def _label_alone(self, text: str) -> None:
+    def _label_alone(self, text: str, parts: tuple[str, ...], place: int) -> None:
         label = self._lexicon.label(text)
         if not label.explained:
             self._waiting = None
@@ -105,6 +131,19 @@ class EntryCollector:
         if meaning is None:
             self.bare.append(entry)
         elif meaning.explained:
-            self.entries.append(entry._replace(role=meaning.role, tender=meaning.tender))
+            self._enter(entry, meaning)
         elif len(self.items) < ENTRIES_MAX:
             self.items.append(entry)
+        if self._lexicon.heads_taxes(parts):
+            self._begin_table(place)
+        if len(self.alone) < ENTRIES_MAX:
+            self.alone.append(Alone(label, place))
+            if self.alone and self.alone[-1].label is meaning:
+                self.alone.pop()
+
+    def _enter(self, entry: Entry, meaning: Label) -> None:
+        role = meaning.role
+        if role in _ENDS_TABLE:
+            self._table_until = -1
+        firm = entry.firm and not (role in _TOTALS and entry.place <= self._table_until)
+        self.entries.append(entry._replace(role=role, tender=meaning.tender, firm=firm))

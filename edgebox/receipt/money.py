@@ -57,6 +57,14 @@ _has_digit = re.compile("[0-9]").search
 _GLUED = "#*_-/"  # a number that hangs on one of these is part of something else
 
 
+_SIGNS = frozenset((*_CODES, *_SYMBOLS, *_UNITS_AFTER, "e"))  # `e`: what character readers make of a worn euro sign
+
+
+def is_currency(text: str) -> bool:
+    """A word or mark that only says in which money an amount is."""
+    return text in _SIGNS or text.rstrip(".:") in _SIGNS
+
+
 class AmountFinder:
     """The compiled convention."""
 

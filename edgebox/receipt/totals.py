@@ -3,11 +3,11 @@
 Owns: `decide` and its reasons in words. Never: text. A wrong total is far worse than none, so rivals that no equation
 settles, a payment that matches no printed total, zero and less all end in "not known".
 
-The equations, in the order of what they prove:
+The equations with a payment, in the order of what they prove; those without one are in sums.py:
 
-    tendered − change = v         v printed as a total: cash was counted out on it
-    Σ tenders = v                 the cards and apps were charged with it
-    gross − discount ± rounding + service + tax = v
+    Σ tenders − change = v        v printed as a total: the cards and apps were charged with it
+    tendered − change = v         cash was counted out on it
+    one tender = v
 """
 
 from __future__ import annotations
@@ -16,25 +16,28 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
-from edgebox.model import Confidence, TenderKind, format_minor
-from edgebox.receipt.entries import Entry
+from edgebox.model import Confidence, TenderKind
+from edgebox.receipt.entries import Alone, Entry
 from edgebox.receipt.lexicon import Role
+from edgebox.receipt.sums import ADDED, TOTALS, Sums
 
 CASH_ROUNDING_MAX = 100  # minor units that cash rounding, or dropping the odd cents, may move a total
+NOTE = 500  # minor units that notes and large coins are multiples of: what a customer hands over
+_BESIDE = 1  # lines between a label that lost its amount and the amount
 _VOUCHERS = (TenderKind.VOUCHER, TenderKind.POINTS)
-_TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL)
 _FINAL = (Role.NET, Role.ROUNDED, Role.PAID)
-_ADDED = (Role.SERVICE, Role.TIP)
-_COMBINATIONS_MAX = 4096  # of the third equation: bounds the work on hostile paper
+_PAYMENTS = (Role.TENDER, Role.TENDERED, Role.PAID)
+_VALUES_MAX = 64  # of each kind that the equations look at: bounds the work on hostile paper
 
 
 class Rules(NamedTuple):
-    """The shop's configuration as far as totals go."""
+    """The shop's configuration as far as totals go. `medium_max_minor` 0: no limit."""
 
     decimals: int = 2
     round_to_cash: bool = True
     less_service: bool = False
     prints_after_payment: bool = False
+    medium_max_minor: int = 0
 
 
 class Decision(NamedTuple):
@@ -54,6 +57,9 @@ class Paper(NamedTuple):
     mentioned: Sequence[TenderKind] = ()
     says_paid: bool = False
     says_unpaid: bool = False
+    items: Sequence[Entry] = ()
+    alone: Sequence[Alone] = ()
+    tax_totals: frozenset[int] = frozenset()
 
 
 def decide(paper: Paper, rules: Rules) -> Decision:
@@ -62,14 +68,17 @@ def decide(paper: Paper, rules: Rules) -> Decision:
         return _unknown("says that it is not paid")
     work = _Work(paper, rules)
     proven = work.payments()
-    if proven:
-        return work.choose(proven)
-    return work.by_labels()
+    decision = work.choose(proven) if proven else work.by_labels()
+    limit = rules.medium_max_minor
+    if limit and decision.minor is not None and decision.minor > limit and decision.confidence is Confidence.MEDIUM:
+        amount, most = work.text(decision.minor), work.text(limit)
+        return _unknown(f"{amount} {decision.reasons[0]}: without proof only {most} may earn", paid=True)
+    return decision
 
 
 def is_negative(entries: Sequence[Entry]) -> bool:
     """Every total that is printed is below zero: money went back."""
-    totals = [entry.minor for entry in entries if entry.role in _TOTALS and entry.minor]
+    totals = [entry.minor for entry in entries if entry.role in TOTALS and entry.minor]
     return bool(totals) and max(totals) < 0
 
 
@@ -83,21 +92,13 @@ class _Work:
     def __init__(self, paper: Paper, rules: Rules) -> None:
         self.paper = paper
         self.rules = rules
-        by_role: dict[Role, list[int]] = {}
-        for entry in paper.entries:
-            by_role.setdefault(entry.role, []).append(entry.minor)
-        self.by_role = by_role
-        self.totals = {e.minor for e in paper.entries if e.role in _TOTALS and e.minor > 0}
-        self.totals |= {minor for minor in by_role.get(Role.ROUNDING, ()) if minor > CASH_ROUNDING_MAX}
-        ways = [e for e in paper.entries if e.tender is not None and e.role in (Role.TENDER, Role.TENDERED, Role.PAID)]
-        self.money = [e._replace(minor=abs(e.minor)) for e in ways if e.tender not in _VOUCHERS and e.minor]
-        self.vouchers = [e for e in ways if e.tender in _VOUCHERS and e.minor > 0]
-
-    def of(self, *roles: Role) -> list[int]:
-        return [minor for role in roles for minor in self.by_role.get(role, ())]
-
-    def text(self, minor: int) -> str:
-        return format_minor(minor, self.rules.decimals)
+        self.totals = {e.minor for e in paper.entries if e.role in TOTALS and e.minor > 0}
+        self.totals |= {e.minor for e in paper.entries if e.role is Role.ROUNDING and e.minor > CASH_ROUNDING_MAX}
+        self.sums = Sums(paper.entries, paper.items, paper.bare, self.totals, paper.tax_totals, rules.decimals)
+        self.of, self.text = self.sums.of, self.sums.text
+        self.ways = [e for e in paper.entries if e.tender is not None and e.role in _PAYMENTS and e.minor][:_VALUES_MAX]
+        self.money = [e._replace(minor=abs(e.minor)) for e in self.ways if e.tender not in _VOUCHERS]
+        self.vouchers = [e for e in self.ways if e.tender in _VOUCHERS and e.minor > 0]
 
     # -- payments
 
@@ -112,25 +113,28 @@ class _Work:
             value = paid - change
             if change and value > 0 and value in targets | bare and not self._leaves_tenders(value, paid):
                 proven[value] = (3, f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(value)}")
-        # Where the cash line is what stayed in the drawer, or the change is part of what was given, it is netted already.
+        # Where the cash line is what stayed in the drawer, or the change is part of what was given, it is netted.
         netted = {paid - change for change, paid in product(changes, given)}
         for change, paid in product(sorted(changes) or [0], self._sums()):
-            if change and paid in self.totals and (paid in netted or netted & {entry.minor for entry in self.money}):
-                change = 0
-            if paid - change in targets:
-                words = f"all tenders {self.text(paid)} - change {self.text(change)} = {self.text(paid - change)}"
-                proven[paid - change] = (4, words)
+            is_netted = paid in self.totals and (paid in netted or netted & {entry.minor for entry in self.money})
+            left = 0 if change and is_netted else change
+            if paid - left in targets:
+                words = f"all tenders {self.text(paid)} - change {self.text(left)} = {self.text(paid - left)}"
+                proven[paid - left] = (4, words)
         if not changes or 0 in changes:
             for value in self._charged():
                 if value in targets and not self._leaves_tenders(value, value):
                     proven.setdefault(value, (2, f"paid with tenders {self.text(value)} = total {self.text(value)}"))
         self._less_vouchers(proven)
+        if not proven:
+            self._displaced(proven, changes)
         return proven
 
     def _rounded_totals(self) -> set[int]:
         """Totals less the rounding that is printed for them; what remains may not be printed itself."""
         roundings = {abs(minor) for minor in self.of(Role.ROUNDING) if 0 < abs(minor) <= CASH_ROUNDING_MAX}
-        return {total - rounding for total in self.of(Role.SUM, Role.DUE, Role.NET) for rounding in roundings}
+        totals = self.of(Role.SUM, Role.DUE, Role.NET)[:_VALUES_MAX]
+        return {total - rounding for total in totals for rounding in roundings}
 
     def _leaves_tenders(self, value: int, paid: int) -> bool:
         """Money was paid in another way as well that this equation doesn't account for."""
@@ -143,7 +147,7 @@ class _Work:
     def _given(self) -> list[int]:
         """What may have been handed over, before change."""
         singles = [*self.of(Role.TENDERED, Role.PAID), *(entry.minor for entry in self.money)]
-        return sorted({minor for minor in (*singles, *self._sums()) if minor > 0})
+        return sorted({minor for minor in (*singles, *self._sums()) if minor > 0})[:_VALUES_MAX]
 
     def _sums(self) -> list[int]:
         """Sums of several tenders; each way once, and each line once (till and terminal may both print it)."""
@@ -155,8 +159,9 @@ class _Work:
     def _charged(self) -> list[int]:
         """What was charged to single tenders, or printed as paid beside a total: never an entry to itself."""
         singles = [entry.minor for entry in self.money if entry.firm and entry.role is not Role.PAID]
-        others = {minor for role in _TOTALS if role is not Role.PAID for minor in self.of(role)}
-        return [*singles, *self.of(Role.TENDERED), *(minor for minor in self.of(Role.PAID) if minor in others)]
+        tendered = [minor for minor in self.of(Role.TENDERED) if minor > 0]
+        others = {minor for role in TOTALS if role is not Role.PAID for minor in self.of(role)}
+        return [*singles, *tendered, *(minor for minor in self.of(Role.PAID) if minor in others)]
 
     def _less_vouchers(self, proven: dict[int, tuple[int, str]]) -> None:
         """Vouchers count as payment of the total, but only money earns."""
@@ -168,6 +173,35 @@ class _Work:
                 reason = f"total {self.text(money + voucher)} - vouchers {self.text(voucher)} = {self.text(money)}"
                 proven[money] = (2, reason)
 
+    # -- payments printed in unusual ways
+
+    def _displaced(self, proven: dict[int, tuple[int, str]], changes: set[int]) -> None:
+        """Change printed as a negative tender, and amounts that stand beside their label rather than behind it."""
+        signed = [e.minor for e in self.ways if e.tender not in _VOUCHERS] + self.of(Role.TENDERED)
+        left = abs(sum(signed))
+        if min(signed, default=0) < 0 < max(signed, default=0) and left in self.totals:
+            proven[left] = (3, f"tendered and handed back leave {self.text(left)}")
+            return
+        paid_beside = self._beside(*_PAYMENTS)
+        total_beside = self._beside(Role.NET, Role.SUM, Role.DUE, Role.WEAK)
+        change_beside = self._beside(Role.CHANGE)
+        final = {minor for minor in self.of(*_FINAL, Role.SUM, Role.DUE) if minor > 0} | total_beside
+        for change, paid in product(changes | change_beside, {*self._given(), *paid_beside}):
+            value = paid - change
+            if change and value in final and not self._leaves_tenders(value, paid):
+                proven[value] = (3, f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(value)}")
+        if proven or any(changes):
+            return
+        for value in {*self._charged()} & total_beside | paid_beside & final:
+            if not self._leaves_tenders(value, value):
+                proven[value] = (2, f"paid with tenders {self.text(value)} = total {self.text(value)}")
+
+    def _beside(self, *roles: Role) -> set[int]:
+        """Bare amounts on the line above or below a label with one of these meanings that has no amount of its own."""
+        places = {alone.place for alone in self.paper.alone if alone.label.role in roles}
+        near = {place + step for place in places for step in range(-_BESIDE, _BESIDE + 1)}
+        return {e.minor for e in self.paper.bare if e.firm and e.minor > 0 and e.place in near}
+
     def choose(self, proven: dict[int, tuple[int, str]]) -> Decision:
         """The one proven total, or none if several remain."""
         best = max(strength for strength, _ in proven.values())
@@ -177,10 +211,15 @@ class _Work:
                 labelled = [value for value in values if value in set(self.of(*roles))]
                 values = labelled or values
         if len(values) > 1:
-            values = [value for value in values if self.balances(value)] or values
+            values = [value for value in values if self.sums.balances(value)] or values
         if len(values) > 1:
             return _unknown("rival totals " + ", ".join(self.text(value) for value in sorted(values)), paid=True)
-        return self._earning(values[0], Confidence.HIGH, proven[values[0]][1])
+        value = values[0]
+        tipped = self.sums.tipped(value) if best == 2 else None
+        if tipped is not None:
+            reason = f"{self.text(value)} becomes {self.text(tipped)} by the tip that is printed behind it"
+            return self._earning(tipped, Confidence.MEDIUM, reason)
+        return self._earning(value, Confidence.HIGH, proven[value][1])
 
     def _earning(self, value: int, confidence: Confidence, reason: str) -> Decision:
         """The proven total as the shop wants it to count."""
@@ -191,7 +230,7 @@ class _Work:
                 reasons.append(f"before cash rounding {self.text(exact[-1])}")
                 value = exact[-1]
         if self.rules.less_service:
-            service = sum(set(self.of(Role.SERVICE, Role.TIP)))
+            service = sum(set(self.of(*ADDED)))
             if 0 < service < value:
                 reasons.append(f"less service {self.text(service)}")
                 value -= service
@@ -204,24 +243,71 @@ class _Work:
         paid = self._proof()
         if 0 in self.of(*_FINAL) and not any(minor > 0 for minor in self.of(*_FINAL)):
             return _unknown("nothing to pay", paid=True)
-        if not self.totals:
-            return _unknown("no total found", paid=bool(paid))
-        if not paid:
+        if not paid and self.totals:
             return _unknown("nothing says that it is paid")
-        if any(self.of(Role.CHANGE)) or (self._charged() and not self._balanced_once()):
+        if not self._labelled((*_FINAL, Role.DUE, Role.SUM)):
+            return self._without_label(paid)
+        if any(self.of(Role.CHANGE)):
+            return self._by_change()
+        if self._charged() and not self._balanced_once():
             return _unknown("the payment matches no total", paid=True)
         for roles in ((Role.PAID, Role.ROUNDED, Role.NET), (Role.DUE, Role.SUM)):
             values = self._labelled(roles)
-            if len(values) > 1:
-                values = {value for value in values if self.balances(value)}
-            if len(values) == 1:
-                return self._earning(values.pop(), Confidence.MEDIUM, f"by its label; {paid}")
-            if self._labelled(roles):
-                break
+            if values:
+                return self._by_label(values, paid)
         return _unknown("totals disagree", paid=True)
 
+    def _by_label(self, values: set[int], paid: str) -> Decision:
+        if len(values) > 1:
+            values = self._last_of_chain(values)
+        if len(values) > 1:
+            values = {value for value in values if self.sums.balances(value)}
+        if len(values) != 1:
+            return _unknown("totals disagree", paid=True)
+        value = values.pop()
+        reason = self.sums.reason(value)
+        if reason:
+            return self._earning(value, Confidence.HIGH, f"by its label; {reason}; {paid}")
+        return self._earning(value, Confidence.MEDIUM, f"by its label; {paid}")
+
+    def _last_of_chain(self, values: set[int]) -> set[int]:
+        """Where one total becomes the next by what is printed between, the last of them, if the rest all lead to it."""
+        ends = {value for value in values if not self.sums.successors(value) & values}
+        if len(ends) == 1 and all(self.sums.successors(value) & values for value in values - ends):
+            return ends
+        return values
+
+    def _without_label(self, paid: str) -> Decision:
+        """No firm label of a total: a weaker one counts if the table of taxes, or items and payment, bear it out."""
+        weak = {e.minor for e in self.paper.entries if e.role in TOTALS and e.minor > 0}
+        charged = {entry.minor for entry in self.money if entry.firm}
+        if any(self.of(Role.CHANGE)) or len(charged) > 1:
+            return _unknown("no total found", paid=bool(paid))
+        confirmed = (weak | charged) & self.sums.tax_totals
+        confirmed |= {value for value in charged | weak if self.sums.listed_reach(value, least=2)} if charged else set()
+        if charged:
+            confirmed &= charged
+        if len(confirmed) == 1 and paid:
+            value = confirmed.pop()
+            return self._earning(value, Confidence.MEDIUM, f"{self.sums.reason(value)}; {paid}")
+        if self.totals:
+            return _unknown("totals disagree", paid=bool(paid))
+        return _unknown("no total found", paid=bool(paid))
+
+    def _by_change(self) -> Decision:
+        """Change is printed, and what was handed over is not: total and change together may be a note's value."""
+        values = self._labelled(_FINAL)
+        changes = {abs(minor) for minor in self.of(Role.CHANGE) if minor}
+        if len(values) == 1 and len(changes) == 1 and not self._charged() and not self.of(Role.TENDERED):
+            value, change = values.pop(), changes.pop()
+            given = value + change
+            if given % NOTE == 0 and change < given - change + NOTE * 20:
+                words = f"{self.text(value)} + change {self.text(change)} = {self.text(given)}, a round sum"
+                return self._earning(value, Confidence.MEDIUM, f"by its label; {words}")
+        return _unknown("the payment matches no total", paid=True)
+
     def _balanced_once(self) -> bool:
-        return sum(self.balances(value) for value in self._labelled(_FINAL)) == 1
+        return sum(self.sums.balances(value) for value in self._labelled(_FINAL)) == 1
 
     def _labelled(self, roles: tuple[Role, ...]) -> set[int]:
         return {e.minor for e in self.paper.entries if e.role in roles and e.firm and e.minor > 0}
@@ -230,28 +316,9 @@ class _Work:
         """What says that it was paid; "" nothing."""
         if self.paper.says_paid:
             return "it says that it is paid"
-        if self.of(Role.PAID):
+        if any(minor > 0 for minor in self.of(Role.PAID)):
             return "an amount is printed as paid"
-        if self.money or self.paper.mentioned or self.of(Role.CHANGE, Role.TENDERED):
+        given = any(minor > 0 for minor in self.of(Role.TENDERED))
+        if self.money or self.paper.mentioned or given or self.of(Role.CHANGE):
             return "it names how it was paid"
         return "this till prints after payment" if self.rules.prints_after_payment else ""
-
-    # -- the third equation
-
-    def balances(self, value: int) -> bool:
-        """Some other printed gross amount becomes `value` by the printed discounts, rounding, service and tax."""
-        grosses = {minor for minor in self.totals if minor != value}
-        discounts = {abs(minor) for minor in self.of(Role.DISCOUNT)}
-        parts = (
-            sorted(grosses)[:32],
-            sorted({0, sum(abs(minor) for minor in self.of(Role.DISCOUNT)), *discounts})[:16],
-            sorted({0, *self.of(Role.ROUNDING), *(-minor for minor in self.of(Role.ROUNDING))})[:8],
-            sorted({0, sum(self.of(*_ADDED)), sum(set(self.of(*_ADDED))), *self.of(*_ADDED)})[:8],
-            sorted({0, sum(self.of(Role.TAX)), sum(set(self.of(Role.TAX))), *self.of(Role.TAX)})[:8],
-        )
-        for tries, (gross, discount, rounding, service, tax) in enumerate(product(*parts)):
-            if gross - discount + rounding + service + tax == value:
-                return True
-            if tries >= _COMBINATIONS_MAX:
-                break
-        return False

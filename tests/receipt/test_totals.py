@@ -68,7 +68,7 @@ def test_in_doubt_nothing_is_earned(paper: str, why: str) -> None:
 def test_a_till_that_prints_after_payment_needs_no_proof_on_paper() -> None:
     assert earned("SUBTOTAL 28.48\nTAX 2.28\nTOTAL 30.76") is None
     receipt = read("SUBTOTAL 28.48\nTAX 2.28\nTOTAL 30.76", PAID_TILL)
-    assert (receipt.amount_minor, receipt.confidence) == (3076, Confidence.MEDIUM)
+    assert (receipt.amount_minor, receipt.confidence) == (3076, Confidence.HIGH)
 
 
 def test_the_shop_says_whether_cash_rounding_counts() -> None:

@@ -1,0 +1,154 @@
+"""Which amounts of a paper bear each other out: the equations without a payment in them.
+
+Owns: `Sums`: whether a value follows from others that are printed, and which of two totals follows from the other.
+Never: payments, labels' rank, or a decision (totals.py).
+
+    gross - discount ± rounding + service + tax = v        whatever the order
+    one total + what is printed between = the next         the later one is the one to pay
+    the items = v, or become it by discount, service, tax
+    base + tax, over the rows of the table of taxes = v
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice, product
+
+from edgebox.model import format_minor
+from edgebox.receipt.entries import Entry
+from edgebox.receipt.lexicon import Role
+
+ADDED = (Role.SERVICE, Role.TIP)
+TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL, Role.WEAK)
+_STEPS = (Role.DISCOUNT, Role.ROUNDING, Role.TAX, Role.SERVICE, Role.TIP, Role.ITEM)
+COMBINATIONS_MAX = 4096  # tried for one value: bounds the work on hostile paper
+VALUES_MAX = 32  # of each kind that an equation looks at
+_BETWEEN_MAX = 12  # totals behind a total, and half the amounts between, that are looked at for what follows from it
+_LINKS_MAX = 400  # pairs of totals that are looked at
+
+
+class Sums:
+    """One document's amounts. `totals`: the values printed as some total."""
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        items: Sequence[Entry],
+        bare: Sequence[Entry],
+        totals: Iterable[int],
+        tax_totals: Iterable[int],
+        decimals: int,
+    ) -> None:
+        self._entries = entries
+        self._totals = frozenset(totals)
+        self._decimals = decimals
+        self.tax_totals = frozenset(tax_totals)
+        self._by_role: dict[Role, list[int]] = {}
+        for entry in entries:
+            self._by_role.setdefault(entry.role, []).append(entry.minor)
+        first_total = min((e.place for e in entries if e.role in TOTALS), default=0)
+        self._listed = [e for e in items if e.firm and e.place < first_total]
+        self._loose = [e for e in bare if e.firm and e.place < first_total]
+        self._order = sorted((*entries, *items, *bare), key=lambda entry: entry.place)
+        self._links: dict[int, set[int]] | None = None
+        self._step_sums: frozenset[int] | None = None
+
+    def of(self, *roles: Role) -> list[int]:
+        """The amounts with these meanings, as printed."""
+        return [minor for role in roles for minor in self._by_role.get(role, ())]
+
+    def text(self, minor: int) -> str:
+        return format_minor(minor, self._decimals)
+
+    # -- what bears a value out
+
+    def reason(self, value: int) -> str:
+        """What besides a payment says that `value` was due, in words; "" nothing."""
+        if value in self.tax_totals:
+            return f"the table of taxes adds up to {self.text(value)}"
+        gross = self._gross_of(value)
+        if gross:
+            return f"{self.text(gross)} becomes {self.text(value)} by what is printed between"
+        if self.listed_reach(value):
+            return f"the items add up to {self.text(value)}"
+        return ""
+
+    def balances(self, value: int) -> bool:
+        """Some other printed gross amount becomes `value` by the printed discounts, rounding, service and tax."""
+        return self._gross_of(value) != 0
+
+    def _gross_of(self, value: int) -> int:
+        grosses = sorted(minor for minor in self._totals if minor != value)[:VALUES_MAX]
+        if not grosses:
+            return 0
+        wanted = frozenset(value - gross for gross in grosses)
+        hits = wanted & self._steps()
+        return value - min(hits, key=abs) if hits else 0
+
+    def _steps(self) -> frozenset[int]:
+        """What the printed discounts, rounding, service and tax may add up to, each kind once, summed or left out."""
+        if self._step_sums is not None:
+            return self._step_sums
+        discounts, added, taxes = self.of(Role.DISCOUNT), self.of(*ADDED), self.of(Role.TAX)
+        roundings = self.of(Role.ROUNDING)
+        off = [abs(minor) for minor in discounts]
+        parts = (
+            sorted({0, -sum(off), *(-minor for minor in off)})[-16:],
+            sorted({0, *roundings, *(-minor for minor in roundings)})[:8],
+            sorted({0, sum(added), sum(set(added)), *added})[:8],
+            sorted({0, sum(taxes), sum(set(taxes)), *taxes})[:8],
+        )
+        self._step_sums = frozenset(sum(steps) for steps in islice(product(*parts), COMBINATIONS_MAX))
+        return self._step_sums
+
+    def listed_reach(self, value: int, least: int = 1) -> bool:
+        """The items, at least so many of them, add up to `value`, or to what becomes it."""
+        for listed in (self._listed, [*self._listed, *self._loose]):
+            if len(listed) < least:
+                continue
+            total = sum(entry.minor for entry in listed)
+            if total > 0 and value - total in self._steps():
+                return True
+        return False
+
+    # -- which total follows from which
+
+    def successors(self, value: int) -> set[int]:
+        """Totals printed later that `value` becomes by all that is printed between."""
+        if self._links is None:
+            self._links = self._find_links()
+        return self._links.get(value, set())
+
+    def tipped(self, value: int) -> int | None:
+        """The total that `value` becomes by a tip or service that is printed behind it."""
+        extras = set(self.of(*ADDED)) - {0}
+        return next((total for total in sorted(self.successors(value)) if total - value in extras), None)
+
+    def _find_links(self) -> dict[int, set[int]]:
+        links: dict[int, set[int]] = {}
+        places = [n for n, entry in enumerate(self._order) if entry.role in TOTALS and entry.minor > 0]
+        pairs = ((a, b) for n, a in enumerate(places) for b in places[n + 1 : n + 1 + _BETWEEN_MAX])
+        for a, b in islice(pairs, _LINKS_MAX):
+            if b - a > 2 * _BETWEEN_MAX:
+                continue
+            first, last = self._order[a], self._order[b]
+            if first.minor != last.minor and last.minor - first.minor in _changes(self._order[a + 1 : b]):
+                links.setdefault(first.minor, set()).add(last.minor)
+        return links
+
+
+def _changes(between: Sequence[Entry]) -> set[int]:
+    """What entries that stand between two totals may change the first by: all of them, or all that have a name."""
+    out: set[int] = set()
+    for named in (False, True):
+        steps = [e for e in between if e.role in _STEPS and not (named and e.role is Role.ITEM)]
+        if steps:
+            for sign in (1, -1):
+                out.add(sum(_signed(e, sign) for e in steps))
+    return out
+
+
+def _signed(entry: Entry, sign: int) -> int:
+    if entry.role is Role.DISCOUNT:
+        return -abs(entry.minor)
+    return entry.minor * sign if entry.role is Role.ROUNDING else entry.minor

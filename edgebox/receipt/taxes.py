@@ -1,0 +1,97 @@
+"""The table of taxes: rows of base, tax and gross, which say the total once more.
+
+Owns: `TaxTable`: which line is such a row, and what its rows add up to. Never: labels, and never a total by itself: a
+row only confirms (edgebox/receipt/totals.py).
+
+The law of many countries has the till print each rate with what it was charged on, before or after the total:
+
+    Taxa%  Sujeito   IVA   Total        GST SUMMARY   AMOUNT(RM)  TAX(RM)
+    23,00    66,26 15,24   81,50        SR @6%            105.57     6.33
+
+A row is known by arithmetic alone: a rate that is printed on it, and two amounts in that proportion. Three columns that
+add up are no proof without a rate: price, discount and amount of an item do as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from edgebox.receipt.money import Amount
+
+_percents = re.compile(r"(?<![0-9.,])([0-9]{1,2})(?:[.,]([0-9]{1,2}))?\s?%").findall
+RATE_MAX = 3500  # hundredths of a percent; the highest rate of a sales tax is Hungary's 27 %
+ROWS_MAX = 32  # of one document; a till knows some ten rates
+_COLUMNS_MAX = 6  # amounts of a line that are looked at: rate, base, tax, gross and a count
+
+
+class TaxRow(NamedTuple):
+    """One row, in minor units; `gross` is base + tax."""
+
+    tax: int
+    gross: int
+
+
+class TaxTable:
+    """Collects the rows of one document."""
+
+    __slots__ = ("_hundredth", "rows", "sums")
+
+    def __init__(self, decimals: int) -> None:
+        self._hundredth = 10**decimals  # an amount of so many minor units, as a rate, is one percent
+        self.rows: list[TaxRow] = []
+        self.sums: list[TaxRow] = []  # rows that add the others up, as printed
+
+    def add(self, text: str, amounts: Sequence[Amount], *, is_sum: bool) -> TaxRow | None:
+        """The row that a line is, if it is one. `is_sum`: its label says total, so no rate need be printed."""
+        if not 2 <= len(amounts) <= _COLUMNS_MAX:
+            return None
+        columns = [amount.minor for amount in amounts if not amount.whole]
+        if len(columns) < 2:
+            return None
+        row = self._summed(columns) if is_sum else self._rated(columns, self._rates(text, amounts))
+        rows = self.sums if is_sum else self.rows
+        if row is not None and len(rows) < ROWS_MAX:
+            rows.append(row)
+        return row
+
+    def totals(self) -> set[int]:
+        """What the table as a whole may say that was paid."""
+        out = {row.gross for row in self.sums}
+        if self.rows:
+            out |= {sum(row.gross for row in self.rows), sum(row.gross for row in set(self.rows))}
+        return {minor for minor in out if minor > 0}
+
+    def _rates(self, text: str, amounts: Sequence[Amount]) -> list[int]:
+        printed = [int(whole) * 100 + int(part.ljust(2, "0") or 0) for whole, part in _percents(text)]
+        first = amounts[0].minor * 100 // self._hundredth
+        return [rate for rate in (*printed, first) if 0 <= rate <= RATE_MAX]
+
+    def _rated(self, columns: Sequence[int], rates: Sequence[int]) -> TaxRow | None:
+        """Two neighbouring columns in the proportion of a rate, and the third, if there is one, their sum."""
+        for place in range(len(columns) - 1):
+            one, two = columns[place : place + 2]
+            tax, base = min(one, two), max(one, two)
+            beside = columns[place + 2 : place + 3]
+            for rate in rates:
+                if not rate:
+                    if not tax and beside == [base] and base > 0:
+                        return TaxRow(0, base)
+                elif tax > 0 and _is_rate(tax, base, rate) and (not beside or base + tax in columns):
+                    return TaxRow(tax, base + tax)
+                elif tax > 0 and len(columns) == 2 and _is_rate(tax, base - tax, rate):
+                    return TaxRow(tax, base)
+        return None
+
+    def _summed(self, columns: Sequence[int]) -> TaxRow | None:
+        for place in range(len(columns) - 2):
+            tax, base, gross = sorted(columns[place : place + 3])
+            if tax >= 0 and gross == base + tax and tax * 10_000 <= base * RATE_MAX:
+                return TaxRow(tax, gross)
+        return None
+
+
+def _is_rate(tax: int, base: int, rate: int) -> bool:
+    """`tax` is `rate` of `base`, but for rounding: of each item in its own way, so a unit, or 1 % of long receipts."""
+    return abs(tax * 10_000 - base * rate) <= max(10_000, tax * 100)
