@@ -103,16 +103,45 @@ class EntryCollector:
             self.items.append(Entry(Role.ITEM, None, amount.minor, place, not amount.whole, text.strip()))
         return True
 
+    def _row(self, text: str, amounts: list[Amount], place: int) -> bool:
+        """A row of a table of taxes; one that adds the others up is a total as well, though not a firm one."""
+        label = self._lexicon.label(text[: amounts[0].start].strip())
+        is_sum = label.explained and label.role in _TOTALS
+        row = self.taxes.add(text, amounts, is_sum=is_sum)
+        if row is None:
+            return False
+        role, minor = (label.role, row.gross) if is_sum else (Role.TAX, row.tax)
+        self.entries.append(Entry(role, None, minor, place, False, text.strip()))
+        self._begin_table(place)
+        return True
+
+    def add_parts(self, text: str, parts: tuple[str, ...], place: int) -> None:
+        """Reads a line that may tell of discounts and fees, and of nothing else."""
+        entries, bare, mentioned = len(self.entries), len(self.bare), len(self.mentioned)
+        self.add(text, parts, place)
+        self.entries[entries:] = [entry for entry in self.entries[entries:] if entry.role in _PARTS]
+        del self.bare[bare:], self.mentioned[mentioned:]
+        self._waiting = None
+
+    def _begin_table(self, place: int) -> None:
+        """What follows is a table of taxes, if the total is printed already; else it may be the items' heading."""
+        if any(entry.role in _TOTALS and entry.firm for entry in self.entries):
+            self._table_until = place + _TABLE_LINES
+
     def end_line(self) -> None:
         """An untrusted line, or a rule: a waiting label has lost its amount."""
         self._waiting = None
 
     def _label_alone(self, text: str, parts: tuple[str, ...], place: int) -> None:
         label = self._lexicon.label(text)
+        if self._lexicon.heads_taxes(parts):
+            self._begin_table(place)
         if not label.explained:
             self._waiting = None
             return
         self._waiting, self._waiting_text = label, text
+        if len(self.alone) < ENTRIES_MAX:
+            self.alone.append(Alone(label, place))
         if label.tender is not None and label.tender not in self.mentioned:
             self.mentioned.append(label.tender)
 
@@ -125,6 +154,8 @@ class EntryCollector:
             meaning = self._lexicon.label(label.strip()) if has_letters else None
         else:
             meaning, line = waiting, f"{self._waiting_text.strip()} {line.strip()}"
+            if self.alone and self.alone[-1].label is meaning:
+                self.alone.pop()
         several = sum(not amount.whole for amount in group) > 1
         shaped = not value.whole or value.marked or not line.isascii()
         entry = Entry(Role.ITEM, None, value.minor, place, shaped and not several, line.strip())
@@ -134,12 +165,6 @@ class EntryCollector:
             self._enter(entry, meaning)
         elif len(self.items) < ENTRIES_MAX:
             self.items.append(entry)
-        if self._lexicon.heads_taxes(parts):
-            self._begin_table(place)
-        if len(self.alone) < ENTRIES_MAX:
-            self.alone.append(Alone(label, place))
-            if self.alone and self.alone[-1].label is meaning:
-                self.alone.pop()
 
     def _enter(self, entry: Entry, meaning: Label) -> None:
         role = meaning.role

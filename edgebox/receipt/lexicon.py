@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from edgebox.model import DocumentKind, Modifier, TenderKind
 from edgebox.receipt.fieldwords import FieldWords
+from edgebox.receipt.headings import Headings
 from edgebox.receipt.words import normalise, tokens
 
 LEFTOVER_LETTERS = 2  # tax codes (SR, ZR), column letters and stray marks beside a label
@@ -145,6 +146,7 @@ class Lexicon:
         for table in listed:
             self._add(table)
         self.fields = FieldWords(listed)
+        self.headings = Headings(listed)
         for trie in (self._amounts, self._kinds, self._loose, self._keys, self._paid, self._unpaid):
             trie.seal()
         self._amount_words = self._amounts.beginnings(_FILLER)

@@ -57,7 +57,7 @@ class ReceiptReader:
     def __init__(self, shop: Shop, lexicon: Lexicon, finder: AmountFinder | None = None) -> None:
         self._shop = shop
         self._lexicon = lexicon
-        self._zones = Zones()
+        self._zones = Zones(lexicon.headings)
         self._kinds = KindFinder(lexicon)
         self._entries = EntryCollector(lexicon, finder or AmountFinder(shop.convention))
         self._fields = FieldFinder(shop.date_order, lexicon.fields)

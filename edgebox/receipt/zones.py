@@ -3,49 +3,96 @@
 Owns: `Zones`, told every line once and in order. Never: what a trusted line means.
 
 A customer's remark may contain `合计 9999 收您 10000 找零 1` or `退货`. So what follows a remark's key counts for
-nothing until a ruled line ends it; what follows a customer's name, until the next key does. Lines that begin with a
-bullet (the choices under an item) count for nothing where they are in a script that tills don't use bullets for.
+nothing until a ruled line or the heading of the items ends it; what follows a customer's name, until the next key does.
+Lines that begin with a bullet (the choices under an item) count for nothing where they are in a script that tills don't
+use bullets for.
+
+A customer can write ruled lines too. So `remark` tells where such text began, and witness.py believes no line behind it
+that it need not.
 """
 
 from __future__ import annotations
 
 import re
+from enum import IntEnum
+from unicodedata import east_asian_width
 
+from edgebox.receipt.headings import Headings
 from edgebox.receipt.lexicon import Key
 
-_rule = re.compile(r"([\-=*_~#+.\u2014\u2500\u2501\u2550])(?:\s?\1){5,}|^\s*(?:--|\*\*).*(?:--|\*\*)\s*$").search
+_MARKS = r"\-=*_~#+.\u2014\u2500\u2501\u2550"
+_plain = re.compile(rf"^\s*([{_MARKS}])(?:\s?\1){{5,}}\s*$").match
+_titled = re.compile(rf"([{_MARKS}])(?:\s?\1){{5,}}|^\s*(?:--|\*\*).*(?:--|\*\*)\s*$").search
 _BULLETS = "\u25cf*\u00b7\u2022\u25cb\u25c6>"
+_PAPER_COLUMNS = (32, 42, 48)  # of printers of 58 and 80 mm: a line as long as one of them goes on in the next
 
 
 def is_rule(text: str) -> bool:
     """A line that parts two zones: six or more of one mark, or words between double marks."""
-    return _rule(text) is not None
+    return _titled(text) is not None
+
+
+class Trust(IntEnum):
+    """What a line may decide."""
+
+    NONE = 0  # nothing: a customer wrote it
+    PARTS = 1  # discounts and fees, but neither total nor payment nor kind
+    FULL = 2
 
 
 class Zones:
-    """Follows one document."""
+    """Follows one document. `remark`: the number of the first line that a customer wrote freely, -1 without one."""
 
-    __slots__ = ("_until_key", "_until_rule")
+    __slots__ = ("_full_line", "_headings", "_in_remark", "_until_key", "remark")
 
-    def __init__(self) -> None:
-        self._until_rule = False
-        self._until_key = False
+    def __init__(self, headings: Headings) -> None:
+        self._headings = headings
+        self.remark = -1
+        self._in_remark = False
+        self._until_key = Trust.FULL  # what lines behind a customer's name may decide, until a key
+        self._full_line = False
 
-    def trusts(self, text: str, key: Key | None) -> bool:
-        """Whether this line may decide amount or kind. `key`: what the line announces, if anything."""
-        if is_rule(text):
-            self._until_rule = self._until_key = False
-            return True
-        if self._until_rule:
-            return False
+    def trust(self, text: str, key: Key | None, value: str, place: int) -> Trust:
+        """How far this line is believed. `key`: what it announces, if anything; `value`: what follows that."""
+        if self._in_remark:
+            return self._remark_line(text, place)
         if key is Key.REMARK:
-            self._until_rule = True
-            return False
-        if key is Key.CUSTOMER:
-            self._until_key = not text.isascii()
-            return False
+            self._in_remark, self._full_line, self._until_key = True, False, Trust.FULL
+            self._wrote(value, place)
+            return Trust.NONE
+        if key is not None and ":" not in text and self._headings.heads(text):
+            key = None  # `名称  数量  单价`
+        if key is None and is_rule(text):
+            self._until_key, self._full_line = Trust.FULL, False
+            return Trust.FULL
         if key is not None:
-            self._until_key = False
-        if key is Key.PERSON or self._until_key:
-            return False
-        return text.isascii() or text.lstrip()[:1] not in _BULLETS
+            self._until_key = Trust.FULL
+        goes_on, self._full_line = self._full_line and key is None, False
+        if key is Key.CUSTOMER and not text.isascii():
+            self._until_key = Trust.PARTS if value else Trust.NONE
+        if goes_on or key in (Key.CUSTOMER, Key.PERSON):
+            self._full_line = _fills_a_line(text)
+            return Trust.NONE
+        if not text.isascii() and text.lstrip()[:1] in _BULLETS:
+            return Trust.NONE
+        return self._until_key
+
+    def _remark_line(self, text: str, place: int) -> Trust:
+        if _plain(text) or self._headings.heads(text):
+            self._in_remark = False
+            return Trust.FULL
+        if is_rule(text):
+            self._in_remark = False  # a title between marks; it may be the customer's own
+        else:
+            self._wrote(text, place)
+        return Trust.NONE
+
+    def _wrote(self, text: str, place: int) -> None:
+        if self.remark < 0 and text.strip():
+            self.remark = place
+
+
+def _fills_a_line(text: str) -> bool:
+    """As long as the paper is wide, but for the last wide letter that had no room."""
+    columns = len(text) + sum(east_asian_width(letter) in "WF" for letter in text)
+    return any(width - 1 <= columns <= width for width in _PAPER_COLUMNS)
