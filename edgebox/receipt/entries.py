@@ -61,8 +61,10 @@ class EntryCollector:
         self.alone: list[Alone] = []
         self.taxes = TaxTable(finder.convention.decimals)
 
-    def add(self, text: str, parts: tuple[str, ...], place: int) -> bool:
-        """Reads a trusted line (and its tokens); whether it holds an amount."""
+    def add(self, text: str, parts: tuple[str, ...], place: int, *, parts_only: bool = False) -> bool:
+        """Reads a line (and its tokens); whether it holds an amount. `parts_only`: of discounts and fees, no other."""
+        if parts_only:
+            return self._add_parts(text, parts, place)
         letters = sum([len(part) for part in parts if not part.isdigit() and not is_currency(part)])
         if letters and not self._waiting and not self._lexicon.may_label(parts):
             return self._item(text, place, letters)
@@ -87,6 +89,15 @@ class EntryCollector:
             begin = amount.end
         self._close(label, group, place, text, waiting)
         return True
+
+    def _add_parts(self, text: str, parts: tuple[str, ...], place: int) -> bool:
+        entries, bare, mentioned, alone = len(self.entries), len(self.bare), len(self.mentioned), len(self.alone)
+        self._waiting = None
+        found = self.add(text, parts, place)
+        self.entries[entries:] = [entry for entry in self.entries[entries:] if entry.role in _PARTS]
+        del self.bare[bare:], self.mentioned[mentioned:], self.alone[alone:]
+        self._waiting = None
+        return found
 
     def _item(self, text: str, place: int, letters: int) -> bool:
         """A line without any word of a label: an item, or a sentence. Only its last amount is looked at."""
@@ -114,14 +125,6 @@ class EntryCollector:
         self.entries.append(Entry(role, None, minor, place, False, text.strip()))
         self._begin_table(place)
         return True
-
-    def add_parts(self, text: str, parts: tuple[str, ...], place: int) -> None:
-        """Reads a line that may tell of discounts and fees, and of nothing else."""
-        entries, bare, mentioned = len(self.entries), len(self.bare), len(self.mentioned)
-        self.add(text, parts, place)
-        self.entries[entries:] = [entry for entry in self.entries[entries:] if entry.role in _PARTS]
-        del self.bare[bare:], self.mentioned[mentioned:]
-        self._waiting = None
 
     def _begin_table(self, place: int) -> None:
         """What follows is a table of taxes, if the total is printed already; else it may be the items' heading."""

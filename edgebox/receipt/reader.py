@@ -16,11 +16,12 @@ from typing import NamedTuple, Protocol
 from edgebox.escpos.lines import Line
 from edgebox.escpos.style import Setting, Style
 from edgebox.model import Confidence, DocumentKind, Modifier, NumberScope, Receipt, Tender
+from edgebox.receipt.details import DetailCollector
 from edgebox.receipt.entries import Entry, EntryCollector
-from edgebox.receipt.fields import FieldFinder
 from edgebox.receipt.kinds import KindFinder
 from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.money import AmountFinder, Convention
+from edgebox.receipt.redact import NOBODY, Pseudonyms
 from edgebox.receipt.totals import Decision, Paper, Rules, is_negative
 from edgebox.receipt.witness import Witness, decide_by_witness
 from edgebox.receipt.words import normalise, tokens
@@ -54,13 +55,15 @@ class Reader(Protocol):
 class ReceiptReader:
     """Reads one document."""
 
-    def __init__(self, shop: Shop, lexicon: Lexicon, finder: AmountFinder | None = None) -> None:
+    def __init__(
+        self, shop: Shop, lexicon: Lexicon, finder: AmountFinder | None = None, pseudonyms: Pseudonyms = NOBODY
+    ) -> None:
         self._shop = shop
         self._lexicon = lexicon
         self._zones = Zones(lexicon.headings)
         self._kinds = KindFinder(lexicon)
         self._entries = EntryCollector(lexicon, finder or AmountFinder(shop.convention))
-        self._fields = FieldFinder(shop.date_order, lexicon.fields)
+        self.details = DetailCollector(shop.date_order, shop.convention.decimals, lexicon, pseudonyms)
         self._says_unpaid = False
         self._paid_at: list[int] = []  # lines that say that it was paid
         self._mentioned_at: list[int] = []  # lines of `EntryCollector.mentioned`
@@ -80,18 +83,15 @@ class ReceiptReader:
             self._garbled += 1
         key, value = self._key(text)
         trust = self._zones.trust(text, key, value, self._lines)
+        self.details.add(line, text, key, value, trust, remark=self._zones.in_remark)
         if trust is Trust.NONE:
             self._entries.end_line()
             return
-        self._fields.add(text, key, value)
         parts = tokens(text)
         if self._lexicon.says_unpaid(parts):
             self._says_unpaid = True
         elif trust is Trust.FULL and self._lexicon.says_paid(parts):
             self._paid_at.append(self._lines)
-        if trust is Trust.PARTS:
-            self._entries.add_parts(text, parts, self._lines)
-            return
         if key is Key.KIND:
             self._kinds.add_value(tokens(value))
         elif key is Key.REPORT:
@@ -100,9 +100,19 @@ class ReceiptReader:
             self._entries.add(value, tokens(value), self._lines)
         if is_rule(text):
             self._entries.end_line()
-        if not self._entries.add(text, parts, self._lines):
+        if not self._entries.add(text, parts, self._lines, parts_only=trust is Trust.PARTS):
             self._kinds.add(parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
         self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
+
+    def _add_amounts(self, line: Line, text: str, parts: tuple[str, ...]) -> bool:
+        """Reads a line's amounts, and tells what they mean; whether it has any."""
+        found = self._entries
+        entries, items = len(found.entries), len(found.items)
+        has_amount = found.add(text, parts, self._lines)
+        entry = found.entries[-1] if len(found.entries) > entries else None
+        item = found.items[-1] if len(found.items) > items else None
+        self.details.meaning(line, entry, item, has_amount=has_amount)
+        return has_amount
 
     def _key(self, text: str) -> tuple[Key | None, str]:
         """The key that a line begins with, and what follows it."""
@@ -126,20 +136,21 @@ class ReceiptReader:
 
     def finish(self) -> Receipt:
         """The document as read so far; may be asked again after more lines."""
-        shop, fields = self._shop, self._fields
+        shop, fields = self._shop, self.details.fields
         entries = self._entries.entries
         receipt = Receipt(
             DocumentKind.OTHER,
             tuple(self._kinds.modifiers),
             currency=shop.currency,
             decimals=shop.convention.decimals,
-            number=fields.number,
+            number=self.details.shown_number(),
             number_scope=NumberScope(shop.number_scope),
             till=fields.till,
             printed_date=fields.date,
             printed_time=fields.time,
             tenders=_tenders(entries, self._entries.mentioned),
             lines=self._lines,
+            details=self.details.finish(entries),
         )
         if self._lines > LINES_MAX:
             return receipt._replace(reasons=(f"more than {LINES_MAX} lines",))

@@ -3,9 +3,9 @@
 Owns: `Zones`, told every line once and in order. Never: what a trusted line means.
 
 A customer's remark may contain `合计 9999 收您 10000 找零 1` or `退货`. So what follows a remark's key counts for
-nothing until a ruled line or the heading of the items ends it; what follows a customer's name, until the next key does.
-Lines that begin with a bullet (the choices under an item) count for nothing where they are in a script that tills don't
-use bullets for.
+nothing until a ruled line or the heading of the items ends it. A customer's name, and lines that begin with a bullet
+(the choices under an item) in a script that tills don't use bullets for, count for nothing; what follows them, up to a
+ruled line or the next key, is neither total nor payment nor kind.
 
 A customer can write ruled lines too. So `remark` tells where such text began, and witness.py believes no line behind it
 that it need not.
@@ -49,8 +49,13 @@ class Zones:
         self._headings = headings
         self.remark = -1
         self._in_remark = False
-        self._until_key = Trust.FULL  # what lines behind a customer's name may decide, until a key
+        self._until_key = Trust.FULL  # what lines behind a customer's name or choice may decide, until a key
         self._full_line = False
+
+    @property
+    def in_remark(self) -> bool:
+        """The line was, or may have been, written freely by a customer."""
+        return self._in_remark
 
     def trust(self, text: str, key: Key | None, value: str, place: int) -> Trust:
         """How far this line is believed. `key`: what it announces, if anything; `value`: what follows that."""
@@ -62,18 +67,19 @@ class Zones:
             return Trust.NONE
         if key is not None and ":" not in text and self._headings.heads(text):
             key = None  # `名称  数量  单价`
-        if key is None and is_rule(text):
+        if (key is None and is_rule(text)) or (self._until_key < Trust.FULL and self._headings.heads(text)):
             self._until_key, self._full_line = Trust.FULL, False
             return Trust.FULL
         if key is not None:
             self._until_key = Trust.FULL
         goes_on, self._full_line = self._full_line and key is None, False
         if key is Key.CUSTOMER and not text.isascii():
-            self._until_key = Trust.PARTS if value else Trust.NONE
+            self._until_key = Trust.PARTS
         if goes_on or key in (Key.CUSTOMER, Key.PERSON):
             self._full_line = _fills_a_line(text)
             return Trust.NONE
         if not text.isascii() and text.lstrip()[:1] in _BULLETS:
+            self._until_key = Trust.PARTS  # a note may have a second line
             return Trust.NONE
         return self._until_key
 

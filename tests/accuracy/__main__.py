@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import sys
 import time
 from collections import Counter, defaultdict
@@ -20,6 +21,7 @@ from typing import NamedTuple
 from edgebox.captures import read_capture
 from edgebox.config import load, load_lexicon
 from edgebox.escpos.profile import PrinterProfile
+from edgebox.model import Receipt
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.reader import ReceiptReader
 from tests.accuracy.sets import Case, Truth, cases
@@ -37,6 +39,7 @@ class Found(NamedTuple):
     total_minor: int | None
     kind: str
     reasons: tuple[str, ...]
+    misled: bool = False  # it is read in another way without the hostile text
 
 
 def read(batch: list[Case]) -> list[Found]:
@@ -47,13 +50,17 @@ def read(batch: list[Case]) -> list[Found]:
     out = []
     for case in batch:
         documents = read_capture(case.raw, PrinterProfile(), lambda: ReceiptReader(shop, lexicon, finder))
+        misled = False
+        if case.hostile:
+            tame = read_capture(without_hostile(case), PrinterProfile(), lambda: ReceiptReader(shop, lexicon, finder))
+            misled = [answer(found.receipt) for found in documents] != [answer(found.receipt) for found in tame]
         for number, truth in enumerate(case.truth):
             receipt = documents[number].receipt if number < len(documents) else None
             total = receipt.amount_minor if receipt is not None and receipt.qualifies else None
             kind, reasons = (receipt.kind.value, receipt.reasons) if receipt is not None else ("", ("not found",))
             name = case.name + (f"#{number + 1}" if len(case.truth) > 1 else "")
             verdict = judge(truth, total)
-            out.append(Found(name, case.set, case.group, case.side, verdict, truth, total, kind, reasons))
+            out.append(Found(name, case.set, case.group, case.side, verdict, truth, total, kind, reasons, misled))
         for receipt in (document.receipt for document in documents[len(case.truth) :]):
             if receipt.qualifies:
                 extra = Truth(None, False, "no document")
@@ -64,6 +71,23 @@ def read(batch: list[Case]) -> list[Found]:
                     )
                 )  # fmt: skip
     return out
+
+
+_letters = re.compile(rb"\x1c.|[\r\n]|(.)", re.DOTALL).sub
+
+
+def without_hostile(case: Case) -> bytes:
+    """The stream with harmless letters where a customer wrote; line ends and the switches of character sets stay."""
+    raw = bytearray(case.raw)
+    for begin, end in case.hostile:
+        raw[begin:end] = _letters(lambda match: b"x" if match[1] else match[0], case.raw[begin:end])
+    return bytes(raw)
+
+
+def answer(receipt: Receipt) -> tuple[object, ...]:
+    """What a customer's text must not change."""
+    total = receipt.amount_minor if receipt.qualifies else None
+    return receipt.kind, receipt.modifiers, receipt.qualifies, total, receipt.number, receipt.tenders
 
 
 def judge(truth: Truth, total: int | None) -> str:
@@ -143,7 +167,12 @@ def main(arguments: list[str] | None = None) -> int:
         for one in named[: options.worst]:
             print(f"  {one.set} {one.case} [{one.side}] truth {one.truth.kind} {one.truth.total_minor}, "
                   f"read {one.kind} {one.total_minor}: {'; '.join(one.reasons)[:140]}")  # fmt: skip
-    return int(any(one.verdict == "false award" for one in found))
+    attacked = sum(bool(case.hostile) for case in chosen)
+    misled = [one for one in found if one.misled]
+    print(f"\nhostile remarks that change anything: {len(misled)} of {attacked}")
+    for one in misled[: options.worst]:
+        print(f"  {one.set} {one.case} [{one.side}] read {one.kind} {one.total_minor}: {'; '.join(one.reasons)[:140]}")
+    return int(bool(misled) or any(one.verdict == "false award" for one in found))
 
 
 if __name__ == "__main__":

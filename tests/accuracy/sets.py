@@ -43,6 +43,7 @@ class Case(NamedTuple):
     raw: bytes
     truth: tuple[Truth, ...]
     settings: tuple[str, ...]
+    hostile: tuple[tuple[int, int], ...] = ()  # where customers wrote what should mislead: offsets of `raw`
 
 
 def side(group: str) -> str:
@@ -113,7 +114,9 @@ def chinese() -> Iterator[Case]:
         )
         raw = (CORPUS / "zh" / str(row["file"])).read_bytes()
         layout = str(row["layout"])
-        yield Case("zh", Path(str(row["file"])).stem, layout, side(layout), raw, (truth,), SETTINGS["zh"])
+        name = Path(str(row["file"])).stem
+        hostile = tuple((begin, end) for begin, end in row["hostile_zones"])  # type: ignore[attr-defined]
+        yield Case("zh", name, layout, side(layout), raw, (truth,), SETTINGS["zh"], hostile)
 
 
 def cases() -> list[Case]:
