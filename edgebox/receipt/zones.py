@@ -60,42 +60,41 @@ class Zones:
     def trust(self, text: str, key: Key | None, value: str, place: int) -> Trust:
         """How far this line is believed. `key`: what it announces, if anything; `value`: what follows that."""
         if self._in_remark:
-            return self._remark_line(text, place)
+            return self._remark_line(text)
         if key is Key.REMARK:
             self._in_remark, self._full_line, self._until_key = True, False, Trust.FULL
-            self._wrote(value, place)
+            self.remark = place if self.remark < 0 else self.remark
             return Trust.NONE
         if key is not None and ":" not in text and self._headings.heads(text):
             key = None  # `名称  数量  单价`
-        if (key is None and is_rule(text)) or (self._until_key < Trust.FULL and self._headings.heads(text)):
+        if _plain(text) or (self._until_key < Trust.FULL and self._headings.heads(text)):
             self._until_key, self._full_line = Trust.FULL, False
             return Trust.FULL
-        if key is not None:
-            self._until_key = Trust.FULL
         goes_on, self._full_line = self._full_line and key is None, False
+        is_choice = not text.isascii() and _is_bullet(text.lstrip()[:2])
+        if key is not None or (not goes_on and not is_choice and is_rule(text)):
+            self._until_key = Trust.FULL
         if key is Key.CUSTOMER and not text.isascii():
             self._until_key = Trust.PARTS
         if goes_on or key in (Key.CUSTOMER, Key.PERSON):
             self._full_line = _fills_a_line(text)
             return Trust.NONE
-        if not text.isascii() and text.lstrip()[:1] in _BULLETS:
+        if is_choice:
             self._until_key = Trust.PARTS  # a note may have a second line
             return Trust.NONE
         return self._until_key
 
-    def _remark_line(self, text: str, place: int) -> Trust:
+    def _remark_line(self, text: str) -> Trust:
         if _plain(text) or self._headings.heads(text):
             self._in_remark = False
             return Trust.FULL
-        if is_rule(text):
-            self._in_remark = False  # a title between marks; it may be the customer's own
-        else:
-            self._wrote(text, place)
+        self._in_remark = not is_rule(text)  # a title between marks ends it; it may be the customer's own
         return Trust.NONE
 
-    def _wrote(self, text: str, place: int) -> None:
-        if self.remark < 0 and text.strip():
-            self.remark = place
+
+def _is_bullet(begin: str) -> bool:
+    """One mark before a word; two of the same are the frame of a title."""
+    return begin[:1] in _BULLETS and begin[1:] != begin[:1]
 
 
 def _fills_a_line(text: str) -> bool:

@@ -1,0 +1,141 @@
+"""Everything a document says besides kind and amount, collected line by line.
+
+Owns: `DetailCollector`: it hands each line to the finders of fields, items, fiscal codes and layout, keeps the lines as
+long as the document is open, and shows them redacted. Never: amounts or kinds. Nothing that it keeps outlives it; what
+leaves is in `Details`, redacted.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edgebox.escpos.lines import Line
+from edgebox.escpos.paper import Item as PaperItem
+from edgebox.escpos.paper import Picture, Symbol
+from edgebox.model import Details, PrintedPicture, Tax
+from edgebox.receipt.entries import Entry
+from edgebox.receipt.fields import FieldFinder
+from edgebox.receipt.fiscal import FiscalFinder
+from edgebox.receipt.items import ItemCollector
+from edgebox.receipt.layout import LayoutMarks
+from edgebox.receipt.lexicon import Key, Lexicon, Role
+from edgebox.receipt.redact import Pseudonyms, Shown, mask, star_out
+from edgebox.receipt.zones import Trust
+
+PICTURES_MAX = 64  # kept of one document; a page printed in stripes is one
+_TAXES_MAX = 16
+_PERSONAL = (Key.PERSON, Key.CUSTOMER, Key.REMARK)
+_TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL)
+
+
+class Kept(NamedTuple):
+    """One line as long as its document is open. `text`: normalised; `key`: what it announces."""
+
+    line: Line
+    text: str
+    key: Key | None
+    trust: Trust
+
+
+class DetailCollector:
+    """Collects the details of one document."""
+
+    __slots__ = ("_items_over", "_labelled", "_pseudonyms", "fields", "fiscal", "items", "layout", "lines", "pictures")
+
+    def __init__(self, date_order: str, decimals: int, lexicon: Lexicon, pseudonyms: Pseudonyms) -> None:
+        self._pseudonyms = pseudonyms
+        self.fields = FieldFinder(date_order, lexicon.fields)
+        self.items = ItemCollector(decimals)
+        self.fiscal = FiscalFinder()
+        self.layout = LayoutMarks()
+        self.lines: list[Kept] = []
+        self.pictures: list[PrintedPicture] = []
+        self._labelled: set[int] = set()  # lines whose amount has a meaning
+        self._items_over = False  # a total was printed: what follows was not sold
+
+    def add(self, line: Line, text: str, key: Key | None, value: str, trust: Trust, *, remark: bool = False) -> None:
+        """A line, as soon as it is known whom it comes from. `remark`: a customer may have written it freely."""
+        self.lines.append(Kept(line, text, key, trust))
+        if trust is Trust.NONE:
+            if not remark and (key is Key.PERSON or key is Key.CUSTOMER):
+                self.fields.add_person(text)
+            return
+        self.fields.add(text, key, value)
+        if trust is Trust.FULL and not remark:
+            self.layout.add(text)
+            self.fiscal.add_line(line.text)
+
+    def see(self, items: list[PaperItem]) -> None:
+        """Symbols and pictures of the document."""
+        for item in items:
+            if isinstance(item, Symbol):
+                self.fiscal.add_symbol(item.text)
+            elif isinstance(item, Picture) and len(self.pictures) < PICTURES_MAX:
+                self.pictures.append(PrintedPicture(item.width, item.height, item.top, item.start, item.end))
+
+    def meaning(self, line: Line, entry: Entry | None, item: Entry | None, *, has_amount: bool) -> None:
+        """What a line's last amount turned out to be: one with a meaning, an item's, or none."""
+        if entry is not None:
+            self._labelled.add(len(self.lines) - 1)
+            self.layout.label(entry.text)
+            self._items_over = self._items_over or entry.role in _TOTALS
+        elif self._items_over:
+            return
+        elif item is not None:
+            self.items.add(line.text, item.minor, whole=not item.firm)
+        elif not has_amount:
+            self.items.name(line.text)
+
+    # -- the end
+
+    def finish(self, entries: list[Entry]) -> Details:
+        """All of it, redacted."""
+        fields, pseudonyms = self.fields, self._pseudonyms
+        return Details(
+            cashier=fields.cashier,
+            table=fields.table,
+            transaction=fields.transaction(pseudonyms),
+            member=fields.member(pseudonyms),
+            items=tuple(self.items.items),
+            taxes=_taxes(entries),
+            sure=fields.sure(),
+            layout=self.layout.fingerprint(),
+            pictures=tuple(self.pictures),
+        )
+
+    def shown_number(self) -> str:
+        """The receipt's number as it may leave."""
+        return self.fields.shown_number(self._pseudonyms)
+
+    def redacted(self) -> tuple[Shown, ...]:
+        """The paper's lines with whatever is personal starred; for drawing it again, and for people."""
+        number = self.shown_number()
+        keep = frozenset({number}) if number and not number.startswith("~") else frozenset[str]()
+        return tuple(
+            _shown(kept, keep, kept.trust is Trust.FULL or place in self._labelled)
+            for place, kept in enumerate(self.lines)
+        )
+
+
+def _shown(kept: Kept, keep: frozenset[str], is_tills: bool) -> Shown:
+    """A line of or about a customer is starred whole but for its key; of any other, what looks personal."""
+    text = kept.line.text
+    if is_tills and kept.trust is not Trust.NONE and kept.key not in _PERSONAL:
+        shown = mask(text, keep)
+        return Shown(shown, shown != text)
+    head, colon, rest = text.replace("：", ":").partition(":")
+    if kept.key in _PERSONAL and colon:
+        return Shown(f"{head}{colon}{star_out(rest)}", bool(rest.strip()))
+    return Shown(star_out(text), True)
+
+
+def _taxes(entries: list[Entry]) -> tuple[Tax, ...]:
+    out = []
+    for entry in entries:
+        if entry.role is Role.TAX and len(out) < _TAXES_MAX:
+            before, percent, _ = entry.text.partition("%")
+            rate = before.split()[-1].lstrip("@(=") if percent and before.split() else ""
+            tax = Tax(rate if rate.replace(".", "").replace(",", "").isdecimal() else "", entry.minor)
+            if tax not in out:
+                out.append(tax)
+    return tuple(out)
