@@ -81,9 +81,10 @@ class DocumentScanner:
         self.ink_end = -1  # after the last ink's line end; -1: nothing printed yet
         self.waiting_at = -1  # where what waits begins; -1: nothing waits
         self.feed_dots = 0.0  # of what waits
+        self.has_text = False  # a line of text is on paper: a header from here on is the next receipt's
         self.cleared = False
         self.doubted = False  # an unknown opcode went by in this document
-        self.in_header = False
+        self._heading = b""  # the next receipt's header, as far as it has come
         self._modes: Modes | None = None
 
     # -- asking
@@ -160,6 +161,7 @@ class DocumentScanner:
         blank, end = self._blank, run.rfind(b"\n") + 1
         if end:
             inked = len(run[:end].rstrip(blank))
+            self.has_text = self.has_text or inked > 0 or self.inked_line
             if inked:
                 self.ink_end = self.offset + run.find(b"\n", inked - 1) + 1
             elif self.inked_line and self.waiting_at < 0:
@@ -197,11 +199,9 @@ class DocumentScanner:
             return self._pass(run, ink=not state.in_macro)
         if not state.to_printer:
             return self._wait(run) if self._may_wait else self._pass(run, ink=False)
-        if self.in_header:
-            self.feed_dots += run.count(b"\n") * state.line_dots
-            state.apply(run)
-            return [(Verdict.WAIT, run)]
-        if self.header and self.has_ink:
+        if self._heading and self._is_header(self._heading + run):
+            return self._wait_heading(run)
+        if self.header and not self._heading:
             at = self._header_at(run)
             if at >= 0:
                 return self._before_header(run, at)
@@ -234,21 +234,30 @@ class DocumentScanner:
         return pieces
 
     def _header_at(self, run: bytes) -> int:
-        """Offset in `run` of the next receipt's header at the start of a line, -1 if it isn't there."""
-        at = run.find(self.header)
-        while at > 0 and run[at - 1] != 0x0A:
-            at = run.find(self.header, at + 1)
-        return at if at > 0 or (at == 0 and self.state.buffer is Buffer.EMPTY) else -1
+        """Offset in `run` of the next receipt's header, or of its beginning, at the start of a line; -1: not there."""
+        line = 0 if self.has_text and self.state.buffer is Buffer.EMPTY else run.find(b"\n") + 1
+        while 0 < line < len(run) or (line == 0 and self.has_text and self.state.buffer is Buffer.EMPTY):
+            if self._is_header(run[line:]) and (self.has_text or self.inked_line or run[:line].strip(self._blank)):
+                return line
+            line = run.find(b"\n", line) + 1 or len(run)
+        return -1
+
+    def _is_header(self, text: bytes) -> bool:
+        return text.startswith(self.header) or (bool(text) and self.header.startswith(text))
 
     def _before_header(self, run: bytes, at: int) -> list[Piece]:
         pieces = self._printing(run[:at]) if at else []
         self.offset += at
-        pieces += self._wait(run[at:])
+        pieces += self._wait_heading(run[at:])
         self.offset -= at
-        if pieces[-1][0] is Verdict.WAIT:
-            self.in_header = True
-        self.feed_dots += run[at:].count(b"\n") * self.state.line_dots
-        self.state.apply(run[at:])
+        return pieces
+
+    def _wait_heading(self, run: bytes) -> list[Piece]:
+        pieces = self._wait(run)
+        self._heading += run[: len(self.header)]
+        self.inked_line = not run.endswith(b"\n")
+        self.feed_dots += run.count(b"\n") * self.state.line_dots
+        self.state.apply(run)
         return pieces
 
     @property
@@ -382,7 +391,7 @@ class DocumentScanner:
         self.waiting_at = -1
         self.feed_dots = 0.0
         self._modes = None
-        self.in_header = False
+        self._heading = b""
 
     def idle(self) -> None:
         """Nothing came for a while: an unknown opcode's reach is over."""

@@ -144,9 +144,7 @@ class PrinterState:
         returned = run.rfind(b"\r") + 1  # CR alone prints on some printers
         if run[returned:].strip(b"\x00\t"):
             self.buffer = Buffer.FILLED
-        elif self.buffer is Buffer.EMPTY and run.strip(b"\x00\r"):
-            self.buffer = Buffer.UNSURE
-        elif self.buffer is Buffer.FILLED and returned:
+        elif (self.buffer is Buffer.EMPTY and run.strip(b"\x00\r")) or (self.buffer is Buffer.FILLED and returned):
             self.buffer = Buffer.UNSURE
 
     def _command(self, command: Command) -> None:

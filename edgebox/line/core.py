@@ -56,6 +56,7 @@ class LineCore:
         self._last_till = -1.0  # -1: nothing since the last silence
         self._till_gone = True
         self._dispatching = False  # the till's new bytes are being dealt with: an open command is behind them
+        self._printer_slow = False
         self._draining = False  # what waited behind an answered question is being dealt with
 
     # -- asking
@@ -118,6 +119,7 @@ class LineCore:
         self._last_till = now
         self._mind_holding()
         self._dispatching = True
+        self._printer_slow = self.outbox.size > 0  # only then is there something to jump over besides what is held
         for piece in self.stream.pieces(data, now):
             self._dispatch(piece)
         self._dispatching = False
@@ -315,8 +317,8 @@ class LineCore:
         """Real time jumps every queue. A drawer kick stays behind a cut that waits: order on paper is kept."""
         if self._held or self._ask is not None:
             self.counters["overtakes"] += 1
-        if raw[:1] == b"\x10":
-            self.outbox.push_urgent(raw)
+        if raw[:1] == b"\x10" and not any(piece.raw[:1] == b"\x10" for piece in self._behind):
+            (self.outbox.push_urgent if self._printer_slow else self.outbox.push)(raw)
         elif self._ask is not None and (self._ask.cut or self._behind):
             self._wait_behind(Piece(Verdict.PASS, raw, None, True))
         else:

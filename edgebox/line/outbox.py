@@ -20,9 +20,9 @@ class Outbox:
         self.size = 0  # bytes waiting
 
     def push(self, raw: bytes, boundary: bool = True) -> None:
-        """Behind everything else. The beginning of a real-time command keeps its place before later ones."""
+        """Behind everything else. A real-time command, also a part of one, keeps its place before later ones."""
         if raw:
-            self._segments.append((raw, boundary, not boundary and raw[:1] == b"\x10"))
+            self._segments.append((raw, boundary, raw[:1] == b"\x10"))
             self.size += len(raw)
 
     def push_rest(self, raw: bytes, boundary: bool) -> None:
