@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from edgebox.escpos.documents import DocumentScanner, Ending, Verdict
 from edgebox.escpos.lines import Line
-from edgebox.escpos.paper import Paper, Picture
+from edgebox.escpos.paper import Paper
 from edgebox.escpos.parser import Event, Parser
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.model import Receipt
@@ -22,11 +22,12 @@ from edgebox.receipt.reader import ReceiptReader
 
 
 class CapturedDocument(NamedTuple):
-    """One document of a capture. Offsets in `ending` count from the file's start; `lines` are its printed lines."""
+    """One document of a capture. Offsets in `ending` count from the file's start; `lines` are its printed lines; `reader` has read it."""
 
     receipt: Receipt
     ending: Ending
     lines: tuple[Line, ...]
+    reader: ReceiptReader
 
 
 def read_capture(
@@ -69,6 +70,6 @@ class _Reading:
         reader = self._new_reader()
         lines = self._paper.take_lines()
         reader.feed(lines)
-        reader.pictures = sum(isinstance(item, Picture) for item in self._paper.take_items())
-        self._out.append(CapturedDocument(reader.finish(), ending, tuple(lines)))
+        reader.see(self._paper.take_items())
+        self._out.append(CapturedDocument(reader.finish(), ending, tuple(lines), reader))
         self._scanner.next_document(cut)

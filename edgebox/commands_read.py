@@ -122,7 +122,8 @@ def _json(path: Path, documents: list[CapturedDocument]) -> str:
 
 def _text(path: Path, documents: list[CapturedDocument]) -> str:
     out = [f"{path}: {len(documents)} document{'' if len(documents) == 1 else 's'}"]
-    for number, (receipt, ending, _) in enumerate(documents, 1):
+    for number, document in enumerate(documents, 1):
+        receipt, ending = document.receipt, document.ending
         amount = ""
         if receipt.amount_minor is not None:
             amount = f" {format_minor(receipt.amount_minor, receipt.decimals)} {receipt.currency}"

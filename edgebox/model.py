@@ -107,7 +107,7 @@ class PrintedPicture(NamedTuple):
 class ShiftReport(NamedTuple):
     """What a till's own report says. None: it doesn't say. `since`, `until`: ISO, with a time where one is printed."""
 
-    count: int | None = None
+    receipts: int | None = None
     sum_minor: int | None = None
     refunds: int | None = None
     refund_minor: int | None = None
@@ -119,9 +119,10 @@ class ShiftReport(NamedTuple):
 class Details(NamedTuple):
     """What a document says besides kind and amount.
 
-    `cashier` and `table`: only if they are codes, never names. `transaction` and `member`: keyed hashes in hex, "" without
-    a number or without a key. `sure`: field name and how sure its value is. `fiscal`: the scheme whose code the amount and
-    number come from ("": none). `layout`: fingerprint of the paper's form; `profile`: the receipt profile that was used.
+    `cashier` and `table`: only if they are codes, never names. `transaction` and `member`: keyed hashes in hex, ""
+    without a number or without a key. `sure`: field name and how sure its value is. `fiscal`: the scheme whose code the
+    amount and number come from ("": none). `layout`: fingerprint of the paper's form; `profile`: the receipt profile
+    that was used.
     """
 
     cashier: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgebox.escpos.paper import Paper, Picture
+from edgebox.escpos.paper import Paper
 from edgebox.escpos.parser import Parser
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.model import Receipt
@@ -53,6 +53,6 @@ class OpenDocument:
         if lines:
             self._reader.feed(lines)
             self.outline.add(lines)
-        for item in self._paper.take_items():
-            if isinstance(item, Picture):
-                self._reader.pictures += 1
+        items = self._paper.take_items()
+        if items:
+            self._reader.see(items)

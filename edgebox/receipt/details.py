@@ -7,15 +7,16 @@ leaves is in `Details`, redacted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from edgebox.escpos.lines import Line
 from edgebox.escpos.paper import Item as PaperItem
 from edgebox.escpos.paper import Picture, Symbol
-from edgebox.model import Details, PrintedPicture, Tax
+from edgebox.model import Confidence, Details, PrintedPicture, Receipt, Tax, Tender
 from edgebox.receipt.entries import Entry
-from edgebox.receipt.fields import FieldFinder
-from edgebox.receipt.fiscal import FiscalFinder
+from edgebox.receipt.fields import FieldFinder, shown_code
+from edgebox.receipt.fiscal import Fiscal, FiscalFinder
 from edgebox.receipt.items import ItemCollector
 from edgebox.receipt.layout import LayoutMarks
 from edgebox.receipt.lexicon import Key, Lexicon, Role
@@ -65,7 +66,7 @@ class DetailCollector:
             self.layout.add(text)
             self.fiscal.add_line(line.text)
 
-    def see(self, items: list[PaperItem]) -> None:
+    def see(self, items: Sequence[PaperItem]) -> None:
         """Symbols and pictures of the document."""
         for item in items:
             if isinstance(item, Symbol):
@@ -107,6 +108,27 @@ class DetailCollector:
         """The receipt's number as it may leave."""
         return self.fields.shown_number(self._pseudonyms)
 
+    def trusted(self) -> list[str]:
+        """The lines, normalised, that the till wrote."""
+        return [kept.text for kept in self.lines if kept.trust is Trust.FULL]
+
+    def with_fiscal(self, receipt: Receipt, fiscal: Fiscal) -> Receipt:
+        """The code's number and time in place of what was found by words. Germany's number is its signature's: the
+        receipt's own is kept where one is printed."""
+        number = receipt.number
+        if not (number and fiscal.scheme.startswith("DE")):
+            number = shown_code(fiscal.number.replace(" ", "").upper(), fiscal.date, self._pseudonyms)
+        sure = tuple(row for row in receipt.details.sure if row[0] not in ("number", "date"))
+        sure = (("number", Confidence.HIGH), ("date", Confidence.HIGH), *sure)
+        tenders = tuple(Tender(kind, cents * 10**receipt.decimals // 100) for kind, cents in fiscal.tenders)
+        return receipt._replace(
+            number=number,
+            printed_date=fiscal.date or receipt.printed_date,
+            printed_time=fiscal.time or receipt.printed_time,
+            tenders=receipt.tenders or tenders,
+            details=receipt.details._replace(fiscal=fiscal.scheme, sure=sure),
+        )
+
     def redacted(self) -> tuple[Shown, ...]:
         """The paper's lines with whatever is personal starred; for drawing it again, and for people."""
         number = self.shown_number()
@@ -130,7 +152,7 @@ def _shown(kept: Kept, keep: frozenset[str], is_tills: bool) -> Shown:
 
 
 def _taxes(entries: list[Entry]) -> tuple[Tax, ...]:
-    out = []
+    out: list[Tax] = []
     for entry in entries:
         if entry.role is Role.TAX and len(out) < _TAXES_MAX:
             before, percent, _ = entry.text.partition("%")

@@ -138,17 +138,8 @@ class FieldFinder:
     # -- the end
 
     def shown_number(self, pseudonyms: Pseudonyms) -> str:
-        """The receipt's number; its hash where it could be somebody's telephone, card or payment code."""
-        number = self.number
-        if not number or self._is_dated(number) or not is_personal(number):
-            return number
-        hashed = pseudonyms.of("number", number)
-        return f"~{hashed}" if hashed else ""
-
-    def _is_dated(self, number: str) -> bool:
-        """It begins with the day that is printed on the paper, so it is no code of a person's."""
-        day = self.date.replace("-", "")
-        return bool(day) and (number.startswith(day) or number.startswith(day[2:]))
+        """The receipt's number as it may leave."""
+        return shown_code(self.number, self.date, pseudonyms)
 
     def transaction(self, pseudonyms: Pseudonyms) -> str:
         """The payment's number, hashed."""
@@ -172,6 +163,16 @@ class FieldFinder:
                 out.append(("time", level if self._time_rank <= self._rank else min(level, medium, key=_ORDER.index)))
         fields = (("till", self.till), ("cashier", self.cashier), ("table", self.table))
         return (*out, *((name, high) for name, value in fields if value))
+
+
+def shown_code(number: str, date: str, pseudonyms: Pseudonyms) -> str:
+    """A receipt's number; its hash where it could be somebody's telephone, card or payment code, unless it begins with
+    the day that is printed on the paper."""
+    day = date.replace("-", "")
+    if not number or not is_personal(number) or (day and number.startswith((day, day[2:]))):
+        return number
+    hashed = pseudonyms.of("number", number)
+    return f"~{hashed}" if hashed else ""
 
 
 _ORDER = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)

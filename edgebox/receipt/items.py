@@ -68,7 +68,7 @@ class ItemCollector:
 
     def _minor(self, whole: str, part: str | None) -> int:
         digits = (part or "")[: self._decimals].ljust(self._decimals, "0")
-        return int(whole or "0") * 10**self._decimals + int(digits or "0")
+        return int((whole or "0") + digits)
 
     def _parts(self, line: str, numbers: list[tuple[int, int]], amount: int) -> tuple[int, int | None]:
         """Quantity in thousandths and price: two numbers whose product is the amount, else a count in words."""

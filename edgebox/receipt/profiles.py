@@ -10,8 +10,8 @@ A profile is picked by the paper's layout at its end, so it is asked then, over 
 from __future__ import annotations
 
 import re
-import re._constants as opcodes
-import re._parser as grammar
+import re._constants as opcodes  # type: ignore[import-not-found]  # Python's own, without public name or types
+import re._parser as grammar  # type: ignore[import-not-found]
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

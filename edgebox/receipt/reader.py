@@ -14,15 +14,21 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from edgebox.escpos.lines import Line
+from edgebox.escpos.paper import Item as PaperItem
+from edgebox.escpos.paper import Picture
 from edgebox.escpos.style import Setting, Style
 from edgebox.model import Confidence, DocumentKind, Modifier, NumberScope, Receipt, Tender
 from edgebox.receipt.details import DetailCollector
 from edgebox.receipt.entries import Entry, EntryCollector
+from edgebox.receipt.fiscal import Fiscal
 from edgebox.receipt.kinds import KindFinder
 from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.money import AmountFinder, Convention
-from edgebox.receipt.redact import NOBODY, Pseudonyms
+from edgebox.receipt.profiles import Profile, Told, pick
+from edgebox.receipt.redact import NOBODY, Pseudonyms, Shown
+from edgebox.receipt.shift import ShiftReader
 from edgebox.receipt.totals import Decision, Paper, Rules, is_negative
+from edgebox.receipt.weigh import fiscal_kind, of_shop, with_fields, with_fiscal, with_profile
 from edgebox.receipt.witness import Witness, decide_by_witness
 from edgebox.receipt.words import normalise, tokens
 from edgebox.receipt.zones import Trust, Zones, is_rule
@@ -42,6 +48,7 @@ class Shop(NamedTuple):
     date_order: str = "ymd"
     delivery_earns: bool = True
     number_scope: str = "store"  # store | till
+    profiles: tuple[Profile, ...] = ()
 
 
 class Reader(Protocol):
@@ -62,7 +69,8 @@ class ReceiptReader:
         self._lexicon = lexicon
         self._zones = Zones(lexicon.headings)
         self._kinds = KindFinder(lexicon)
-        self._entries = EntryCollector(lexicon, finder or AmountFinder(shop.convention))
+        self._finder = finder or AmountFinder(shop.convention)
+        self._entries = EntryCollector(lexicon, self._finder)
         self.details = DetailCollector(shop.date_order, shop.convention.decimals, lexicon, pseudonyms)
         self._says_unpaid = False
         self._paid_at: list[int] = []  # lines that say that it was paid
@@ -77,6 +85,11 @@ class ReceiptReader:
             if self._lines < LINES_MAX:
                 self._read(normalise(line.text), line)
             self._lines += 1
+
+    def see(self, items: Sequence[PaperItem]) -> None:
+        """Takes pictures and symbols: a picture can't be read, a symbol may be a fiscal code."""
+        self.details.see(items)
+        self.pictures += sum(isinstance(item, Picture) for item in items)
 
     def _read(self, text: str, line: Line) -> None:
         if not text.isascii() and _garbled(text):
@@ -158,28 +171,66 @@ class ReceiptReader:
             return receipt._replace(reasons=("raster: only pictures" if self.pictures else "nothing to read",))
         if self._garbled >= GARBLED_LINES:
             return receipt._replace(reasons=("its letters can't be read: code page?",))
-        kind, why = self._kind(entries)
-        decision = self._decide()
-        return _judged(receipt, kind, why, decision, shop)
+        fiscal, rivals = self.details.fiscal.one()
+        fiscal = of_shop(fiscal, shop.currency)
+        profile = pick(shop.profiles, receipt.details.layout)
+        told = None
+        if profile is not None:
+            told = profile.read(self.details.trusted(), self._finder, shop.date_order)
+            receipt = with_fields(receipt, told, profile.name)
+        if fiscal is not None:
+            receipt = self.details.with_fiscal(receipt, fiscal)
+        kind, why = self._kind(entries, fiscal, told)
+        decision = self._decide(fiscal, profile)
+        if told is not None:
+            decision = with_profile(decision, told, shop.convention.decimals)
+        if rivals:
+            decision = Decision(None, Confidence.LOW, ("its fiscal codes contradict each other",), decision.paid)
+        elif fiscal is not None:
+            decision = with_fiscal(decision, fiscal, entries, shop.convention.decimals)
+        if decision.reasons == ("no total found",) and self.pictures:
+            decision = decision._replace(reasons=("raster: a picture, and no total in letters",))
+        judged = _judged(receipt, kind, why, decision, shop)
+        return self._with_report(judged) if judged.kind is DocumentKind.REPORT else judged
 
-    def _decide(self) -> Decision:
+    def _with_report(self, receipt: Receipt) -> Receipt:
+        """What the till's own report says."""
+        report = ShiftReader(self._lexicon, self._finder, self._shop.date_order)
+        found = report.read(kept.text for kept in self.details.lines)
+        return receipt._replace(details=receipt.details._replace(report=found))
+
+    def redacted(self) -> tuple[Shown, ...]:
+        """The paper's lines with whatever is personal starred."""
+        return self.details.redacted()
+
+    def _decide(self, fiscal: Fiscal | None, profile: Profile | None) -> Decision:
         found = self._entries
+        rules = self._shop.rules
+        if profile is not None and profile.prints_after_payment is not None:
+            rules = rules._replace(prints_after_payment=profile.prints_after_payment)
         paper = Paper(
             found.entries,
             found.bare,
             found.mentioned,
-            says_paid=bool(self._paid_at),
+            says_paid=bool(self._paid_at) or (fiscal is not None and fiscal.paid),
             says_unpaid=self._says_unpaid,
             items=found.items,
             alone=found.alone,
             tax_totals=frozenset(found.taxes.totals()),
         )
         witness = Witness(self._zones.remark, found.items, self._mentioned_at, self._paid_at)
-        return decide_by_witness(paper, witness, self._shop.rules)
+        return decide_by_witness(paper, witness, rules)
 
-    def _kind(self, entries: Sequence[Entry]) -> tuple[DocumentKind | None, str]:
+    def _kind(
+        self, entries: Sequence[Entry], fiscal: Fiscal | None, told: Told | None
+    ) -> tuple[DocumentKind | None, str]:
         """The kind by words or by amounts; None: a sale if it was paid."""
-        kind = self._kinds.kind()
+        if told is not None and told.kind is not None:
+            return told.kind, f"a word of its profile says {told.kind.value.replace('_', ' ')}"
+        by_code = fiscal_kind(fiscal) if fiscal is not None else None
+        if by_code is not None:
+            self._kinds.say(by_code, "its fiscal code")
+        kind = self._kinds.kind() or by_code
         roles = {entry.role for entry in entries}
         if kind is DocumentKind.CARD_SLIP and roles & {Role.NET, Role.CHANGE, Role.SUBTOTAL}:
             kind = None  # the terminal's part on the same paper as the receipt
