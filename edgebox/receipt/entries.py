@@ -21,6 +21,7 @@ from edgebox.receipt.taxes import TaxTable
 _has_letter = re.compile(r"[^\W\d_]").search
 _PARTS = (Role.DISCOUNT, Role.ROUNDING, Role.SERVICE, Role.TAX)
 ENTRIES_MAX = 2000  # of one document; a receipt has some dozens
+_FIRST_WIDE = "\u2e80"  # tills in Chinese, Japanese and Korean print whole amounts without decimals
 _FEW_LETTERS = 4  # a line with no more, and several amounts, is a row of a table rather than an item
 _TABLE_LINES = 12  # a table of taxes has no more lines below its heading, or below its last row
 _TOTALS = (Role.NET, Role.SUM, Role.DUE, Role.SUBTOTAL, Role.WEAK)
@@ -92,10 +93,12 @@ class EntryCollector:
 
     def _add_parts(self, text: str, parts: tuple[str, ...], place: int) -> bool:
         entries, bare, mentioned, alone = len(self.entries), len(self.bare), len(self.mentioned), len(self.alone)
+        rows = self.taxes.count()
         self._waiting = None
         found = self.add(text, parts, place)
         self.entries[entries:] = [entry for entry in self.entries[entries:] if entry.role in _PARTS]
         del self.bare[bare:], self.mentioned[mentioned:], self.alone[alone:]
+        self.taxes.forget(rows)
         self._waiting = None
         return found
 
@@ -153,14 +156,14 @@ class EntryCollector:
             return
         value = group[-1]
         has_letters = _has_letter(label) is not None
+        in_column = False
         if has_letters or waiting is None:
             meaning = self._lexicon.label(label.strip()) if has_letters else None
         else:
             meaning, line = waiting, f"{self._waiting_text.strip()} {line.strip()}"
-            if self.alone and self.alone[-1].label is meaning:
-                self.alone.pop()
-        several = sum(not amount.whole for amount in group) > 1
-        shaped = not value.whole or value.marked or not line.isascii()
+            in_column = self._label_above()
+        several = in_column or sum(not amount.whole for amount in group) > 1
+        shaped = not value.whole or value.marked or max(line) >= _FIRST_WIDE
         entry = Entry(Role.ITEM, None, value.minor, place, shaped and not several, line.strip())
         if meaning is None:
             self.bare.append(entry)
@@ -169,9 +172,19 @@ class EntryCollector:
         elif len(self.items) < ENTRIES_MAX:
             self.items.append(entry)
 
+    def _label_above(self) -> bool:
+        """The waiting label gets its amount; whether another one waits right above it, so that either may be meant."""
+        if not self.alone:
+            return False
+        last = self.alone.pop()
+        return bool(self.alone) and self.alone[-1].place == last.place - 1
+
     def _enter(self, entry: Entry, meaning: Label) -> None:
         role = meaning.role
         if role in _ENDS_TABLE:
             self._table_until = -1
-        firm = entry.firm and not (role in _TOTALS and entry.place <= self._table_until)
+        before = self.entries[-1] if self.entries else None
+        if role in _TOTALS and before is not None and before.role is Role.TIP and before.place == entry.place:
+            role = Role.IGNORE  # `18% Tip 4.38 Total 28.74` on one line: a proposal
+        firm = entry.firm and role is not Role.WEAK and not (role in _TOTALS and entry.place <= self._table_until)
         self.entries.append(entry._replace(role=role, tender=meaning.tender, firm=firm))

@@ -220,7 +220,7 @@ class Lexicon:
 
     def _read_weak(self, parts: tuple[str, ...]) -> Label:
         """Some words that nothing explains, and a total's word last."""
-        words = [part for part in parts if not part.isdigit()]
+        words = tuple(part for part in parts if not part.isdigit())
         length, meanings = self._amounts.at(words, len(words) - 1) if words else (0, [])
         return Label(Role.WEAK, None, True) if length and Role.NET in meanings else _ITEM
 

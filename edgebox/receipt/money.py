@@ -76,7 +76,7 @@ class AmountFinder:
         bare = rf"|(?=[{re.escape(marks)}][0-9]{{{decimals}}})" if decimals and marks else ""
         first = f"0-9{re.escape(marks)}" if bare else "0-9"
         self._find = re.compile(
-            rf"(?=[{first}])(?<![0-9*.,])(?<![0-9][:/'\-])"
+            rf"(?=[{first}])(?<![0-9.,])(?<![0-9][:/'\-])"
             rf"([0-9]{{1,3}}([{re.escape(groups)}])[0-9]{{3}}(?:\2[0-9]{{3}})*|[0-9]{{1,{_DIGITS_MAX}}}{bare}){tail}"
             rf"(?![0-9*%]|\s%|[.,:/'\-][0-9])"
         ).finditer
@@ -117,7 +117,7 @@ class AmountFinder:
         bracket = sign is not None and sign[0] == "("
         if bracket and not (part and tail == ")"):
             sign = None  # a count in brackets, no negative amount
-        if _is_glued(left, start, end, bool(unit)) or _goes_on(text, after.end(), bool(part)):
+        if _is_glued(left, start, end, bool(unit), bool(part)) or _goes_on(text, after.end(), bool(part)):
             return None
         decimals = self.convention.decimals
         minor = int(digits) * 10**decimals + (int(part.ljust(decimals, "0")) if part else 0)
@@ -130,12 +130,14 @@ class AmountFinder:
         )
 
 
-def _is_glued(left: str, start: int, end: int, has_unit: bool) -> bool:
+def _is_glued(left: str, start: int, end: int, has_unit: bool, has_decimals: bool) -> bool:
     """What stands before makes the number part of a code, a date or a word."""
     if not start:
         return False
     near = left[start - 1]
     if start == end:
+        if near == "*" and has_decimals:  # `*17.00`, `***17.00`: filled, so that nobody writes a digit before it
+            return left.rstrip("*")[-1:].isalnum()
         return near in _GLUED or "a" <= near <= "z"
     return near.isascii() and near.isalnum() and not (has_unit and left[start] not in "-\u2212(")
 

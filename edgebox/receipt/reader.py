@@ -218,7 +218,8 @@ class ReceiptReader:
             alone=found.alone,
             tax_totals=frozenset(found.taxes.totals()),
         )
-        witness = Witness(self._zones.remark, found.items, self._mentioned_at, self._paid_at)
+        priced = sorted((*found.items, *self._swallowed), key=lambda item: item.place)
+        witness = Witness(self._zones.remark, priced, self._mentioned_at, self._paid_at, self._rows)
         return decide_by_witness(paper, witness, rules)
 
     def _kind(
@@ -232,7 +233,7 @@ class ReceiptReader:
             self._kinds.say(by_code, "its fiscal code")
         kind = self._kinds.kind() or by_code
         roles = {entry.role for entry in entries}
-        if kind is DocumentKind.CARD_SLIP and roles & {Role.NET, Role.CHANGE, Role.SUBTOTAL}:
+        if kind is DocumentKind.CARD_SLIP and roles & {Role.NET, Role.CHANGE, Role.SUBTOTAL, Role.TAX}:
             kind = None  # the terminal's part on the same paper as the receipt
         if kind is not None:
             return kind, f"{self._kinds.found[kind]} says {kind.value.replace('_', ' ')}"

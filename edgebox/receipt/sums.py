@@ -20,6 +20,7 @@ from edgebox.receipt.lexicon import Role
 
 ADDED = (Role.SERVICE, Role.TIP)
 TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL, Role.WEAK)
+_END_ITEMS = (*TOTALS, Role.TENDER, Role.TENDERED, Role.CHANGE)
 _STEPS = (Role.DISCOUNT, Role.ROUNDING, Role.TAX, Role.SERVICE, Role.TIP, Role.ITEM)
 COMBINATIONS_MAX = 4096  # tried for one value: bounds the work on hostile paper
 VALUES_MAX = 32  # of each kind that an equation looks at
@@ -46,7 +47,7 @@ class Sums:
         self._by_role: dict[Role, list[int]] = {}
         for entry in entries:
             self._by_role.setdefault(entry.role, []).append(entry.minor)
-        first_total = min((e.place for e in entries if e.role in TOTALS), default=0)
+        first_total = min((e.place for e in entries if e.role in _END_ITEMS), default=0)
         self._listed = [e for e in items if e.firm and e.place < first_total]
         self._loose = [e for e in bare if e.firm and e.place < first_total]
         self._order = sorted((*entries, *items, *bare), key=lambda entry: entry.place)
@@ -132,9 +133,16 @@ class Sums:
             if b - a > 2 * _BETWEEN_MAX:
                 continue
             first, last = self._order[a], self._order[b]
-            if first.minor != last.minor and last.minor - first.minor in _changes(self._order[a + 1 : b]):
+            changes = _changes(self._order[a + 1 : b])
+            step = last.minor - first.minor
+            if step and (step in changes or self._is_rounded_off(last, step, changes)):
                 links.setdefault(first.minor, set()).add(last.minor)
         return links
+
+    def _is_rounded_off(self, last: Entry, step: int, changes: set[int]) -> bool:
+        """The later total is a whole unit and the steps lead to it but for less than half of one."""
+        unit = 10**self._decimals
+        return self._decimals > 0 and last.minor % unit == 0 and any(2 * abs(step - one) <= unit for one in changes)
 
 
 def _changes(between: Sequence[Entry]) -> set[int]:

@@ -56,6 +56,14 @@ class TaxTable:
             rows.append(row)
         return row
 
+    def count(self) -> tuple[int, int]:
+        """How many rows and sums there are, for `forget`."""
+        return len(self.rows), len(self.sums)
+
+    def forget(self, count: tuple[int, int]) -> None:
+        """Drops what came after `count` was asked for."""
+        del self.rows[count[0] :], self.sums[count[1] :]
+
     def totals(self) -> set[int]:
         """What the table as a whole may say that was paid."""
         out = {row.gross for row in self.sums}

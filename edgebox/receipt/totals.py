@@ -190,11 +190,46 @@ class _Work:
             value = paid - change
             if change and value in final and not self._leaves_tenders(value, paid):
                 proven[value] = (3, f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(value)}")
+        if not proven:
+            self._unnamed(proven, changes)
         if proven or any(changes):
             return
         for value in {*self._charged()} & total_beside | paid_beside & final:
             if not self._leaves_tenders(value, value):
                 proven[value] = (2, f"paid with tenders {self.text(value)} = total {self.text(value)}")
+
+    def _unnamed(self, proven: dict[int, tuple[int, str]], changes: set[int]) -> None:
+        """Of the three amounts, total, tendered and change, one has a label that no word explains."""
+        entries, others = self.paper.entries, [e for e in (*self.paper.items, *self.paper.bare) if e.firm]
+        finals = [e for e in entries if e.role in (*_FINAL, Role.SUM, Role.DUE) and e.firm and e.minor > 0]
+        by_minor: dict[int, list[Entry]] = {}
+        for entry in others:
+            by_minor.setdefault(entry.minor, []).append(entry)
+        for change in changes - {0}:
+            for total in finals:  # what was handed over stands behind the total
+                if any(entry.place > total.place for entry in by_minor.get(total.minor + change, ())):
+                    given = total.minor + change
+                    words = f"{self.text(given)} - change {self.text(change)} = {self.text(total.minor)}"
+                    proven[total.minor] = (3, words)
+        if not changes:
+            self._unnamed_change(proven, finals, by_minor)
+        for change in changes - {0}:
+            if not finals and len(self.money) <= 1:
+                for paid in self._given():
+                    if paid - change in by_minor and self.sums.reason(paid - change):
+                        words = f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(paid - change)}"
+                        proven[paid - change] = (3, words)
+
+    def _unnamed_change(
+        self, proven: dict[int, tuple[int, str]], finals: Sequence[Entry], by_minor: dict[int, list[Entry]]
+    ) -> None:
+        """Of cash, total and what is left over, the last has a label that no word explains. It stands behind both."""
+        for total, cash in product(finals, [e for e in self.ways if e.tender is TenderKind.CASH]):
+            left = cash.minor - total.minor
+            place = max(total.place, cash.place)
+            if left > 0 and len(self.money) == 1 and any(entry.place > place for entry in by_minor.get(left, ())):
+                words = f"tendered {self.text(cash.minor)} - {self.text(left)} = {self.text(total.minor)}"
+                proven[total.minor] = (3, words)
 
     def _beside(self, *roles: Role) -> set[int]:
         """Bare amounts on the line above or below a label with one of these meanings that has no amount of its own."""
@@ -246,11 +281,11 @@ class _Work:
         if not paid and self.totals:
             return _unknown("nothing says that it is paid")
         if not self._labelled((*_FINAL, Role.DUE, Role.SUM)):
-            return self._without_label(paid)
+            return self._before_tip(paid) or self._without_label(paid)
         if any(self.of(Role.CHANGE)):
             return self._by_change()
         if self._charged() and not self._balanced_once():
-            return _unknown("the payment matches no total", paid=True)
+            return self._by_cash()
         for roles in ((Role.PAID, Role.ROUNDED, Role.NET), (Role.DUE, Role.SUM)):
             values = self._labelled(roles)
             if values:
@@ -265,6 +300,13 @@ class _Work:
         if len(values) != 1:
             return _unknown("totals disagree", paid=True)
         value = values.pop()
+        later = {total for total in self.sums.successors(value) if not self.sums.successors(total)}
+        if len(later) > 1:
+            return _unknown("totals disagree", paid=True)
+        if later:
+            total = later.pop()
+            words = f"{self.text(value)} becomes {self.text(total)} by what is printed between"
+            return self._earning(total, Confidence.MEDIUM, f"{words}; {paid}")
         reason = self.sums.reason(value)
         if reason:
             return self._earning(value, Confidence.HIGH, f"by its label; {reason}; {paid}")
@@ -277,22 +319,42 @@ class _Work:
             return ends
         return values
 
+    def _before_tip(self, paid: str) -> Decision | None:
+        """Lines for tip and total that were left blank to be filled in by hand: what is due stands above them."""
+        blank = {alone.label.role for alone in self.paper.alone}
+        values = self._labelled((Role.SUBTOTAL,))
+        if not (Role.TIP in blank and Role.NET in blank and paid and values):
+            return None
+        values = self._last_of_chain(values)
+        if len(values) != 1 or any(self.of(Role.CHANGE, Role.TAX)):
+            return None
+        return self._earning(values.pop(), Confidence.MEDIUM, f"the lines for tip and total are blank; {paid}")
+
     def _without_label(self, paid: str) -> Decision:
         """No firm label of a total: a weaker one counts if the table of taxes, or items and payment, bear it out."""
         weak = {e.minor for e in self.paper.entries if e.role in TOTALS and e.minor > 0}
         charged = {entry.minor for entry in self.money if entry.firm}
         if any(self.of(Role.CHANGE)) or len(charged) > 1:
             return _unknown("no total found", paid=bool(paid))
+        if self._printed_proof() and len(weak) == 1 and self._all_money() == weak:
+            return self._earning(weak.pop(), Confidence.MEDIUM, f"the only amount on the paper; {paid}")
         confirmed = (weak | charged) & self.sums.tax_totals
         confirmed |= {value for value in charged | weak if self.sums.listed_reach(value, least=2)} if charged else set()
         if charged:
             confirmed &= charged
+        elif not weak:  # nothing but the table and the same amount elsewhere
+            confirmed = self.sums.tax_totals & {e.minor for e in (*self.paper.items, *self.paper.bare)}
         if len(confirmed) == 1 and paid:
             value = confirmed.pop()
             return self._earning(value, Confidence.MEDIUM, f"{self.sums.reason(value)}; {paid}")
         if self.totals:
             return _unknown("totals disagree", paid=bool(paid))
         return _unknown("no total found", paid=bool(paid))
+
+    def _all_money(self) -> set[int]:
+        """All amounts that are shaped as money, whatever they mean."""
+        entries = (*self.paper.entries, *self.paper.items, *self.paper.bare)
+        return {entry.minor for entry in entries if entry.minor and (entry.firm or entry.role is Role.WEAK)}
 
     def _by_change(self) -> Decision:
         """Change is printed, and what was handed over is not: total and change together may be a note's value."""
@@ -301,9 +363,24 @@ class _Work:
         if len(values) == 1 and len(changes) == 1 and not self._charged() and not self.of(Role.TENDERED):
             value, change = values.pop(), changes.pop()
             given = value + change
-            if given % NOTE == 0 and change < given - change + NOTE * 20:
+            if given % NOTE == 0:
                 words = f"{self.text(value)} + change {self.text(change)} = {self.text(given)}, a round sum"
                 return self._earning(value, Confidence.MEDIUM, f"by its label; {words}")
+            reason = self.sums.reason(value)
+            if reason and not self.vouchers:
+                return self._earning(value, Confidence.MEDIUM, f"by its label; {reason}; change is printed")
+        return _unknown("the payment matches no total", paid=True)
+
+    def _by_cash(self) -> Decision:
+        """More cash than the total, in notes, and no change printed: the total counts if sums bear it out."""
+        values = self._labelled(_FINAL)
+        given = {entry.minor for entry in self.money} | {minor for minor in self.of(Role.TENDERED) if minor}
+        if len(values) == 1 and len(given) == 1 and all(e.tender is TenderKind.CASH for e in self.ways):
+            value, cash = values.pop(), given.pop()
+            reason = self.sums.reason(value)
+            if cash > value and cash % NOTE == 0 and reason:
+                words = f"by its label; {reason}; {self.text(cash)} was handed over"
+                return self._earning(value, Confidence.MEDIUM, words)
         return _unknown("the payment matches no total", paid=True)
 
     def _balanced_once(self) -> bool:
@@ -314,6 +391,10 @@ class _Work:
 
     def _proof(self) -> str:
         """What says that it was paid; "" nothing."""
+        printed = self._printed_proof()
+        return printed or ("this till prints after payment" if self.rules.prints_after_payment else "")
+
+    def _printed_proof(self) -> str:
         if self.paper.says_paid:
             return "it says that it is paid"
         if any(minor > 0 for minor in self.of(Role.PAID)):
@@ -321,4 +402,4 @@ class _Work:
         given = any(minor > 0 for minor in self.of(Role.TENDERED))
         if self.money or self.paper.mentioned or given or self.of(Role.CHANGE):
             return "it names how it was paid"
-        return "this till prints after payment" if self.rules.prints_after_payment else ""
+        return ""

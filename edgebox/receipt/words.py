@@ -17,20 +17,30 @@ _TOKEN = re.compile(
     "[\u3005\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
     "|[a-z\u00df-\u024f\u0370-\u052f]+|\\d+|[^\\W\\d_]"
 )
+# Three letters and more with one blank between any two. The first search is for the commonest part of such a word.
+_spaced = re.compile("(?<![a-z0-9])[a-z] [a-z] [a-z](?![a-z0-9])").search
+_spaced_word = re.compile("(?<![a-z0-9])[a-z](?: [a-z](?![a-z0-9])){2,}").sub
 JOINT = "\u066c"  # stands for a blank that joins groups of digits, which NFKC would make a plain blank
 _joining_blank = re.compile("(?<=\\d)[\u00a0\u202f\u2009](?=\\d{3})")
 LINE_MAX = 400  # characters of a line that are read; the widest printer has 64 columns, four lines of it are plenty
 
 
 def normalise(text: str) -> str:
-    """NFKC, lower case, no accents, at most LINE_MAX characters. Runs of blanks stay: they part columns."""
+    """NFKC, lower case, no accents, `T O T A L` joined, at most LINE_MAX characters. Other blanks stay: columns."""
     text = text[:LINE_MAX]
     if text.isascii():
-        return text.lower()
+        return _joined(text.lower())
     text = unicodedata.normalize("NFKC", _joining_blank.sub(JOINT, text)).casefold()
-    if text.isascii():
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _LATIN_MARKS.sub("", unicodedata.normalize("NFKD", text)))
+    return _joined(text)
+
+
+def _joined(text: str) -> str:
+    """Words that are spaced out to look wide, letter by letter, as one."""
+    if _spaced(text) is None:
         return text
-    return unicodedata.normalize("NFC", _LATIN_MARKS.sub("", unicodedata.normalize("NFKD", text)))
+    return _spaced_word(lambda match: match[0].replace(" ", ""), text)
 
 
 def tokens(text: str) -> tuple[str, ...]:

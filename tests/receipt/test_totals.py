@@ -38,6 +38,15 @@ def test_tendered_less_change_proves_a_total() -> None:
         ("应付 75.00元，优惠减免 3.00元\n实付72.00元，支付方式：微信", 7200),
         ("合  计:  26.00\n微信: 26.00", 2600),
         ("TOTAL\n$15.03\nCASH\n$20.00\nCG $4.97", 1503),
+        ("TOTAL DUE 89.00\nCASH -100.00\nCASH 11.00", 8900),  # change as what went back of the tender
+        ("TOTAL RM 15.15\n        RM 100.15\nCASH\nCHANGE RM 85.00", 1515),  # the amount stands above its label
+        ("29.68\nTOTAL SALES (INCLUSIVE OF GST) :\nCASH : 29.68\nCHANGE : 0.00", 2968),
+        ("GRAND TOTAL 28.15\nNOTE GIVEN 50.00\nCHANGE 21.85", 2815),  # a label that no word explains
+        ("GRAND TOTAL 28.15\nCASH 50.00\nBACK TO YOU 21.85", 2815),
+        ("SUBTOTAL 26.55\nTAX 1.60\nTOTA1 28.15\nCASH 50.00\nCHANGE 21.85", 2815),
+        ("AMT PAID INCL GST : RM111.90\nAMT PAID EXCL. GST : RM105.57\nPAID BY : CC*7185:RM111.90", 11190),
+        ("T O T A L ( R M ) :  8.00\nC A S H :  8.00", 800),
+        ("TOTAL EURO *17.00\nCASH *17.00", 1700),  # filled up, so that no digit can be written in front
         ("应收金额：2.00\n现金：2.00\n满减满折：-2.90\n实收金额：10.00   找零金额：8.00", 200),
     ],
 )
@@ -55,6 +64,10 @@ def test_the_amount_paid_is_found(paper: str, minor: int) -> None:
         ("TOTAL 33.90\nCASH 50.00\nCHANGE 16.20", "the payment matches no total"),
         ("TOTAL 30.00\nTOTAL 20.00\nPAID", "totals disagree"),
         ("TOTAL 0.00\nCASH 0.00\nCHANGE 0.00", "nothing to pay"),
+        ("TOTAL 33.90\nCHANGE 16.20", "the payment matches no total"),
+        ("TOTAL 33.90\nCASH 50.00", "the payment matches no total"),
+        ("TOTAL " + "9" * 40 + ".00\nCASH " + "9" * 40 + ".00", "no total found"),
+        ("TOTAL\nNET\n33.90\n30.51\nVISA 5.00", ""),  # two labels, two amounts: which is whose?
         ("合计:20.00\n团购券:20.00\n实收:0.00", ""),
         ("TOTAL 30.00\nGRAND TOTAL 20.00\nCASH 30.00\nVISA 20.00", ""),
     ],
@@ -80,6 +93,32 @@ def test_the_shop_says_whether_service_counts() -> None:
     paper = "小计 300.00\n服务费 30.00\n应付金额 330.00\n现金 330.00"
     assert earned(paper) == 33000
     assert earned(paper, SHOP._replace(rules=Rules(less_service=True))) == 30000
+
+
+def test_change_and_total_that_make_a_note_prove_each_other() -> None:
+    receipt = read("TOTAL 3.80\nCHANGE 6.20")
+    assert (receipt.amount_minor, receipt.confidence) == (380, Confidence.MEDIUM)
+    assert "3.80 + change 6.20 = 10.00, a round sum" in receipt.reasons[0]
+
+
+def test_cash_without_change_needs_the_items_to_bear_the_total_out() -> None:
+    receipt = read("MILK 16.00\nBREAD 17.90\nTOTAL 33.90\nCASH 50.00")
+    assert (receipt.amount_minor, receipt.confidence) == (3390, Confidence.MEDIUM)
+    assert earned("MILK 16.00\nBREAD 17.00\nTOTAL 33.90\nCASH 50.00") is None
+
+
+def test_a_total_known_by_its_label_alone_earns_up_to_a_limit() -> None:
+    limited = SHOP._replace(rules=Rules(medium_max_minor=10_000))
+    assert earned("TOTAL 100.00\nPAID BY: VISA", limited) == 10_000
+    receipt = read("TOTAL 100.01\nPAID BY: VISA", limited)
+    assert (receipt.qualifies, receipt.confidence) == (False, Confidence.LOW)
+    assert receipt.reasons == ("100.01 by its label; it says that it is paid: without proof only 100.00 may earn",)
+    assert earned("TOTAL 100.01\nVISA 100.01", limited) == 10_001  # proven: no limit
+
+
+def test_nothing_received_is_no_proof_of_payment() -> None:
+    assert earned("TOTAL 1.88\nRECEIVED 0.00") is None
+    assert earned("TOTAL 1.88\nRECEIVED 0.00\nCHANGE 0.00", PAID_TILL) == 188
 
 
 def test_other_conventions_of_money() -> None:
