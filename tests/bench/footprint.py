@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.bench import machine
-from tests.bench.box import EngineProgram, Ends, Program, line_command, wait_for
+from tests.bench.box import Ends, EngineProgram, Program, line_command, wait_for
 from tests.bench.figures import Section, met
 from tests.bench.receipts import long_receipt, print_at_once
 
@@ -97,4 +97,4 @@ def _start_ms(folder: Path, number: int) -> float:
             ends.read_until(b".")
             return (time.perf_counter() - start) * 1000
         finally:
-            line.stop()
+            line.kill()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from tests.bench.box import Broken, EngineProgram, Ends, Program, line_command, wait_for
+from tests.bench.box import Broken, Ends, EngineProgram, Program, line_command, wait_for
 from tests.bench.figures import Section, met
 from tests.bench.receipts import LINES, long_receipt, print_at_once, print_by_line
 from tests.bench.spread import percentile

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import machine
-from tests.bench.box import Broken, EngineProgram, Ends, Program, line_command
+from tests.bench.box import Broken, Ends, EngineProgram, Program, line_command
 from tests.bench.figures import Section, met
 from tests.bench.spread import Interval, interval, percentile
 
@@ -29,7 +29,14 @@ SIZES = (1, 64, 4096)
 TARGETS = {1: 1.2, 64: 1.2, 4096: 1.4}  # added p50, times socat's
 PAUSE_S = 200e-6  # on average: longer than any candidate needs, so that no two messages queue
 DOCUMENT_BYTES = 8192  # a long receipt
-DIRECT, SOCAT, RELAY, LINE, HOLDING = "direct wire", "socat", "bare Python relay", "edgebox-line", "edgebox-line, engine"
+DIRECT, SOCAT, RELAY, LINE, HOLDING = (
+    "direct wire",
+    "socat",
+    "bare Python relay",
+    "edgebox-line",
+    "edgebox-line, engine",
+)
+NAMES = (DIRECT, SOCAT, RELAY, LINE, HOLDING)
 _CUT = b"\x1dV\x00"
 
 
@@ -57,7 +64,7 @@ class Candidate:
 
     def __init__(self, name: str, kind: str, folder: Path, engine: EngineProgram | None) -> None:
         self.name = name
-        place = f"{kind}-{list((DIRECT, SOCAT, RELAY, LINE, HOLDING)).index(name)}"
+        place = f"{kind}-{NAMES.index(name)}"
         self.ends = Ends(kind, folder, place)
         self.program: Program | None = None
         if name != DIRECT:
@@ -136,16 +143,18 @@ def _command(name: str, ends: Ends, engine: EngineProgram | None) -> list[str]:
 
 def run(folder: Path, *, quick: bool) -> list[Section]:
     """Sections `passthrough-tcp` and `passthrough-pty`."""
-    return [_run(kind, folder, rounds=15 if not quick else 5, count=250 if not quick else 60) for kind in ("tcp", "pty")]
+    return [
+        _run(kind, folder, rounds=15 if not quick else 5, count=250 if not quick else 60) for kind in ("tcp", "pty")
+    ]
 
 
 def _run(kind: str, folder: Path, *, rounds: int, count: int) -> Section:
-    names = [DIRECT, SOCAT, RELAY, LINE, HOLDING] if shutil.which("socat") else [DIRECT, RELAY, LINE, HOLDING]
+    names = [name for name in NAMES if name != SOCAT or shutil.which("socat")]
     engine = EngineProgram(folder)
     candidates: list[Candidate] = []
     try:
-        for name in names:
-            candidates.append(Candidate(name, kind, folder, engine if name == HOLDING else None))
+        for name in names:  # one by one: those that are there already must be ended when the next can't be made
+            candidates.append(Candidate(name, kind, folder, engine if name == HOLDING else None))  # noqa: PERF401
         cells = _rounds(candidates, rounds, count)
         ended = _ended(engine)
     finally:
@@ -189,11 +198,7 @@ def ratios(cells: Cells, name: str, to: str, size: int) -> Interval | None:
 
 
 def _section(kind: str, cells: Cells, rounds: int, count: int, ended: str) -> Section:
-    rows = []
-    for size in SIZES:
-        for name in (DIRECT, SOCAT, RELAY, LINE, HOLDING):
-            if (name, size) in cells:
-                rows.append(_row(cells, name, size))
+    rows = [_row(cells, name, size) for size in SIZES for name in NAMES if (name, size) in cells]
     notes = [
         f"{rounds} rounds of {count} messages; one way, µs; medians over the rounds",
         "times socat: added p50 over added p50, median of the rounds' ratios [95 % bootstrap interval]",
@@ -208,9 +213,7 @@ def _section(kind: str, cells: Cells, rounds: int, count: int, ended: str) -> Se
 def _row(cells: Cells, name: str, size: int) -> list[str]:
     own = cells[name, size]
     p50, p99, cpu = (statistics.median(cell[at] for cell in own) for at in range(3))
-    added = statistics.median(
-        cell.p50 - direct.p50 for cell, direct in zip(own, cells[DIRECT, size], strict=True)
-    )
+    added = statistics.median(cell.p50 - direct.p50 for cell, direct in zip(own, cells[DIRECT, size], strict=True))
     row = [f"{size} B, {name}", f"{p50:.1f}", f"{p99:.0f}"]
     if name == DIRECT:
         return [*row, "", "", "", "", ""]
