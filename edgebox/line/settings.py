@@ -72,6 +72,8 @@ def from_toml(text: str, name: str, source: str) -> LineSettings:
         tables = tomllib.loads(text).get("line", [])
     except tomllib.TOMLDecodeError as fault:
         raise ConfigError(f"{source}: {fault}", reason="toml") from fault
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError(f"{source}: line: expected tables [[line]]", reason="bad_type")
     for table in tables:
         if not name or table.get("name") == name:
             return _from_table(table, source)
