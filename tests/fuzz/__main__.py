@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgebox.line.frames import Answer, Begin, Data, End, Hello, Job, Outcome, encode
+from edgebox.line.frames import Answer, Begin, Data, End, Frame, Hello, Job, Outcome, encode
 from hw_sim.cloud_keys import DEFAULT_PREFIX
 from tests.bench.machine import rss_bytes
 from tests.fuzz import checks
@@ -142,7 +142,7 @@ class Run:
     def _framed(self, raw: bytes) -> bytes:
         chance = self.chance
         number = chance.getrandbits(60)
-        frames = (
+        frames: tuple[Frame, ...] = (
             Hello(raw[:8], "line1", "generic-80", 960, 130),
             Begin(number, raw[:40]),
             Data(number, chance.getrandbits(40), raw[:900]),
