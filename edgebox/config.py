@@ -50,6 +50,7 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
     group_marks: Annotated[str, Meta(max_length=4, pattern=r"^[^\w]*$")] = ","
     round_to_cash: bool = True
     earn_basis: Literal["net", "net_less_service"] = "net"
+    medium_max: Minor = 200_000  # 2,000.00: a wrong label then costs the points of one banquet at most
     date_order: Literal["ymd", "dmy", "mdy"] = "ymd"
     languages: tuple[Language, ...] = ()
     tz: str = "Asia/Shanghai"
@@ -158,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 round_to_cash=shop.round_to_cash,
                 less_service=shop.earn_basis == "net_less_service",
                 prints_after_payment=till.prints_after_payment,
+                medium_max_minor=shop.medium_max,
             ),
             date_order=shop.date_order,
             delivery_earns=till.delivery_earns,

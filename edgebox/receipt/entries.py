@@ -66,9 +66,10 @@ class EntryCollector:
         """Reads a line (and its tokens); whether it holds an amount. `parts_only`: of discounts and fees, no other."""
         if parts_only:
             return self._add_parts(text, parts, place)
-        letters = sum([len(part) for part in parts if not part.isdigit() and not is_currency(part)])
-        if letters and not self._waiting and not self._lexicon.may_label(parts):
-            return self._item(text, place, letters)
+        if not self._waiting and not self._lexicon.may_label(parts):
+            letters = sum([len(part) for part in parts if not (part.isdigit() or is_currency(part))])
+            if letters:
+                return self._item(text, place, letters)
         amounts = self._finder.find(text)
         if not amounts:
             self._label_alone(text, parts, place)

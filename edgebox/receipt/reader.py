@@ -269,12 +269,8 @@ def _judged(receipt: Receipt, kind: DocumentKind | None, why: str, decision: Dec
 
 
 def _tenders(entries: Sequence[Entry], mentioned: Sequence[object]) -> tuple[Tender, ...]:
-    out: list[Tender] = []
-    for entry in entries:
-        if entry.tender is not None and entry.role in (Role.TENDER, Role.TENDERED, Role.PAID):
-            tender = Tender(entry.tender, entry.minor)
-            if tender not in out:
-                out.append(tender)
+    ways = (e for e in entries if e.tender is not None and e.role in (Role.TENDER, Role.TENDERED, Role.PAID))
+    out = list(dict.fromkeys(Tender(way.tender, way.minor) for way in ways))  # type: ignore[arg-type]
     named = {tender.kind for tender in out}
     out += [Tender(kind, None) for kind in mentioned if kind not in named]  # type: ignore[arg-type]
     return tuple(out)

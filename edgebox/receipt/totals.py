@@ -67,6 +67,8 @@ def decide(paper: Paper, rules: Rules) -> Decision:
     if paper.says_unpaid:
         return _unknown("says that it is not paid")
     work = _Work(paper, rules)
+    if work.is_crowded():
+        return _unknown("more totals and payments than a receipt has")
     proven = work.payments()
     decision = work.choose(proven) if proven else work.by_labels()
     limit = rules.medium_max_minor
@@ -99,6 +101,11 @@ class _Work:
         self.ways = [e for e in paper.entries if e.tender is not None and e.role in _PAYMENTS and e.minor][:_VALUES_MAX]
         self.money = [e._replace(minor=abs(e.minor)) for e in self.ways if e.tender not in _VOUCHERS]
         self.vouchers = [e for e in self.ways if e.tender in _VOUCHERS and e.minor > 0]
+
+    def is_crowded(self) -> bool:
+        """More different amounts of one kind than the equations may look at."""
+        kinds = (self.of(Role.CHANGE), self.of(*_FINAL), self.of(Role.DUE, Role.SUM), self.of(Role.TENDERED))
+        return len(self.ways) >= _VALUES_MAX or any(len(set(minors)) >= _VALUES_MAX for minors in kinds)
 
     # -- payments
 
@@ -216,7 +223,7 @@ class _Work:
         for change in changes - {0}:
             if not finals and len(self.money) <= 1:
                 for paid in self._given():
-                    if paid - change in by_minor and self.sums.reason(paid - change):
+                    if paid > change and paid - change in by_minor and self.sums.reason(paid - change):
                         words = f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(paid - change)}"
                         proven[paid - change] = (3, words)
 
@@ -343,7 +350,7 @@ class _Work:
         if charged:
             confirmed &= charged
         elif not weak:  # nothing but the table and the same amount elsewhere
-            confirmed = self.sums.tax_totals & {e.minor for e in (*self.paper.items, *self.paper.bare)}
+            confirmed = {e.minor for e in (*self.paper.items, *self.paper.bare) if e.minor in self.sums.tax_totals}
         if len(confirmed) == 1 and paid:
             value = confirmed.pop()
             return self._earning(value, Confidence.MEDIUM, f"{self.sums.reason(value)}; {paid}")

@@ -149,8 +149,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--side", default="", choices=("", "tuned", "held"))
     parser.add_argument("--groups", action="store_true", help="also by layout, variant or company")
     parser.add_argument("--worst", type=int, default=12, metavar="N", help="cases named, per kind of mistake")
+    parser.add_argument("--strict", action="store_true", help="no till prints after payment only: proof is needed")
     options = parser.parse_args(arguments)
-    chosen = [c for c in cases() if options.set in ("", c.set) and options.side in ("", c.side)]
+    chosen = [c for c in cases(strict=options.strict) if options.set in ("", c.set) and options.side in ("", c.side)]
     if not chosen:
         print("accuracy: no corpus beside the repository (../shared/corpus); nothing measured")
         return 0

@@ -119,8 +119,11 @@ def chinese() -> Iterator[Case]:
         yield Case("zh", name, layout, side(layout), raw, (truth,), SETTINGS["zh"], hostile)
 
 
-def cases() -> list[Case]:
-    """All of them; empty where the corpus is absent."""
+def cases(*, strict: bool = False) -> list[Case]:
+    """All of them; empty where the corpus is absent. `strict`: no till is said to print after payment only."""
     if not CORPUS.is_dir():
         return []
-    return [*texts(), *streams(), *chinese()]
+    found = [*texts(), *streams(), *chinese()]
+    if strict:
+        return [case._replace(settings=tuple(one for one in case.settings if one != PAID)) for case in found]
+    return found
