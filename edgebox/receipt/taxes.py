@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from edgebox.receipt.money import Amount
 
+_is_count = re.compile(r"\s?[x×*]\s").match  # `1 x Tea  65` is an item, and 1 no rate
 _percents = re.compile(r"(?<![0-9.,])([0-9]{1,2})(?:[.,]([0-9]{1,2}))?\s?%").findall
 RATE_MAX = 3500  # hundredths of a percent; the highest rate of a sales tax is Hungary's 27 %
 ROWS_MAX = 32  # of one document; a till knows some ten rates
@@ -73,6 +74,8 @@ class TaxTable:
 
     def _rates(self, text: str, amounts: Sequence[Amount]) -> list[int]:
         printed = [int(whole) * 100 + int(part.ljust(2, "0") or 0) for whole, part in _percents(text)]
+        if _is_count(text, amounts[0].end):
+            return [rate for rate in printed if rate <= RATE_MAX]
         first = amounts[0].minor * 100 // self._hundredth
         return [rate for rate in (*printed, first) if 0 <= rate <= RATE_MAX]
 

@@ -7,16 +7,19 @@ where one was written (zones.py says where), no line is believed because of wher
 
     remark behind the totals      only what stands before the remark counts
     remark before the items       only what stands behind the last item counts; a forged total can't get there
-    remark between the two        the total must be the only one, or be tied to the items before the remark; and what
-                                  says that it was paid must stand behind the total, or before the remark
+    remark between the two        the total must be tied to the items before the remark, and be the only one or their
+                                  sum; what says that it was paid must stand behind the total, or before the remark
 
-Without a remark, an item may still be named `合计 9999`: a total among the items that differs from the one behind them
-is a rival. In doubt nothing is known.
+Without a remark, an item may still be named `合计 9999` or `已支付`: what stands among the items must agree with what
+stands around them, or be tied to them. In doubt nothing is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+import re
+from collections.abc import Callable, Sequence
+from itertools import accumulate, product
 from typing import NamedTuple
 
 from edgebox.model import Confidence
@@ -26,7 +29,17 @@ from edgebox.receipt.totals import Decision, Paper, Rules, decide
 
 _TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL)
 _LABELS = (Role.NET, Role.ROUNDED, Role.SUM, Role.DUE)
+_STEPS = (Role.DISCOUNT, Role.SERVICE, Role.TIP, Role.TAX, Role.ROUNDING)
+_FEES = (Role.SERVICE, Role.DISCOUNT)
 _PAYMENTS = (Role.PAID, Role.TENDERED, Role.CHANGE)
+
+_place = operator.attrgetter("place")
+_NOWHERE = 1 << 30
+_ITEMS_MAX = 500  # of one receipt, added up from the last one back
+# Lines of items, and no others with a number in them: no key before it, the price last but for a tax code.
+_ends_in_price = re.compile(r"[^:]*[0-9][^\W\d_]?\W*$").match
+
+Where = Callable[[int], bool]  # of a line's number
 
 
 class Witness(NamedTuple):
@@ -36,81 +49,119 @@ class Witness(NamedTuple):
     items: Sequence[Entry]
     mentioned_at: Sequence[int]
     paid_at: Sequence[int]
+    dishes: Sequence[int] = ()  # lines with a count and no price
+    in_remarks: Sequence[Entry] = ()  # lines that a remark has swallowed, and that look like items
 
 
 def decide_by_witness(paper: Paper, witness: Witness, rules: Rules) -> Decision:
     """The amount that was paid, by lines that no customer can have written."""
-    remark = witness.remark
     totals = [entry.place for entry in paper.entries if entry.role in _TOTALS]
     if not totals:
         return decide(paper, rules)
-    last_item = _last_item(paper, witness, totals[-1])
-    if remark < 0:
-        return _unrivalled(paper, witness, rules, last_item)
-    if totals[0] < remark:
-        clean = decide(_part(paper, witness, remark), rules)
-        if clean.minor is not None or last_item < remark or any(item.place < remark for item in witness.items):
+    fees = (entry for entry in paper.entries if entry.role in _FEES and entry.place < totals[0])
+    items = sorted(entry.place for entry in (*witness.items, *paper.bare, *fees) if entry.place < totals[-1])
+    if witness.remark < 0:
+        return _without_remark(paper, witness, rules, items)
+    return _with_remark(paper, witness, rules, totals[0], items)
+
+
+def _without_remark(paper: Paper, witness: Witness, rules: Rules, items: Sequence[int]) -> Decision:
+    """All of the paper; but a total or a payment among the items may be an item's name."""
+    decision = decide(paper, rules)
+    if decision.minor is None or not items:
+        return decision
+    frame = decide(_part(paper, witness, lambda place: place < items[0] or place > items[-1]), rules)
+    if frame.minor == decision.minor:
+        return decision
+    if frame.minor is not None:
+        return _unknown("a total among the items differs from the one behind them", paid=decision.paid)
+    if frame.paid:
+        return decision
+    label = max((e.place for e in paper.entries if e.minor == decision.minor and e.role in _TOTALS), default=-1)
+    last = max((place for place in items if place < label), default=items[0])
+    above = decide(_part(paper, witness, lambda place: place < items[0] or place > last), rules)
+    if above.minor == decision.minor and _tied(decision.minor, paper, witness):
+        return decision  # what stands behind it is no item: a table of what a member would have saved
+    return _unknown("only a line among the items says that it is paid")
+
+
+def _is_ticket(witness: Witness) -> bool:
+    """Dishes with counts and none with a price before the remark: a kitchen's, whatever was written on it."""
+    if any(_ends_in_price(item.text) and item.place < witness.remark for item in witness.items):
+        return False
+    return any(dish < witness.remark for dish in witness.dishes)
+
+
+def _with_remark(paper: Paper, witness: Witness, rules: Rules, first_total: int, items: Sequence[int]) -> Decision:
+    remark, last_item = witness.remark, items[-1] if items else -1
+    items_before = bool(items) and items[0] < remark
+    if first_total > remark and _is_ticket(witness):
+        return _unknown("its items have no prices")
+    if first_total < remark:
+        clean = decide(_part(paper, witness, lambda place: place < remark), rules)
+        if clean.minor is not None or last_item < remark or items_before:
             return clean
     begin = max(last_item, remark)
-    part = _part(paper, witness, remark, begin)
+    part = _part(paper, witness, lambda place: place > begin, lambda place: place < remark or place > begin)
     decision = decide(part, rules)
-    if decision.minor is None or last_item > remark:
+    if decision.minor is None:
         return decision
-    return _between(decision, part, witness, rules)
-
-
-def _last_item(paper: Paper, witness: Witness, last_total: int) -> int:
-    places = [entry.place for entry in (*witness.items, *paper.bare) if entry.place < last_total]
-    return max(places, default=-1)
-
-
-def _part(paper: Paper, witness: Witness, remark: int, begin: int | None = None) -> Paper:
-    """What stands before the remark and, of `begin`, behind that line; then only payments of what is before it."""
-
-    def stays(entry: Entry) -> bool:
-        if begin is None:
-            return entry.place < remark
-        return entry.place > begin or (entry.place < remark and entry.role is Role.TENDER)
-
-    def counts(place: int) -> bool:
-        return place < remark or (begin is not None and place > begin)
-
-    mentioned = [way for way, place in zip(paper.mentioned, witness.mentioned_at, strict=True) if counts(place)]
-    return paper._replace(
-        entries=[entry for entry in paper.entries if stays(entry)],
-        bare=[entry for entry in paper.bare if stays(entry)],
-        mentioned=mentioned,
-        says_paid=any(map(counts, witness.paid_at)),
-        items=[entry for entry in paper.items if stays(entry)],
-        alone=[label for label in paper.alone if counts(label.place)],
-        tax_totals=frozenset(),
-    )
-
-
-def _unrivalled(paper: Paper, witness: Witness, rules: Rules, last_item: int) -> Decision:
-    """All of a paper without remarks, unless a total behind the items says otherwise."""
-    decision = decide(paper, rules)
-    if decision.minor is None or last_item < 0:
-        return decision
-    last = max((e.place for e in paper.entries if e.minor == decision.minor and e.role in _TOTALS), default=last_item)
-    if last >= last_item:
-        return decision
-    behind = decide(_part(paper, witness, 0, last_item), rules)
-    if behind.minor in (None, decision.minor):
-        return decision
-    return Decision(None, Confidence.LOW, ("a total among the items differs from the one behind them",), decision.paid)
+    if (items_before or last_item < remark) and not _tied(decision.minor, paper, witness):
+        return _unknown("a remark may have been taken for the total", paid=decision.paid)
+    return decision if last_item > remark else _between(decision, part, witness, rules)
 
 
 def _between(decision: Decision, part: Paper, witness: Witness, rules: Rules) -> Decision:
     """A remark stands right before the totals: its lines may be among them."""
     value = decision.minor
     totals = {entry.minor for entry in part.entries if entry.role in (*_LABELS, Role.PAID) and entry.minor > 0}
-    items = sum(item.minor for item in witness.items if item.place < witness.remark)
-    if len(totals) > 1 and value != items:
-        return Decision(None, Confidence.LOW, ("a remark may be among the totals",), decision.paid)
+    if len(totals) > 1 and value != sum(item.minor for item in witness.items if item.place < witness.remark):
+        return _unknown("a remark may be among the totals", paid=decision.paid)
     label = max((e.place for e in part.entries if e.minor == value and e.role in _LABELS), default=witness.remark)
     told = [e.place for e in part.entries if e.tender is not None or e.role in _PAYMENTS]
     told += [*witness.mentioned_at, *witness.paid_at]
     if rules.prints_after_payment or any(place >= label or place < witness.remark for place in told):
         return decision
-    return Decision(None, Confidence.LOW, ("only a remark may say that it is paid",))
+    return _unknown("only a remark may say that it is paid")
+
+
+def _part(paper: Paper, witness: Witness, stays: Where, tells: Where | None = None) -> Paper:
+    """The lines that stay; ways of paying also from lines where `tells` holds."""
+    tells = tells or stays
+    mentioned = [way for way, place in zip(paper.mentioned, witness.mentioned_at, strict=True) if tells(place)]
+    by_code = paper.says_paid and not witness.paid_at  # a fiscal code says so, which is no line
+    return paper._replace(
+        entries=[e for e in paper.entries if stays(e.place) or (e.role is Role.TENDER and tells(e.place))],
+        bare=[entry for entry in paper.bare if stays(entry.place)],
+        mentioned=mentioned,
+        says_paid=by_code or any(map(tells, witness.paid_at)),
+        items=[entry for entry in paper.items if stays(entry.place)],
+        alone=[label for label in paper.alone if stays(label.place)],
+        tax_totals=frozenset(),
+    )
+
+
+def _tied(value: int, paper: Paper, witness: Witness) -> bool:
+    """The items before the value's label add up to it, or do so by the printed discounts, fees and taxes.
+
+    The first lines with amounts may be no items (an address), so the sum may begin later; but it leaves out no line
+    behind a remark, as a customer may have put one there that adds up to a total of the customer's own.
+    """
+    labels = [entry.place for entry in paper.entries if entry.minor == value and entry.role in _TOTALS]
+    before = labels[-1] if labels else _NOWHERE
+    lines = sorted((*witness.items, *witness.in_remarks), key=_place) if witness.in_remarks else witness.items
+    priced = [item for item in lines if item.place < before and _ends_in_price(item.text)]
+    clean = sum(item.place < witness.remark for item in priced)
+    sums = {role: sum(abs(e.minor) for e in paper.entries if e.role is role) for role in _STEPS}
+    steps = (sums[Role.DISCOUNT], sums[Role.SERVICE] + sums[Role.TIP], sums[Role.TAX], sums[Role.ROUNDING])
+    wanted = {
+        value + discount - fees - tax + rounding * sign
+        for discount, fees, tax, rounding in product(*((0, step) for step in steps))
+        for sign in (1, -1)
+    }
+    grosses = list(accumulate(item.minor for item in reversed(priced[-_ITEMS_MAX:])))
+    return not wanted.isdisjoint(grosses[-clean:] if clean else grosses[-1:] if witness.remark >= 0 else grosses)
+
+
+def _unknown(reason: str, *, paid: bool = False) -> Decision:
+    return Decision(None, Confidence.LOW, (reason,), paid)
