@@ -23,9 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """ConfigError with all faults, or one line that says it is good."""
     from edgebox.printers import find_printer
+    from edgebox.receipt_profiles import load_profiles
 
     config = load(options.config, options.overrides)
     load_lexicon(config.shop.languages)
+    load_profiles()
     faults = []
     for line in config.line:
         try:

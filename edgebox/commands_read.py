@@ -17,10 +17,14 @@ from edgebox.captures import CapturedDocument, read_capture
 from edgebox.config import FOLDER, Config, load, load_lexicon
 from edgebox.errors import EdgeboxError
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.model import format_minor, to_major
+from edgebox.explain import explain
+from edgebox.keys import field_key, load_keys
+from edgebox.model import Receipt, format_minor, to_major
 from edgebox.printers import find_printer
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.reader import ReceiptReader
+from edgebox.receipt.redact import Pseudonyms
+from edgebox.receipt_profiles import load_profiles
 
 FILE_MAX = 64 << 20  # bytes of one capture: a month of a small shop
 
@@ -29,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Files, settings and the form of the answer."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="captured bytes from the till")
     parser.add_argument("--json", action="store_true", help="one JSON line a file")
+    parser.add_argument("--explain", action="store_true", help="the paper, what each line was taken for, and why")
     parser.add_argument("--config", type=Path, metavar="F", help="edgebox.toml; the shipped one is the default")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
     parser.add_argument(
@@ -40,14 +45,11 @@ def run(options: argparse.Namespace) -> int:
     """Reads every file; 2 when one could not be opened, after reading the others."""
     config = load(options.config, options.overrides)
     profile, header = _line(config, options.line)
-    shop, lexicon = config.shop_of_reader(), load_lexicon(config.shop.languages)
-    finder = AmountFinder(shop.convention)
-
-    def new_reader() -> ReceiptReader:
-        return ReceiptReader(shop, lexicon, finder)
-
+    new_reader = reader_of(config)
     code = 0
     show: Callable[[Path, list[CapturedDocument]], str] = _json if options.json else _text
+    if options.explain:
+        show = _explained
     for path in options.files:
         try:
             raw = _bytes(path)
@@ -57,6 +59,15 @@ def run(options: argparse.Namespace) -> int:
             continue
         print(show(path, read_capture(raw, profile, new_reader, header)))
     return code
+
+
+def reader_of(config: Config) -> Callable[[], ReceiptReader]:
+    """Makes readers as the engine's are: with the shop's words, profiles and, where they are at hand, its keys."""
+    shop, lexicon = config.shop_of_reader()._replace(profiles=load_profiles()), load_lexicon(config.shop.languages)
+    finder = AmountFinder(shop.convention)
+    path = Path(config.claims.keys)
+    pseudonyms = Pseudonyms(field_key(load_keys(path) if path.is_file() else None))
+    return lambda: ReceiptReader(shop, lexicon, finder, pseudonyms)
 
 
 def _bytes(path: Path) -> bytes:
@@ -101,6 +112,7 @@ def render(document: CapturedDocument) -> dict[str, Any]:
         "date": receipt.printed_date or None,
         "time": receipt.printed_time or None,
         "tenders": [_tender(kind.value, minor, receipt.decimals) for kind, minor in receipt.tenders],
+        **_details(receipt),
         "lines": receipt.lines,
         "start": ending.start,
         "ink_end": None if ending.ink_end < 0 else ending.ink_end,
@@ -113,6 +125,57 @@ def render(document: CapturedDocument) -> dict[str, Any]:
 
 def _tender(kind: str, minor: int | None, decimals: int) -> dict[str, Any]:
     return {"kind": kind, "amount": None if minor is None else to_major(minor, decimals)}
+
+
+def _details(receipt: Receipt) -> dict[str, Any]:
+    """`transaction` and `member`: keyed hashes, null without keys. `sure`: how sure the fields are. `layout`: the paper's
+    form, for a profile. `pictures`: what no letters were found in, in dots. `report`: figures of a till's own report."""
+    details, decimals = receipt.details, receipt.decimals
+
+    def money(minor: int | None) -> int | float | None:
+        return None if minor is None else to_major(minor, decimals)
+
+    report = details.report
+    return {
+        "cashier": details.cashier or None,
+        "table": details.table or None,
+        "transaction": details.transaction or None,
+        "member": details.member or None,
+        "sure": {name: level.value for name, level in details.sure},
+        "items": [
+            {
+                "name": item.name,
+                "quantity": item.quantity_milli / 1000,
+                "price": money(item.price_minor),
+                "amount": money(item.amount_minor),
+            }
+            for item in details.items
+        ],
+        "taxes": [{"rate": tax.rate or None, "amount": money(tax.amount_minor)} for tax in details.taxes],
+        "fiscal": details.fiscal or None,
+        "layout": details.layout or None,
+        "profile": details.profile or None,
+        "pictures": [picture._asdict() for picture in details.pictures],
+        "report": None
+        if report is None
+        else {
+            "receipts": report.receipts,
+            "sum": money(report.sum_minor),
+            "refunds": report.refunds,
+            "refunded": money(report.refund_minor),
+            "tenders": [_tender(kind.value, minor, decimals) for kind, minor in report.tenders],
+            "since": report.since or None,
+            "until": report.until or None,
+        },
+    }
+
+
+def _explained(path: Path, documents: list[CapturedDocument]) -> str:
+    many = len(documents)
+    return "\n\n".join(
+        f"{path}{f', document {number} of {many}' if many > 1 else ''}: {explain(document)}"
+        for number, document in enumerate(documents, 1)
+    )
 
 
 def _json(path: Path, documents: list[CapturedDocument]) -> str:

@@ -62,6 +62,7 @@ class TillSettings(msgspec.Struct, frozen=True, kw_only=True):
     prints_after_payment: bool = False
     delivery_earns: bool = True
     number_scope: Literal["store", "till"] = "store"
+    learn_layouts: Annotated[int, Meta(ge=0, le=1000)] = 20
 
 
 class SlipSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,8 +159,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 decimals=shop.decimals,
                 round_to_cash=shop.round_to_cash,
                 less_service=shop.earn_basis == "net_less_service",
-                prints_after_payment=till.prints_after_payment,
                 medium_max_minor=shop.medium_max,
+                prints_after_payment=till.prints_after_payment,
             ),
             date_order=shop.date_order,
             delivery_earns=till.delivery_earns,

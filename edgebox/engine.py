@@ -29,7 +29,7 @@ from edgebox.errors import ClaimError, ConfigError, SlipError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.journal import Journal, ReceiptRecord
-from edgebox.keys import load_keys
+from edgebox.keys import field_key, load_keys
 from edgebox.line.frames import Job, JobState, Outcome, Result
 from edgebox.lines import Decided, LineSession, Pending, result_name
 from edgebox.loyalty import claims
@@ -40,7 +40,10 @@ from edgebox.printers import find_printer
 from edgebox.reading import OpenDocument
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.reader import ReceiptReader
+from edgebox.receipt.redact import Pseudonyms
+from edgebox.receipt_profiles import load_profiles
 from edgebox.slips import qr
+from edgebox.tills import Tills, shift_record
 
 log = logging.getLogger("edgebox")
 
@@ -48,6 +51,7 @@ RECORDED_MAX = 8192  # names of documents kept, to know a replayed one; the spoo
 FAULT_TEXTS_MAX = 256  # causes remembered as logged
 TIDY_S = 10.0  # garbage is collected this often, when no document is on its way
 MEMORY_S = 36 * 3600  # claims recorded in the last day and a half are known again after a restart
+DOCUMENT_BYTES = 8  # of a document's name: its number, behind the session's name (edgebox/lines.py)
 STOP_WITHIN_S = 5.0  # for records on their way to the disk
 
 
@@ -61,7 +65,9 @@ class Engine:
         self.lines: dict[str, LineSession] = {}
         self.counters: Counter[str] = Counter()
         self.on_receipt: Callable[[ReceiptRecord], None] | None = None  # told every record once it is on disk
-        self._shop = config.shop_of_reader()
+        self._shop = config.shop_of_reader()._replace(profiles=load_profiles())
+        self._pseudonyms = Pseudonyms(field_key(keys))
+        self._tills = Tills(config.till.learn_layouts, self._shop.rules.medium_max_minor)
         self._lexicon = load_lexicon(config.shop.languages)
         self._finder = AmountFinder(self._shop.convention)
         self._profiles: dict[str, PrinterProfile] = {}
@@ -143,6 +149,7 @@ class Engine:
         since = self.clock() - MEMORY_S
         for record in journal.past():
             self._note_recorded(record.session, record.document)
+            self._tills.note(record)
             if record.claim and record.at >= since and record.amount_minor is not None:
                 granted = Granted(record.url, record.amount_minor, record.revision, printed=not record.voided)
                 self.awards.remember(bytes.fromhex(record.claim), granted)
@@ -178,10 +185,11 @@ class Engine:
         return OpenDocument(profile, self._new_reader, prelude)
 
     def _new_reader(self) -> ReceiptReader:
-        return ReceiptReader(self._shop, self._lexicon, self._finder)
+        return ReceiptReader(self._shop, self._lexicon, self._finder, self._pseudonyms)
 
     def decide(self, receipt: Receipt, name: bytes, press: Press | None) -> Decided:
         """The award and the slip. No press: nothing is minted, for nothing can be printed."""
+        receipt = self._tills.believed(self._line_of(name), receipt)
         if press is None:
             return Decided(receipt, Award(why="no slip may go in here"), b"")
         try:
@@ -194,13 +202,18 @@ class Engine:
             return Decided(receipt, Award(why=fault.reason), b"")
         return Decided(receipt, award, body.raw)
 
+    def _line_of(self, name: bytes) -> str:
+        """The line that a document's name belongs to."""
+        session = name[: -DOCUMENT_BYTES].hex()
+        return next((line.name for line in self.lines.values() if line.session == session), "-")
+
     def is_recorded(self, session: str, document: int) -> bool:
         """It is in the journal already."""
         return (session, document) in self._recorded
 
     def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRecord:
         """What is to be recorded. A claim whose slip went out is known from here on, so that a copy prints it again."""
-        record = _record(line, pending, outcome)
+        record = self._tills.checked(_record(line, pending, outcome))
         if record.claim and not record.voided:
             amount = claims.parse(record.url).claim.amount_minor
             granted = Granted(record.url, amount, record.revision, printed=True)
@@ -216,6 +229,12 @@ class Engine:
         self._note_recorded(record.session, record.document)
         self.counters[f"{record.kind} {record.result}"] += 1
         log.info("%s", describe(record, award))
+        drift = self._tills.note(record).drift
+        if drift:
+            self.counters["drift"] += 1
+            log.warning("%s", drift)
+        if record.z_check:
+            log.log(logging.INFO if record.z_equal else logging.WARNING, "%s: report: %s", record.line, record.z_check)
         if self.on_receipt is not None:
             self.on_receipt(record)
 
@@ -300,6 +319,14 @@ def _record(line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRec
         result_reason=outcome.reason,
         hold_us=outcome.hold_us,
         replayed=end.replay,
+        cashier=receipt.details.cashier,
+        table=receipt.details.table,
+        transaction=receipt.details.transaction,
+        member=receipt.details.member,
+        fiscal=receipt.details.fiscal,
+        layout=receipt.details.layout,
+        profile=receipt.details.profile,
+        report=shift_record(receipt.details.report),
     )
 
 

@@ -34,11 +34,24 @@ class JournalError(EdgeboxError):
     (another process has it), `closed`."""
 
 
+class ShiftRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A till's own report, as edgebox.model.ShiftReport."""
+
+    receipts: int | None = None
+    sum_minor: int | None = None
+    refunds: int | None = None
+    refund_minor: int | None = None
+    tenders: tuple[tuple[str, int | None], ...] = ()
+    since: str = ""
+    until: str = ""
+
+
 class ReceiptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One document as it was read, and what came of it.
 
     `session` (hex) and `document` name it for ever. `at`: seconds since 1970 when it ended. `claim` (hex) and `url`:
     the claim that was minted; `voided`: its slip was not printed, so the claim is void. `result`: frames.Result's name.
+    `transaction` and `member`: keyed hashes in hex. `z_check`: what came of comparing a report with the receipts seen.
     """
 
     session: str
@@ -67,6 +80,16 @@ class ReceiptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     result_reason: str = ""
     hold_us: int = 0
     replayed: bool = False
+    cashier: str = ""
+    table: str = ""
+    transaction: str = ""
+    member: str = ""
+    fiscal: str = ""
+    layout: str = ""
+    profile: str = ""
+    report: ShiftRecord | None = None
+    z_check: str = ""
+    z_equal: bool = False
 
 
 class _Waiting(NamedTuple):

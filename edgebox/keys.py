@@ -20,6 +20,7 @@ The file is TOML (or JSON with the same keys, when it ends in .json), mode 0600 
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import stat
@@ -36,8 +37,14 @@ from edgebox.loyalty.keyring import DEVICE_MAX, KEY_BYTES, STORE_MAX, EpochKey, 
 FILE_VERSION = 1
 MAX_FILE_BYTES = 1 << 20  # 8000 epochs: 150 years of weekly ones
 
+_FIELDS = b"edgebox receipt fields v1"
 _TOP = frozenset({"version", "store", "device", "prefix", "id_key", "until", "epoch"})
 _EPOCH = frozenset({"index", "valid_from", "key"})
+
+
+def field_key(keys: Keyring | None) -> bytes:
+    """The key of the hashes of member and payment numbers: the store's, so that all its boxes give one; b"" without."""
+    return hmac.digest(keys.id_key, _FIELDS, "sha256") if keys is not None else b""
 
 
 def load_keys(path: Path) -> Keyring:

@@ -18,8 +18,13 @@ ITEMS_MAX = 300  # of one document
 _NAME_MAX = 60  # characters
 _numbers = re.compile(r"(?<![\w.,])[x×*@]?\s?(?:[^\W\d]{1,3}\s?)?[$¥€£]?(\d{1,7})(?:[.,](\d{1,3}))?(?![\d%])").finditer
 _counted = re.compile(r"(?:[x×*]\s?(\d{1,4})(?![\d.,])|(?<![\d.,])(\d{1,4})\s?[x×*@])(?!\w)").search
-_name_end = re.compile(r"\s{2,}|\s[x×*]\s?\d|\s+[$¥€£]?-?\d[\d.,]*\s*(?:$|\s)").search
+_columns = re.compile(r"\s{2,}").search
+_word = re.compile(r"\S+").finditer
+_figure = re.compile(
+    r"(?:[x×*@]|[^\W\d_]{1,3}\.?|[$¥€£])?-?[$¥€£]?\d[\d.,]*[^\W\d_]?|[x×*@]|[a-z]{1,2}|[$¥€£-]", re.IGNORECASE
+).fullmatch
 _has_letter = re.compile(r"[^\W\d_]").search
+_keyed = re.compile(r"[^:]{1,12}[:：]\s*\S").match  # `桌号: 4`, `09:28`
 _leading = re.compile(r"^\s*(?:\d{1,3}[.、)]\s*|[*#@\-]\s?|\d{6,14}\s+)")
 _unit_price = re.compile(r"^\s*(?:@\s*)?(\d{1,4})\s*[x×@]\s*[^\d]{0,4}(\d{0,7})(?:[.,](\d{1,3}))?", re.IGNORECASE).match
 
@@ -36,30 +41,30 @@ class ItemCollector:
 
     def name(self, line: str) -> None:
         """A trusted line without an amount: perhaps the name of what follows, or the count of what went before."""
-        found = _unit_price(line)
-        if found and found[2] and self.items:
-            self._say_price(int(found[1]), self._minor(found[2], found[3]))
-            return
+        if self._says_price(line) or _columns(line.strip()) or _keyed(line):
+            return  # of what went before; or a row of headings
         self._above = line.strip() if _has_letter(line) else ""
 
     def add(self, line: str, amount_minor: int, *, whole: bool) -> None:
         """A line, as printed, whose last amount has no other meaning. `whole`: printed without decimals."""
-        above, self._above = self._above, ""
-        if len(self.items) >= ITEMS_MAX:
+        if len(self.items) >= ITEMS_MAX or self._says_price(line):
             return
         name, numbers = self._split(line)
-        if not _has_letter(name):
-            name = above
-        if not name or (whole and self._decimals and "  " not in line.strip()):
-            return  # a number somewhere in a sentence or an address
-        quantity, price = self._parts(line, numbers[:-1], amount_minor)
-        self.items.append(Item(mask(name)[:_NAME_MAX], quantity, price, amount_minor))
+        if not numbers or (whole and self._decimals and not _columns(line.strip())) or _keyed(line):
+            self.name(line)  # a number somewhere in a sentence, a code or an address
+            return
+        if all(_figure(word[0]) for word in _word(name)):
+            name = self._above
+        self._above = ""
+        if name:
+            quantity, price = self._parts(line, numbers[:-1], amount_minor)
+            self.items.append(Item(mask(name)[:_NAME_MAX], quantity, price, amount_minor))
 
     def _split(self, line: str) -> tuple[str, list[tuple[int, int]]]:
         """The name, and the numbers behind it: each as (thousandths, minor units)."""
         text = _leading.sub("", line)
         end = _name_end(text)
-        name, rest = (text[: end.start()], text[end.start() :]) if end else (text, "")
+        name, rest = text[:end], text[end:]
         numbers = []
         for match in _numbers(rest):
             part = match[2] or ""
@@ -75,9 +80,8 @@ class ItemCollector:
         for place, (milli, minor) in enumerate(numbers):
             for other_milli, other_minor in numbers[place + 1 :]:
                 if abs(milli * other_minor - amount * 1000) <= 1000:
-                    return milli, other_minor
-                if abs(other_milli * minor - amount * 1000) <= 1000:
-                    return other_milli, minor
+                    first_counts = milli <= other_milli or other_milli % 1000  # nobody buys 22 things at 2.00 each
+                    return (milli, other_minor) if first_counts else (other_milli, minor)
         counted = _counted(line)
         if counted:
             count = int(counted[1] or counted[2])
@@ -87,7 +91,27 @@ class ItemCollector:
                 return milli, amount * 1000 // milli
         return 1000, amount
 
-    def _say_price(self, count: int, price: int) -> None:
-        last = self.items[-1]
-        if count * price == last.amount_minor:
-            self.items[-1] = last._replace(quantity_milli=count * 1000, price_minor=price)
+    def _says_price(self, line: str) -> bool:
+        """`@2 x rm 6.99` below an item: its count and price."""
+        found = _unit_price(line)
+        if not found or not (found[2] or found[3]) or not self.items:
+            return False
+        count, price, last = int(found[1]), self._minor(found[2], found[3]), self.items[-1]
+        if count * price != last.amount_minor:
+            return False
+        self.items[-1] = last._replace(quantity_milli=count * 1000, price_minor=price)
+        return True
+
+
+def _name_end(text: str) -> int:
+    """Where a line's name ends: at its first gap, or before the figures that end it."""
+    text = text.rstrip()
+    gap = _columns(text.lstrip())
+    if gap and _has_letter(text[: gap.start()]):
+        return gap.start() + len(text) - len(text.lstrip())
+    end = len(text)
+    for word in reversed(list(_word(text))):
+        if not _figure(word[0]):
+            break
+        end = word.start()
+    return end

@@ -20,7 +20,9 @@ from edgebox.escpos.style import Setting, Style
 from edgebox.model import Confidence, DocumentKind, Modifier, NumberScope, Receipt, Tender
 from edgebox.receipt.details import DetailCollector
 from edgebox.receipt.entries import Entry, EntryCollector
+from edgebox.receipt.explained import Explained, explained
 from edgebox.receipt.fiscal import Fiscal
+from edgebox.receipt.fieldwords import FieldKey
 from edgebox.receipt.kinds import KindFinder
 from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.money import AmountFinder, Convention
@@ -36,6 +38,8 @@ from edgebox.receipt.zones import Trust, Zones, is_rule
 GARBLED_LINES = 3  # so many lines in a wrong code page, and a kind's word may be among them: abstain
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
 _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
+# A dish with its count and no price: `2 x Brezel`, `牛肉面 x2`, `牛肉面      2`.
+_is_dish = re.compile(r"\s*(?:[0-9]{1,3}\s?[x×*]\s[^0-9:]+|[^0-9:]+(?:\s[x×*]\s?|\s\s)[0-9]{1,3}\s*)$").match
 _KEY_LETTERS = 28  # longest text before a colon that may be a key
 
 
@@ -75,6 +79,8 @@ class ReceiptReader:
         self._says_unpaid = False
         self._paid_at: list[int] = []  # lines that say that it was paid
         self._mentioned_at: list[int] = []  # lines of `EntryCollector.mentioned`
+        self._dishes: list[int] = []  # lines with a count and no price
+        self._in_remarks: list[Entry] = []  # what may be items that a remark without an end has swallowed
         self._garbled = 0  # lines whose letters can't be what was printed
         self._lines = 0
         self.pictures = 0  # told by the owner; a document of pictures alone can't be read
@@ -97,13 +103,15 @@ class ReceiptReader:
         key, value = self._key(text)
         trust = self._zones.trust(text, key, value, self._lines)
         self.details.add(line, text, key, value, trust, remark=self._zones.in_remark)
+        parts = tokens(text)
         if trust is Trust.NONE:
             self._entries.end_line()
+            if self._zones.in_remark and key is not Key.REMARK:
+                self._in_remarks += self._entries.perhaps_items(text, parts, self._lines)
             return
-        parts = tokens(text)
         if self._lexicon.says_unpaid(parts):
             self._says_unpaid = True
-        elif trust is Trust.FULL and self._lexicon.says_paid(parts):
+        elif trust is Trust.FULL and self._lexicon.says_paid(parts) and not self._names_a_person(text):
             self._paid_at.append(self._lines)
         if key is Key.KIND:
             self._kinds.add_value(tokens(value))
@@ -113,19 +121,28 @@ class ReceiptReader:
             self._entries.add(value, tokens(value), self._lines)
         if is_rule(text):
             self._entries.end_line()
-        if not self._entries.add(text, parts, self._lines, parts_only=trust is Trust.PARTS):
+        if not self._add_amounts(line, text, parts, parts_only=trust is Trust.PARTS):
             self._kinds.add(parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
+        if _is_dish(text):
+            self._dishes.append(self._lines)
         self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
 
-    def _add_amounts(self, line: Line, text: str, parts: tuple[str, ...]) -> bool:
+    def _add_amounts(self, line: Line, text: str, parts: tuple[str, ...], *, parts_only: bool) -> bool:
         """Reads a line's amounts, and tells what they mean; whether it has any."""
         found = self._entries
-        entries, items = len(found.entries), len(found.items)
-        has_amount = found.add(text, parts, self._lines)
+        entries, items, bare = len(found.entries), len(found.items), len(found.bare)
+        has_amount = found.add(text, parts, self._lines, parts_only=parts_only)
         entry = found.entries[-1] if len(found.entries) > entries else None
         item = found.items[-1] if len(found.items) > items else None
+        if item is None and len(found.bare) > bare:
+            item = found.bare[-1]  # figures below the name of what was sold
         self.details.meaning(line, entry, item, has_amount=has_amount)
         return has_amount
+
+    def _names_a_person(self, text: str) -> bool:
+        """A cashier's or a table's line: what follows is the staff's own words."""
+        words = text.replace(":", " ").split(maxsplit=1)
+        return bool(words) and self._lexicon.fields.field(words[0]) in (FieldKey.CASHIER, FieldKey.TABLE)
 
     def _key(self, text: str) -> tuple[Key | None, str]:
         """The key that a line begins with, and what follows it."""
@@ -203,6 +220,11 @@ class ReceiptReader:
         """The paper's lines with whatever is personal starred."""
         return self.details.redacted()
 
+    def explained(self, amount_minor: int | None) -> tuple[Explained, ...]:
+        """The paper's lines, redacted, with what each was taken for. `amount_minor`: what was decided on."""
+        found = self._entries
+        return explained(self.details.lines, self.redacted(), found.entries, found.items, amount_minor)
+
     def _decide(self, fiscal: Fiscal | None, profile: Profile | None) -> Decision:
         found = self._entries
         rules = self._shop.rules
@@ -218,8 +240,9 @@ class ReceiptReader:
             alone=found.alone,
             tax_totals=frozenset(found.taxes.totals()),
         )
-        priced = sorted((*found.items, *self._swallowed), key=lambda item: item.place)
-        witness = Witness(self._zones.remark, priced, self._mentioned_at, self._paid_at, self._rows)
+        witness = Witness(
+            self._zones.remark, found.items, self._mentioned_at, self._paid_at, self._dishes, self._in_remarks
+        )
         return decide_by_witness(paper, witness, rules)
 
     def _kind(
