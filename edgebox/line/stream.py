@@ -157,7 +157,8 @@ class TillStream:
         for event in self._parted(events) if signature else events:
             if isinstance(event, Command) and event.effect in _ASKING:
                 self._replies.till_asked(event, now)
-            whole = _whole(event) and not self.scanner.transparent
+            # Nobody here knows where another device's commands end.
+            whole = _whole(event) and not self.scanner.transparent and self.scanner.state.to_printer
             for verdict, raw in self.scanner.take(event):
                 if verdict is Verdict.END:
                     end = self.scanner.offset + len(raw) - start

@@ -61,6 +61,14 @@ def played(scene: Scene, *chunks: bytes) -> Scene:
     return scene
 
 
+def test_nothing_jumps_into_what_is_sent_to_another_device() -> None:
+    with Scene(26) as scene:
+        scene.behave(Habit.UNFIT, 7)
+        for chunk in (b"\x1b=\x1c", b"2\x1bD\x08\n1 x Fla\x1b[}                    3.", b"\x10\x14\x00"):
+            scene.send(chunk)
+        scene.rest()
+
+
 def test_a_line_that_is_no_table_is_a_named_fault() -> None:
     checks.configuration("line = 0")
 
