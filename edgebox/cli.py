@@ -27,6 +27,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("run", "edgebox.commands_run", "run the engine"),
     Command("read", "edgebox.commands_read", "read captured streams: kind, total, number, and where a slip may go"),
+    Command("teach", "edgebox.commands_teach", "make a receipt profile from one to three captures"),
     Command("replay", "edgebox.commands_replay", "send a captured stream to a printer"),
     Command("render", "edgebox.commands_render", "draw a captured stream as the paper it would be"),
     Command("claim", "edgebox.commands_claim", "check a claim's URL"),

@@ -22,6 +22,7 @@ from edgebox.keys import field_key, load_keys
 from edgebox.model import Receipt, format_minor, to_major
 from edgebox.printers import find_printer
 from edgebox.receipt.money import AmountFinder
+from edgebox.receipt.profiles import Profile
 from edgebox.receipt.reader import ReceiptReader
 from edgebox.receipt.redact import Pseudonyms
 from edgebox.receipt_profiles import load_profiles
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Reads every file; 2 when one could not be opened, after reading the others."""
     config = load(options.config, options.overrides)
-    profile, header = _line(config, options.line)
+    profile, header = line_of(config, options.line)
     new_reader = reader_of(config)
     code = 0
     show: Callable[[Path, list[CapturedDocument]], str] = _json if options.json else _text
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         show = _explained
     for path in options.files:
         try:
-            raw = _bytes(path)
+            raw = capture_bytes(path)
         except OSError as fault:
             print(f"edgebox: {path}: {fault.strerror}", file=sys.stderr)
             code = 2
@@ -61,16 +62,21 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-def reader_of(config: Config) -> Callable[[], ReceiptReader]:
-    """Makes readers as the engine's are: with the shop's words, profiles and, where they are at hand, its keys."""
-    shop, lexicon = config.shop_of_reader()._replace(profiles=load_profiles()), load_lexicon(config.shop.languages)
+def reader_of(config: Config, profiles: tuple[Profile, ...] | None = None) -> Callable[[], ReceiptReader]:
+    """Makes readers as the engine's are: with the shop's words, profiles and, where they are at hand, its keys.
+
+    `profiles`: these instead of the installed ones.
+    """
+    installed = load_profiles() if profiles is None else profiles
+    shop, lexicon = config.shop_of_reader()._replace(profiles=installed), load_lexicon(config.shop.languages)
     finder = AmountFinder(shop.convention)
     path = Path(config.claims.keys)
     pseudonyms = Pseudonyms(field_key(load_keys(path) if path.is_file() else None))
     return lambda: ReceiptReader(shop, lexicon, finder, pseudonyms)
 
 
-def _bytes(path: Path) -> bytes:
+def capture_bytes(path: Path) -> bytes:
+    """A capture's bytes. EdgeboxError `too_big`."""
     with path.open("rb") as file:
         raw = file.read(FILE_MAX + 1)
     if len(raw) > FILE_MAX:
@@ -78,7 +84,7 @@ def _bytes(path: Path) -> bytes:
     return raw
 
 
-def _line(config: Config, name: str) -> tuple[PrinterProfile, bytes]:
+def line_of(config: Config, name: str) -> tuple[PrinterProfile, bytes]:
     """Profile and pre-printed header of the [[line]]."""
     line = next((line for line in config.line if not name or line.name == name), None)
     if line is None:

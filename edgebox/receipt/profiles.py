@@ -19,7 +19,7 @@ from edgebox.errors import ConfigError
 from edgebox.model import DocumentKind
 from edgebox.receipt.dates import find_date, find_time
 from edgebox.receipt.layout import ALIKE, likeness, marks_of
-from edgebox.receipt.money import AmountFinder
+from edgebox.receipt.money import AmountFinder, is_currency
 from edgebox.receipt.words import normalise, tokens
 
 PATTERN_MAX = 200  # characters of a pattern
@@ -90,6 +90,8 @@ class Profile(NamedTuple):
         for name, anchor in self.anchors:
             for place, value in _values(anchor, lines, parts):
                 if name == "total":
+                    if anchor.pattern is None and not _ends(anchor.label, parts[place]):
+                        continue  # `total quantity` is not `total`
                     if place not in black and self.line.allow(parts[place]):
                         totals += [amount.minor for amount in finder.find(value)[-1:]]
                 elif name not in fields:
@@ -215,6 +217,12 @@ def _behind(line: str, label: Sequence[str]) -> str:
     for part in label:
         place = line.index(part, place) + len(part)
     return line[place:].lstrip(" :.-=")
+
+
+def _ends(label: Sequence[str], parts: Sequence[str]) -> bool:
+    """No further word follows the label, but for a currency."""
+    following = next((part for part in parts[len(label) :] if not is_currency(part)), "0")
+    return following.isdigit()
 
 
 def _field(name: str, value: str, date_order: str) -> dict[str, str]:
