@@ -28,6 +28,7 @@ from edgebox.line.spool import Spool
 from edgebox.line.stream import Ask, Piece, TillStream
 
 TEE_BYTES = 1024  # the tee is pumped when this much waits,
+STALLED_S = 0.05  # a printer that takes no bytes for so long is busy or out of paper
 TEE_S = 0.02  # or this long after its first byte, or at a document's end: saves a system call per byte at 9600 baud
 
 
@@ -55,9 +56,9 @@ class LineCore:
         self._behind_bytes = 0
         self._last_till = -1.0  # -1: nothing since the last silence
         self._till_gone = True
-        self._dispatching = False  # the till's new bytes are being dealt with: an open command is behind them
+        self._dispatching = self._draining = False  # new bytes, or what waited behind a question, are being dealt with
         self._printer_slow = False
-        self._draining = False  # what waited behind an answered question is being dealt with
+        self._stalled_at = -1.0  # since when the printer has left something in the outbox
 
     # -- asking
 
@@ -272,6 +273,8 @@ class LineCore:
         """Deadlines that have passed."""
         self.stream.catch_up(now)
         self.stream.forget_blank()
+        if self.outbox.size and self._stalled_at < 0:
+            self._stalled_at = now
         ask = self._ask
         if ask is not None and now >= ask.deadline:
             self._missed(now)
@@ -288,8 +291,8 @@ class LineCore:
     @property
     def _free(self) -> bool:
         """Bytes of our own may go out now."""
-        free = self.printer_up and self.between_documents and not self.outbox.size
-        return free and not self.stream.scanner.transparent
+        clear = not self.outbox.size and not self.stream.scanner.transparent
+        return self.printer_up and clear and self.between_documents
 
     # -- holding and releasing
 
@@ -430,9 +433,10 @@ class LineCore:
         self._settle(Result.LATE, "no answer in time", b"", now)
 
     def written(self, now: float = -1.0) -> None:
-        """The printer's end has taken all of the outbox. The till could not go on before: silence counts from now."""
-        if self._last_till >= 0:
-            self._last_till = max(self._last_till, now)
+        """The printer's end has taken all of the outbox. Was it busy, the till could not go on: silence begins anew."""
+        stalled_at, self._stalled_at = self._stalled_at, -1.0
+        if 0 <= stalled_at < now - STALLED_S and self._last_till >= 0:
+            self._last_till = now
         self._between.written()
 
     def close(self, now: float) -> None:

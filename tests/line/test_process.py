@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -13,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from edgebox.line.frames import Job, JobPhase, JobState, Result, encode
+from hw_sim.modem_printer import ModemPrinter
 from hw_sim.printer import Printer, Settings
 from hw_sim.served import PtyPrinter, TcpPrinter
 from hw_sim.till import Stuck, Till, asking_first, half_closing, one_per_receipt, polling, several_per_receipt
+from hw_sim.ttysim import Line as Modem
+from hw_sim.ttysim import ModemTty
 from tests.line.box import Engine, Line, free_port, line_over_tcp, until
 from tests.line.wire import BODY
 
@@ -118,13 +122,12 @@ def test_an_engine_that_never_says_done_gets_the_receipt_again_under_the_same_na
 
 def test_killing_the_line_costs_no_more_than_the_receipt_on_its_way(printer: TcpPrinter, tmp_path: Path) -> None:
     port = free_port()
-    with Line(f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{printer.address[1]}") as line:
-        with Till(line.address) as till:
-            till.send(RECEIPT[:20])
-            comes(printer, 20)
-            line.kill()
-            till.listen(1.0)
-            assert till.closed_by_peer
+    with Line(f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{printer.address[1]}") as line, Till(line.address) as till:
+        till.send(RECEIPT[:20])
+        comes(printer, 20)
+        line.kill()
+        till.listen(1.0)
+        assert till.closed_by_peer
     with Line(f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{printer.address[1]}") as line:
         one_per_receipt(line.address, [RECEIPT])
         assert comes(printer, 20 + len(RECEIPT)) == RECEIPT[:20] + RECEIPT
@@ -287,8 +290,8 @@ def test_every_habit_of_tills_makes_whole_documents(printer: TcpPrinter, tmp_pat
 
 
 def test_a_till_that_closes_early_leaves_the_next_receipt_whole(printer: TcpPrinter, tmp_path: Path) -> None:
-    settings = ("--set", "close_ms=100")
-    with Engine(tmp_path / "e") as engine, line_over_tcp(printer.address, "--engine", str(engine.path), *settings) as line:
+    more = ("--engine", str(tmp_path / "e"), "--set", "close_ms=100")
+    with Engine(tmp_path / "e") as engine, line_over_tcp(printer.address, *more) as line:
         until(lambda: engine.connected, "hello")
         with Till(line.address) as till:
             till.send(RECEIPT[:25])
@@ -367,16 +370,15 @@ def test_the_line_stays_small_and_idle(printer: TcpPrinter, tmp_path: Path) -> N
         (["--till", "tcp://127.0.0.1:0", "--printer", "tcp://127.0.0.1:9", "--set", "answer_ms=soon"], "answer_ms"),
         (["--till", "tcp://127.0.0.1:0", "--printer", "tcp://127.0.0.1:9", "--set", "window_bytes=0"], "window_bytes"),
         (["--till", "tcp://127.0.0.1:0", "--printer", "tcp://127.0.0.1:9", "--profile", "none-such"], "none-such"),
-        (["--till", "tcp://127.0.0.1:0", "--printer", "tcp://127.0.0.1:9", "--config", "/nowhere.toml"], "/nowhere.toml"),
+        (["--config", "/nowhere.toml"], "/nowhere.toml"),
         (["--frobnicate"], "--frobnicate"),
         (["--till"], "needs a value"),
         (["--till", "serial:///dev/nowhere?baud=9600&flow=none", "--printer", "tcp://127.0.0.1:9"], "/dev/nowhere"),
     ],
 )
 def test_bad_arguments_are_said_plainly(arguments: list[str], said: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "edgebox.line.daemon", *arguments], capture_output=True, text=True, timeout=10, check=False
-    )
+    command = [sys.executable, "-m", "edgebox.line.daemon", *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     assert run.returncode == 2
     assert said in run.stderr
     assert "Traceback" not in run.stderr
@@ -414,3 +416,42 @@ def test_a_socket_of_an_engine_that_is_gone_costs_no_processor_time(printer: Tcp
         spent = line.cpu_s
         time.sleep(0.5)
         assert line.cpu_s - spent <= 0.05
+
+
+def test_busy_is_passed_on_from_a_serial_printer_to_a_serial_till(tmp_path: Path) -> None:
+    printer = Printer(settings=Settings(mm_per_s=2000, buffer_bytes=512, busy_left=128, ready_left=256))
+    till = ModemTty(tmp_path)
+    with ModemPrinter(printer, tmp_path, bytes_per_s=20000) as served, Engine(tmp_path / "e") as engine:
+        ends = [f"serial://{path}?baud=115200&flow=dsrdtr" for path in (till.path, served.port.path)]
+        with Line(*ends, "--engine", str(engine.path), env=till.environment()) as line:
+            until(lambda: engine.connected and bool(till.driven & Modem.RTS), "the line is up")
+            with served.printer() as (inside, now):
+                inside.remove_paper(now)
+            raw = RECEIPT[:-3] + LONG[7:20000] + RECEIPT[-10:]
+            sent = _send_while_ready(till, raw, 1.5)
+            assert sent < len(raw)
+            assert not till.driven & Modem.RTS  # the till sees BUSY as it would on the printer itself
+            spent = line.cpu_s
+            time.sleep(0.5)
+            assert line.cpu_s - spent <= 0.25  # modem lines have to be looked at every 2 ms
+            with served.printer() as (inside, now):
+                inside.load_paper(now)
+            sent += _send_while_ready(till, raw[sent:], 8.0)
+            assert sent == len(raw)
+            report = served.wait_until(lambda report: report.cuts == 1)
+            assert report.lost_bytes == 0
+            assert "*SLIP*" in report.tickets[0].text
+            until(lambda: len(engine.outcomes) == 1, "outcome")
+            assert list(engine.documents().values()) == [raw]
+    till.close()
+
+
+def _send_while_ready(till: ModemTty, raw: bytes, within_s: float) -> int:
+    """Sends as a till does that minds BUSY; how much went."""
+    sent, end = 0, time.monotonic() + within_s
+    while sent < len(raw) and time.monotonic() < end:
+        if till.driven & Modem.RTS:
+            with contextlib.suppress(BlockingIOError):
+                sent += os.write(till.master, raw[sent : sent + 64])
+        time.sleep(0.002)
+    return sent

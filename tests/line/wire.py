@@ -37,6 +37,7 @@ class Wire:
         self.frames: list[Frame] = []
         self.answer = answer
         self.takes = takes
+        self.late = b""  # what the till heard of bytes that were kept for a moment
         self.hears = True  # False: the engine reads and does nothing
         self._decoder = Decoder()
         self.core.printer_connected()
@@ -69,6 +70,7 @@ class Wire:
     def turn(self) -> None:
         """One turn of the relay."""
         self.core.tick(self.now)
+        self.late += self.core.printer_late(self.now)
         self._write()
         if self.core.engine_up:
             self._engine()
