@@ -206,6 +206,8 @@ class Lexicon:
             return self._read_weak(parts)
         if leftover > LEFTOVER_LETTERS or not (roles or ways):
             return _ITEM
+        if set(roles) == {Role.IGNORE, Role.NET} and roles[0] is Role.IGNORE and parts[-1] < _FIRST_WIDE:
+            return Label(Role.WEAK, None, True)  # `3 items total`: the label of a count and of a total
         if Role.TAX in roles and _EXCLUDING in found:
             roles = [Role.SUBTOTAL]
         elif Role.TAX in roles and _INCLUDING in found and len(roles) > 1:

@@ -65,12 +65,21 @@ def is_currency(text: str) -> bool:
     return text in _SIGNS or text.rstrip(".:") in _SIGNS
 
 
+# Where either mark may be the decimal one, a number with both says itself which: `1.234,56`, `1,234.56`.
+_grouped = re.compile(r"(?<![0-9.,])[0-9]{1,3}([.,])[0-9]{3}(?:\1[0-9]{3})*(?!\1)[.,][0-9]{1,2}(?![0-9.,])").sub
+
+
+def _join_groups(match: re.Match[str]) -> str:
+    return match[0].replace(match[1], JOINT)
+
+
 class AmountFinder:
     """The compiled convention."""
 
     def __init__(self, convention: Convention) -> None:
         self.convention = convention
         marks, decimals = convention.decimal_mark, convention.decimals
+        self._two_marks = len(marks) > 1
         groups = "".join(m for m in convention.group_marks if m not in marks) + JOINT
         tail = rf"(?:[{re.escape(marks)}]([0-9]{{1,{decimals}}}))?" if decimals and marks else "()"
         bare = rf"|(?=[{re.escape(marks)}][0-9]{{{decimals}}})" if decimals and marks else ""
@@ -86,6 +95,8 @@ class AmountFinder:
         out: list[Amount] = []
         if not _has_digit(text):
             return out
+        if self._two_marks:
+            text = _grouped(_join_groups, text)
         for match in self._find(text):
             amount = self._amount(text, match)
             if amount is not None:
@@ -96,6 +107,8 @@ class AmountFinder:
         """The last amount in a normalised line."""
         if not _has_digit(text):
             return None
+        if self._two_marks:
+            text = _grouped(_join_groups, text)
         for match in reversed(list(self._find(text))):
             amount = self._amount(text, match)
             if amount is not None:

@@ -141,7 +141,17 @@ class _Work:
         """Totals less the rounding that is printed for them; what remains may not be printed itself."""
         roundings = {abs(minor) for minor in self.of(Role.ROUNDING) if 0 < abs(minor) <= CASH_ROUNDING_MAX}
         totals = self.of(Role.SUM, Role.DUE, Role.NET)[:_VALUES_MAX]
-        return {total - rounding for total in totals for rounding in roundings}
+        return {total - rounding for total in totals for rounding in roundings} | self._reduced_totals()
+
+    def _reduced_totals(self) -> set[int]:
+        """Totals less what is printed behind them as a discount: `TOTAL 60.00, VOUCHER 10.00, CASH 50.00`."""
+        discounts = [e for e in self.paper.entries if e.role is Role.DISCOUNT and e.minor][:_VALUES_MAX]
+        finals = [e for e in self.paper.entries if e.role in (Role.NET, Role.SUM, Role.DUE) and e.firm][:_VALUES_MAX]
+        out: set[int] = set()
+        for total in finals if discounts else ():
+            behind = [abs(discount.minor) for discount in discounts if discount.place > total.place]
+            out |= {total.minor - step for step in (*behind, sum(behind)) if behind}
+        return {minor for minor in out if minor > 0} - self.totals
 
     def _leaves_tenders(self, value: int, paid: int) -> bool:
         """Money was paid in another way as well that this equation doesn't account for."""

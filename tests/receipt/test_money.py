@@ -37,6 +37,8 @@ def found(text: str, finder: AmountFinder = POINT) -> list[int]:
         ("5.00-", -500),
         ("¥-5.00", -500),
         ("20.00EUR", 2000),
+        ("*20.00", 2000),
+        ("TOTAL ***20.00", 2000),
     ],
 )
 def test_an_amount_is_read_as_it_is_printed(text: str, minor: int) -> None:
@@ -75,6 +77,8 @@ def test_the_configured_mark_decides_and_is_never_guessed() -> None:
     assert found("40.000", COMMA) == [4000000]
     assert found("2.44", COMMA) == []
     assert found("2.44 2,44", EITHER) == [244, 244]
+    assert found("1.234,56 1,234.56 1.234.567,8", EITHER) == [123456, 123456, 123456780]
+    assert found("1.234 1,234", EITHER) == []  # thousands or thousandths?
 
 
 def test_a_currency_without_decimals_is_whole() -> None:

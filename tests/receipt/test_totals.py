@@ -45,6 +45,8 @@ def test_tendered_less_change_proves_a_total() -> None:
         ("GRAND TOTAL 28.15\nCASH 50.00\nBACK TO YOU 21.85", 2815),
         ("SUBTOTAL 26.55\nTAX 1.60\nTOTA1 28.15\nCASH 50.00\nCHANGE 21.85", 2815),
         ("AMT PAID INCL GST : RM111.90\nAMT PAID EXCL. GST : RM105.57\nPAID BY : CC*7185:RM111.90", 11190),
+        ("TOTAL 60.00\nVOUCHER 10.00\nCASH 50.00", 5000),
+        ("2 ITEM(S) TOTAL (RM): 9.80\nCASH: 10.00\nCHANGE: 0.20", 980),
         ("T O T A L ( R M ) :  8.00\nC A S H :  8.00", 800),
         ("TOTAL EURO *17.00\nCASH *17.00", 1700),  # filled up, so that no digit can be written in front
         ("应收金额：2.00\n现金：2.00\n满减满折：-2.90\n实收金额：10.00   找零金额：8.00", 200),
