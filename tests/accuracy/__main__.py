@@ -21,7 +21,7 @@ from typing import NamedTuple
 from edgebox.captures import read_capture
 from edgebox.config import load, load_lexicon
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.model import Receipt
+from edgebox.model import DocumentKind, Modifier, Receipt
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.reader import ReceiptReader
 from tests.accuracy.sets import Case, Truth, cases
@@ -39,6 +39,7 @@ class Found(NamedTuple):
     total_minor: int | None
     kind: str
     reasons: tuple[str, ...]
+    reprint: bool = False  # its total is read, and as a reprint it earns nothing new
     misled: bool = False  # it is read in another way without the hostile text
 
 
@@ -59,8 +60,13 @@ def read(batch: list[Case]) -> list[Found]:
             total = receipt.amount_minor if receipt is not None and receipt.qualifies else None
             kind, reasons = (receipt.kind.value, receipt.reasons) if receipt is not None else ("", ("not found",))
             name = case.name + (f"#{number + 1}" if len(case.truth) > 1 else "")
-            verdict = judge(truth, total)
-            out.append(Found(name, case.set, case.group, case.side, verdict, truth, total, kind, reasons, misled))
+            again = receipt is not None and receipt.kind is DocumentKind.SALE and Modifier.REPRINT in receipt.modifiers
+            if again and receipt is not None:
+                total = receipt.amount_minor
+            verdict = judge(truth, total) if not again or truth.qualifies else "silent"
+            out.append(
+                Found(name, case.set, case.group, case.side, verdict, truth, total, kind, reasons, again, misled)
+            )
         for receipt in (document.receipt for document in documents[len(case.truth) :]):
             if receipt.qualifies:
                 extra = Truth(None, False, "no document")
@@ -162,6 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(table("set and side", counted(found, "side")))
     if options.groups:
         print(table("layout or variant", counted(found, "group")))
+    print(f"\nreprints among them, whose total is judged though they earn nothing new: {sum(f.reprint for f in found)}")
     for verdict in ("false award", "wrong", "abstained"):
         named = [one for one in found if one.verdict == verdict and (one.side == "tuned" or verdict != "abstained")]
         print(f"\n{verdict}: {sum(one.verdict == verdict for one in found)}")

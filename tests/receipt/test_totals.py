@@ -66,6 +66,7 @@ def test_the_amount_paid_is_found(paper: str, minor: int) -> None:
         ("TOTAL 33.90\nCASH 50.00\nCHANGE 16.20", "the payment matches no total"),
         ("TOTAL 30.00\nTOTAL 20.00\nPAID", "totals disagree"),
         ("TOTAL 0.00\nCASH 0.00\nCHANGE 0.00", "nothing to pay"),
+        ("SUBTOTAL 50.00\nTAX 3.00\nTOTAL 53.00\nVISA 50.00", "another total than the last"),
         ("TOTAL 33.90\nCHANGE 16.20", "the payment matches no total"),
         ("TOTAL 33.90\nCASH 50.00", "the payment matches no total"),
         ("TOTAL " + "9" * 40 + ".00\nCASH " + "9" * 40 + ".00", "no total found"),
