@@ -59,7 +59,7 @@ class DetailCollector:
         self.lines.append(Kept(line, text, key, trust))
         if trust is Trust.NONE:
             if not remark and (key is Key.PERSON or key is Key.CUSTOMER):
-                self.fields.add_person(text)
+                self.fields.add_person(text, is_staff=key is Key.PERSON)
             return
         self.fields.add(text, key, value)
         if trust is Trust.FULL and not remark:

@@ -67,17 +67,23 @@ class FieldFinder:
         if number_open and (match := _rest_of_number(text)):
             self.number = (self.number + match[1])[:_NUMBER_MAX]
             return
-        rank = self._pairs(text, key)
-        if key is Key.NUMBER and not (rank is None and self._transaction):
+        transaction = self._transaction
+        rank = self._pairs(text)
+        if key is Key.NUMBER and self._transaction == transaction:
             self._add_number(value)
         elif key is Key.TILL and not self.till:
             self.till = _shown(_code(value))
         self._dates(text, _UNLABELLED if rank is None else rank)
 
-    def add_person(self, text: str) -> None:
-        """A line about a person: who took the money, at which table, the member's number. No dates, no numbers."""
+    def add_person(self, text: str, *, is_staff: bool) -> None:
+        """A line about a person: who took the money, at which table, the member's number. Never the receipt's number.
+
+        `is_staff`: not a customer. Western tills print the date beside the waiter's name; it counts if no other does.
+        """
         if _has_digit(text):
-            self._pairs(text, None)
+            self._pairs(text)
+            if is_staff and text.isascii():
+                self._dates(text, _RANK[FieldKey.OPENED])
 
     def _add_number(self, value: str) -> None:
         code = _code(value)
@@ -88,7 +94,7 @@ class FieldFinder:
             self.number = code
             self._number_open = True
 
-    def _pairs(self, text: str, key: Key | None) -> int | None:
+    def _pairs(self, text: str) -> int | None:
         """Reads the line's keys; the rank of its dates if one of them names a time, None: not."""
         rank = None
         if ":" not in text:

@@ -51,7 +51,7 @@ def side(group: str) -> str:
     return "held" if hashlib.sha256(group.casefold().encode()).digest()[5] & 1 else "tuned"
 
 
-def _rows(path: Path) -> Iterator[dict[str, object]]:
+def rows(path: Path) -> Iterator[dict[str, object]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             if line.strip():
@@ -71,7 +71,7 @@ def as_escpos(text: str) -> bytes:
 def texts() -> Iterator[Case]:
     """`texts/<set>`: receipts as text, with the truth of people or of reviewed models."""
     for folder in sorted((CORPUS / "texts").iterdir()):
-        for row in _rows(folder / "truth.jsonl"):
+        for row in rows(folder / "truth.jsonl"):
             paper = folder / f"{row['id']}.txt"
             if row.get("n_in_text", 1) == 0 or not paper.exists():
                 continue
@@ -89,7 +89,7 @@ def texts() -> Iterator[Case]:
 
 def streams() -> Iterator[Case]:
     """`streams`: the same receipts as print streams of several libraries, with kitchen tickets, copies, pictures."""
-    for row in _rows(CORPUS / "streams" / "truth.jsonl"):
+    for row in rows(CORPUS / "streams" / "truth.jsonl"):
         documents: list[dict[str, object]] = row["docs"]  # type: ignore[assignment]
         truth = tuple(
             Truth(_minor(d["total"]), bool(d["qualifies"]) and bool(row["text_readable"]), str(d["kind"]))
@@ -103,7 +103,7 @@ def streams() -> Iterator[Case]:
 
 def chinese() -> Iterator[Case]:
     """`zh`: layouts of real tills with invented content, some with hostile customer text."""
-    for row in _rows(CORPUS / "zh" / "truth.jsonl"):
+    for row in rows(CORPUS / "zh" / "truth.jsonl"):
         qualifies = row["qualifies"]
         net, alt = row["net_minor"], row.get("alt_minor")
         truth = Truth(
