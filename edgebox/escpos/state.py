@@ -92,8 +92,18 @@ _SLOT = {
     b"\x1c&": "kanji",
     b"\x1c.": "kanji",
     b"\x1cC": "kanji_code",
+    b"\x1dh": "bar_height",
+    b"\x1dw": "bar_width",
+    b"\x1dH": "bar_text",
+    b"\x1df": "bar_font",
     b"\x1bD": "tabs",
     b"\x1da": "asb",
+}
+_BAR_CODE = {  # a slip's bar code sets its own; Epson's initial values (TM-T88: 162 dots, module 3)
+    "bar_height": b"\x1dh\xa2",
+    "bar_width": b"\x1dw\x03",
+    "bar_text": b"\x1dH\x00",
+    "bar_font": b"\x1df\x00",
 }
 _UNITS = ("spacing", "line_spacing", "margin", "area", "kanji_spacing")  # hold lengths in motion units
 _DIALECT_STYLE = {b"\x0e": "so", b"\x0f": "si", b"\x12": "si", b"\x14": "so", b"\x1bb": "other", b"\x1bg": "other"}
@@ -324,7 +334,7 @@ def power_on(slot: str, profile: PrinterProfile) -> bytes | None:
     """The command that sets `slot` to its power-on value, None where there is none (dialect styles, tabs)."""
     if slot == "kanji" and profile.cjk != "none" and profile.cjk_on:
         return b"\x1c&"
-    return neutral_slots(profile).get(slot)
+    return neutral_slots(profile).get(slot) or _BAR_CODE.get(slot)
 
 
 def neutralize(modes: Modes, profile: PrinterProfile) -> tuple[bytes, set[str]]:
@@ -373,7 +383,7 @@ def _bang(modes: Modes) -> bytes:
 def restore(modes: Modes, touched: set[str], profile: PrinterProfile) -> bytes:
     """Commands that set every touched slot back to `modes`."""
     out = [_bang(modes)] if touched & _BANG else []
-    for slot in (*POWER_ON, "area"):  # units first: the lengths that follow are meant in them
+    for slot in (*POWER_ON, "area", *_BAR_CODE):  # units first: the lengths that follow are meant in them
         if slot in touched and slot not in _BANG:
             command = modes.slots.get(slot) or power_on(slot, profile)
             if command:
