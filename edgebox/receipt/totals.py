@@ -208,7 +208,7 @@ class _Work:
 
     def _by_change(self) -> Decision:
         """Change is printed, and what was handed over is not: total and change together may be a note's value."""
-        values = self._labelled(FINAL)
+        values = self._last_of_chain(self._labelled(FINAL))
         changes = {abs(minor) for minor in self.of(Role.CHANGE) if minor}
         if len(values) == 1 and len(changes) == 1 and not self.payments.charged() and not self.of(Role.TENDERED):
             value, change = values.pop(), changes.pop()
@@ -223,7 +223,7 @@ class _Work:
 
     def _by_cash(self) -> Decision:
         """More cash than the total, in notes, and no change printed: the total counts if sums bear it out."""
-        values = self._labelled(FINAL)
+        values = self._last_of_chain(self._labelled(FINAL))
         given = {entry.minor for entry in self.payments.money} | {minor for minor in self.of(Role.TENDERED) if minor}
         if len(values) == 1 and len(given) == 1 and all(e.tender is TenderKind.CASH for e in self.payments.ways):
             value, cash = values.pop(), given.pop()
