@@ -52,6 +52,7 @@ FAULT_TEXTS_MAX = 256  # causes remembered as logged
 TIDY_S = 10.0  # garbage is collected this often, when no document is on its way
 MEMORY_S = 36 * 3600  # claims recorded in the last day and a half are known again after a restart
 DOCUMENT_BYTES = 8  # of a document's name: its number, behind the session's name (edgebox/lines.py)
+PRIORITY = -5  # behind the lines (-10), before all else: a customer waits for its answer
 STOP_WITHIN_S = 5.0  # for records on their way to the disk
 
 
@@ -386,8 +387,16 @@ def serve(path: Path | None, overrides: Sequence[str]) -> int:
     """The process: settings, log, engine, until it is told to stop. EdgeboxError when it can't start."""
     config = load(path, overrides)
     logging.basicConfig(format="%(message)s", level=config.log.level.upper(), stream=sys.stderr)
+    _become_urgent()
     asyncio.run(run(config))
     return 0
+
+
+def _become_urgent() -> None:
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+    except PermissionError:
+        log.debug("runs at ordinary priority: CAP_SYS_NICE is missing")
 
 
 def main() -> int:

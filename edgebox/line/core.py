@@ -27,9 +27,9 @@ from edgebox.line.settings import LineSettings
 from edgebox.line.spool import Spool
 from edgebox.line.stream import Ask, Piece, TillStream
 
-TEE_BYTES = 1024  # the tee is pumped when this much waits,
+TEE_BYTES = 256  # the tee is pumped when this much waits: some lines, which the engine reads in 0.2 ms,
 STALLED_S = 0.05  # a printer that takes no bytes for so long is busy or out of paper
-TEE_S = 0.02  # or this long after its first byte, or at a document's end: saves a system call per byte at 9600 baud
+TEE_S = 0.005  # or this long after its first byte, or when feed is held; saves 4 of 5 system calls at 9600 baud
 
 
 class LineCore:
@@ -229,7 +229,7 @@ class LineCore:
     def pump(self, now: float, room: int = 65536) -> bytes:
         """Bytes for the engine, when it is time for them."""
         due = self.stream.tee_since >= 0 and now >= self.stream.tee_since + TEE_S
-        if not due and self.spool.pending < TEE_BYTES and not self.spool.eager:
+        if not (due or self._held or self.spool.pending >= TEE_BYTES or self.spool.eager):
             return b""
         self.stream.tee_since = -1.0
         return self.spool.pump(room)

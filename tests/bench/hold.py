@@ -19,7 +19,9 @@ from tests.bench.receipts import LINES, long_receipt, print_at_once, print_by_li
 from tests.bench.spread import percentile
 
 TARGET_P50_MS, TARGET_P99_MS = 0.5, 2.0
+BREAKER = "not_holding"  # three late answers in a row: nothing is held until the engine answers a ping
 HOGS = 2
+PROFILE = "gprinter-gp-l80"  # has Chinese letters and a native QR: nothing of the slip is drawn as a picture
 PAUSE_S = 0.0005  # between lines: 40 bytes in 0.5 ms are 640,000 baud, far above any serial till
 WARM_UP = 20
 Printing = Callable[[Ends, bytes], float]
@@ -32,7 +34,7 @@ def run(folder: Path, *, quick: bool) -> list[Section]:
     engine = EngineProgram(folder)
     ends = Ends("tcp", folder, "hold")
     urls = f"tcp://127.0.0.1:{ends.till_place}", f"tcp://127.0.0.1:{ends.printer_place}"
-    line = Program("line", line_command(*urls, engine.socket), folder)
+    line = Program("line", line_command(*urls, engine.socket, "--profile", PROFILE), folder)
     numbers = count(1)
     try:
         ends.join(line)
@@ -53,7 +55,7 @@ def run(folder: Path, *, quick: bool) -> list[Section]:
         "read when the cut is seen",
     ]
     columns = (
-        "how it is sent", "p50 ms", "≤ 0.5", "p99 ms", "≤ 2", "worst ms", "late", "from outside p50 ms",
+        "how it is sent", "p50 ms", "≤ 0.5", "p99 ms", "≤ 2", "worst ms", "without slip", "from outside p50 ms",
         "p99 ms",
     )  # fmt: skip
     return [Section("hold", "Hold: cut seen → released, with its slip", columns, rows, notes)]
@@ -66,15 +68,16 @@ def _by_line(ends: Ends, receipt: bytes) -> float:
 def _print(
     ends: Ends, engine: EngineProgram, numbers: Iterator[int], receipts: int, printing: Printing
 ) -> tuple[list[float], list[float], int]:
-    """Holds in ms as the line saw them, the same from outside, and how many answers were late."""
+    """Holds in ms as the line saw them, the same from outside, and how many went out without a slip: late answers."""
     before = len(_records(engine))
     outside = [printing(ends, long_receipt(next(numbers))) for _ in range(receipts)]
     wait_for(lambda: len(_records(engine)) >= before + receipts, engine)
     records = [json.loads(record) for record in _records(engine)[before:]]
-    results = [record["result"] for record in records]
-    if set(results) - {"inserted", "late"}:
-        raise Broken(f"a receipt got no slip: {next(r for r in records if r['result'] not in ('inserted', 'late'))}")
-    return [record["hold_us"] / 1000 for record in records], outside, results.count("late")
+    missed = [record for record in records if record["result"] != "inserted"]
+    if other := [record for record in missed if record["result"] != "late" and record["result_reason"] != BREAKER]:
+        raise Broken(f"a receipt got no slip: {other[0]}")
+    asked = [record for record in records if record not in missed or record["result"] == "late"]
+    return [record["hold_us"] / 1000 for record in asked], outside, len(missed)
 
 
 def _records(engine: EngineProgram) -> list[bytes]:
