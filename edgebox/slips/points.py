@@ -70,17 +70,15 @@ def points_slip(offer: Offer, press: Press, settings: Settings = DEFAULT) -> Bod
     mm = NARROW_MM if press.printer.dots <= NARROW_DOTS else WIDE_MM
     budget = Budget(mm, settings.max_bytes, settings.max_wire_ms, FINE_DOTS)
     press = press._replace(matrix=_remembered(press.matrix))
-    blocks = list(_wordings(offer, settings.languages, press.printer.columns))
     refused: SlipError | None = None
-    for block, allowed in [(block, budget) for block in blocks] + [
-        (block, budget._replace(module_dots=0)) for block in blocks
-    ]:
-        try:
-            return compose((block,), press, allowed)
-        except SlipError as fault:
-            if fault.reason not in ("too_long", "too_fine", "script"):
-                raise
-            refused = fault
+    for allowed in (budget, budget._replace(module_dots=0)):
+        for block in _wordings(offer, settings.languages, press.printer.columns):  # mostly the first is the one
+            try:
+                return compose((block,), press, allowed)
+            except SlipError as fault:
+                if fault.reason not in ("too_long", "too_fine", "script"):
+                    raise
+                refused = fault
     assert refused is not None, "there is at least one wording"
     raise refused
 
