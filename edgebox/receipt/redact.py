@@ -19,7 +19,10 @@ from typing import NamedTuple
 MASK = "*"
 _LABEL = b"edgebox receipt field v1"
 _HASH_BYTES = 16  # 128 bits: no two numbers of a shop meet
-_digits = re.compile(r"(?<![0-9.,])[0-9*xX＊●•](?:[ \-]{0,2}[0-9*xX＊●•]){6,40}(?!\d)(?![.,]\d)").finditer
+_digits = re.compile(
+    r"(?<![0-9.,])[0-9*＊●•](?:[ \-]{0,2}[0-9*＊●•]){6,40}(?:[xX](?![^\W_]))?(?!\d)(?![.,]\d)"
+).finditer
+_crossed = re.compile(r"(?<![^\W_])[xX]{4}(?:[ \-]?[xX]{2,4}){0,4}[ \-]?\d{2,6}(?!\d)")  # XXXX-XXXX-XXXX-1234
 _CODE_DIGITS = 7  # the shortest telephone without its area
 _email = re.compile(r"[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,4}")
 _openid = re.compile(r"(?<![A-Za-z0-9_\-])o[A-Za-z0-9_\-]{27}(?![A-Za-z0-9_\-])")
@@ -82,7 +85,7 @@ def mask(text: str, keep: frozenset[str] = frozenset()) -> str:
     """
     if text.isascii() and not _suspicious(text):
         return text
-    text = _email.sub(_stars, text)
+    text = _crossed.sub(_stars, _mask_digits(_email.sub(_stars, text), keep))
     text = _openid.sub(_stars, text)
     found = _hook.search(text)
     if found:
@@ -90,12 +93,11 @@ def mask(text: str, keep: frozenset[str] = frozenset()) -> str:
     text = _latin_title.sub(_stars, text)
     if not text.isascii():
         text = _house.sub(_stars, _title.sub(_stars, text))
-    text = _mask_digits(text, keep)
     return _area.sub(_stars, _plus.sub(_stars, text))
 
 
 _suspicious = re.compile(
-    r"[@+:]|\d(?:[ \-.()]{0,2}\d){6}|\d\*|\*\d|\bo\w{27}|\b(?:Mr|Mrs|Ms|Miss|Herr|Frau|Mme|Sra?|Dr)\b"
+    r"[@+:]|\d(?:[ \-.()]{0,2}\d){6}|\d\*|\*\d|[xX]{4}|\bo\w{27}|\b(?:Mr|Mrs|Ms|Miss|Herr|Frau|Mme|Sra?|Dr)\b"
 ).search
 
 
