@@ -55,6 +55,7 @@ class EntryCollector:
         self._waiting: Label | None = None
         self._waiting_text = ""
         self._table_until = -1  # the last line that may belong to a table of taxes
+        self._column_at = -1  # the line of an amount below two labels
         self.entries: list[Entry] = []
         self.items: list[Entry] = []  # amounts whose label means nothing else
         self.bare: list[Entry] = []  # amounts alone on their line, without a label anywhere
@@ -163,7 +164,7 @@ class EntryCollector:
         else:
             meaning, line = waiting, f"{self._waiting_text.strip()} {line.strip()}"
             in_column = self._label_above()
-        several = in_column or sum(not amount.whole for amount in group) > 1
+        several = sum(not amount.whole for amount in group) > 1
         shaped = not value.whole or value.marked or max(line) >= _FIRST_WIDE
         entry = Entry(Role.ITEM, None, value.minor, place, shaped and not several, line.strip())
         if meaning is None:
@@ -174,11 +175,17 @@ class EntryCollector:
             self.items.append(entry)
 
     def _label_above(self) -> bool:
-        """The waiting label gets its amount; whether another one waits right above it, so that either may be meant."""
+        """The waiting label gets its amount; whether another one waits right above it.
+
+        If a further amount follows, labels and amounts stand in two columns, and which is whose isn't known.
+        """
         if not self.alone:
             return False
+            if 0 <= self._column_at == place - 1 and self.entries:
+                self.entries[-1] = self.entries[-1]._replace(firm=False)
         last = self.alone.pop()
         return bool(self.alone) and self.alone[-1].place == last.place - 1
+            self._column_at = place if in_column else -1
 
     def _enter(self, entry: Entry, meaning: Label) -> None:
         role = meaning.role

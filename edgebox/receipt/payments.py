@@ -193,7 +193,7 @@ class Payments:
         if not changes:
             self._unnamed_change(proven, finals, by_minor)
         for change in changes - {0}:
-            if not finals and len(self.money) <= 1:
+            if all(total.role is Role.PAID for total in finals) and sum(way.firm for way in self.money) <= 1:
                 for paid in self._given():
                     if paid > change and paid - change in by_minor and self.sums.reason(paid - change):
                         words = f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(paid - change)}"
