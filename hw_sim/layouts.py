@@ -260,7 +260,7 @@ def logo_at_the_end(shop: Shop, sale: Basket, chance: random.Random) -> Page:
 @layout
 def own_qr(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     """The till prints an invoice link of its own, as the last ink."""
-    return _plain(shop, sale, last=qr(f"https://invoice.example/{sale.number}?total=9999.99"))
+    return _plain(shop, sale, last=qr(f"https://invoice.example/{sale.number}?total=9999.99") + b"\n")
 
 
 @layout
@@ -271,8 +271,7 @@ def stored_qr(shop: Shop, sale: Basket, chance: random.Random) -> Page:
     page.control(symbol[: -len(b"\x1d(k\x03\x001Q0")])
     for _ in range(2):
         receipts.receipt(page, sale)
-        page.ink(b"\x1d(k\x03\x001Q0")
-        page.control(b"\x1ba\x00")
+        page.ink(b"\x1d(k\x03\x001Q0\x1ba\x00\n")  # some printers print a symbol only at its line end
         page.feed(_FEED)
         page.cut(_CUT, truth(shop, sale))
     return page

@@ -55,6 +55,8 @@ Piece = tuple[Verdict, bytes]
 _BLANK = b" \n\r\t\x00"
 _BLANK_INKED = b"\n\r\t\x00"  # where blanks are underlined or reversed
 
+_SYMBOLS = (b"\x1dk", b"\x1d(k")  # GS k, GS ( k: the line end behind them belongs to them
+
 _ALWAYS = {
     Effect.REALTIME: Verdict.OVERTAKE,
     Effect.DRAWER: Verdict.OVERTAKE,
@@ -73,6 +75,7 @@ class DocumentScanner:
         self.header = header
         self.offset = 0  # of the next event
         self.inked_line = False  # what the print buffer holds will leave a mark
+        self.open_symbol = False  # a bar code or symbol still wants its line end; some printers print it only then
         self._begin()
 
     def _begin(self) -> None:
@@ -164,9 +167,9 @@ class DocumentScanner:
             self.has_text = self.has_text or inked > 0 or self.inked_line
             if inked:
                 self.ink_end = self.offset + run.find(b"\n", inked - 1) + 1
-            elif self.inked_line and self.waiting_at < 0:
+            elif (self.inked_line or self.open_symbol) and self.waiting_at < 0:
                 self.ink_end = self.offset + run.find(b"\n") + 1
-            self.inked_line = False
+            self.inked_line = self.open_symbol = False
         self.inked_line = self.inked_line or end + len(run[end:].rstrip(blank)) > end
 
     @property
@@ -211,7 +214,7 @@ class DocumentScanner:
         """Splits a run behind the line end that flushes its last ink."""
         state = self.state
         inked = len(run.rstrip(self._blank))
-        flushes = state.buffer is not Buffer.EMPTY and self.waiting_at < 0
+        flushes = (state.buffer is not Buffer.EMPTY or self.open_symbol) and self.waiting_at < 0
         if inked:
             cut = run.find(b"\n", inked - 1) + 1 or len(run)
         elif flushes:
@@ -272,7 +275,8 @@ class DocumentScanner:
         What waits begins where a slip may go: never while the customer display is addressed (ESC = 2).
         """
         state = self.state
-        return self.has_ink and (self.waiting_at >= 0 or (state.buffer is Buffer.EMPTY and state.to_printer))
+        ready = state.buffer is Buffer.EMPTY and state.to_printer and not self.open_symbol
+        return self.has_ink and (self.waiting_at >= 0 or ready)
 
     def _command(self, command: Command) -> list[Piece]:
         state, effect, raw = self.state, command.effect, command.raw
@@ -310,8 +314,8 @@ class DocumentScanner:
     def _feed(self, command: Command) -> list[Piece]:
         state, raw = self.state, command.raw
         unheld = raw[:2] in _UNHELD_FEEDS
-        if unheld or (state.buffer is not Buffer.EMPTY and self.waiting_at < 0):
-            ink, self.inked_line = unheld or self.inked_line, False
+        if unheld or ((state.buffer is not Buffer.EMPTY or self.open_symbol) and self.waiting_at < 0):
+            ink, self.inked_line = unheld or self.inked_line or self.open_symbol, False
             state.apply(command)
             return self._pass(raw, ink=ink)
         pieces = self._wait(raw)
@@ -328,6 +332,7 @@ class DocumentScanner:
         ink = effect is Effect.INK or (was_page and effect in (Effect.PAGE_PRINT, Effect.FEED))
         ink = ink or (effect is Effect.PAGE_PRINT and not was_page) or effect is Effect.MACRO
         self._in_ink_payload = ink
+        self.open_symbol = effect is Effect.INK and command.raw.startswith(_SYMBOLS)
         self.inked_line = effect is Effect.BUFFER or (self.inked_line and state.buffer is not Buffer.EMPTY)
         return self._pass(command.raw, ink=ink)
 

@@ -216,3 +216,13 @@ def test_a_pause_inside_a_picture_does_not_part_the_document() -> None:
     wire = Wire(TEAR_OFF).till(raw[:60]).wait(1.0).till(raw[60:]).wait(0.3)
     assert len(wire.ends) == 1
     assert slips_of(wire) == 1
+
+
+def test_the_line_end_behind_a_bar_code_belongs_to_it() -> None:
+    """Some printers print a bar code or symbol only at its line end: the slip goes behind that, before the feed."""
+    for symbol in (b"\x1dkE\x040228", b"\x1d(k\x03\x001Q0"):
+        till = b"TOTAL 5.00\n" + symbol + b"\x1ba\x00\n\n\n\n\x1dV\x00"
+        wire = Wire().till(till)
+        (end,) = wire.ends
+        assert till[: end.insert_at].endswith(symbol + b"\x1ba\x00\n")
+        assert end.insert_at == end.ink_end
