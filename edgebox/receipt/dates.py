@@ -46,7 +46,7 @@ _month_day = re.compile(
 ).search
 _letters = re.compile(r"[a-z]{3}").search
 _time = re.compile(
-    r"(?<![\d:.])(2[0-3]|[01]?\d)\s?[:时時시h]\s?([0-5]\d)(?:\s?[:分분]\s?([0-5]\d))?(?:秒|초)?(?![\d:])\s?([ap])?\.?m?"
+    r"(?<!\d)(?<!\d[:.])(2[0-3]|[01]?\d)\s?[:时時시h]\s?([0-5]\d)(?:\s?[:分분]\s?([0-5]\d))?(?:秒|초)?(?![\d:])\s?([ap])?\.?m?"
 ).search
 _half = re.compile("[上下]午|午[前後]|오[전후]").search
 _AFTERNOON = ("下午", "午後", "오후")

@@ -93,7 +93,7 @@ def _label_of_total(
     if not good:
         ambiguous.append("no label carries the total on all papers")
         return None
-    ranked = sorted(good, key=lambda label: (_rank(label, lexicon), len(label), label))
+    ranked = sorted(good, key=lambda label: (_rank(label, lexicon), -len(label), label))
     if len(ranked) > 1:
         others = ", ".join(f"“{label}”" for label in ranked[1:])
         ambiguous.append(f"the total is taken from “{ranked[0]}”; {others} always said the same")

@@ -74,7 +74,7 @@ def with_profile(decision: Decision, told: Told, decimals: int) -> Decision:
         other = format_minor(decision.minor or 0, decimals)
         return Decision(None, Confidence.LOW, (f"{said}, but arithmetic says {other}",), True)
     if not decision.paid:
-        return decision
+        return Decision(None, Confidence.LOW, (f"{said}, but nothing says that it is paid",))
     return Decision(minor, Confidence.HIGH, (said,), True)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebox.model import NumberScope
+from edgebox.model import Confidence, NumberScope
 from edgebox.receipt.fields import find_date, find_time
 from edgebox.receipt.words import normalise
 from tests.receipt.paper import SHOP, read
@@ -27,6 +27,20 @@ from tests.receipt.paper import SHOP, read
         ("Jan 12, 2019", "ymd", "2019-01-12"),
         ("31.02.2026", "dmy", ""),
         ("TEL 03-3509405", "dmy", ""),
+        ("12 de março de 2019", "dmy", "2019-03-12"),
+        ("3 févr. 2022 14h05", "dmy", "2022-02-03"),
+        ("31. Dezember 2021", "dmy", "2021-12-31"),
+        ("5 de agosto de 2020", "dmy", "2020-08-05"),
+        ("12 mac 2019", "dmy", "2019-03-12"),
+        ("12DEC18", "dmy", "2018-12-12"),
+        ("Dec 12 '18", "mdy", "2018-12-12"),
+        ("115/11/18 18:42", "ymd", "2026-11-18"),
+        ("令和6年5月3日", "ymd", "2024-05-03"),
+        ("2026년 11월 18일", "ymd", "2026-11-18"),
+        ("20261118", "ymd", "2026-11-18"),
+        ("14-12-2018", "mdy", "2018-12-14"),  # no fourteenth month
+        ("2 MARMALADE 12", "dmy", ""),
+        ("192.168.10.20", "dmy", ""),
     ],
 )
 def test_dates_are_read_as_the_shop_writes_them(text: str, order: str, date: str) -> None:
@@ -35,7 +49,8 @@ def test_dates_are_read_as_the_shop_writes_them(text: str, order: str, date: str
 
 @pytest.mark.parametrize(
     ("text", "time"),
-    [("18:42:07", "18:42:07"), ("8:13:39 PM", "20:13:39"), ("12:05 AM", "00:05"), ("18时42分", "18:42"), ("25:61", "")],
+    [("18:42:07", "18:42:07"), ("8:13:39 PM", "20:13:39"), ("12:05 AM", "00:05"), ("18时42分", "18:42"), ("25:61", ""),
+     ("下午 03:22", "15:22"), ("上午 12:05", "00:05"), ("오후 3:22", "15:22"), ("14h05", "14:05")],
 )
 def test_times_are_read(text: str, time: str) -> None:
     assert find_time(normalise(text)) == time
@@ -55,6 +70,7 @@ def test_times_are_read(text: str, time: str) -> None:
         ("订单编号            202604050852", "202604050852"),
         ("Bon-Nr: 4711", "4711"),
         ("DATE: 2026-11-18", ""),
+        ("订单号：2026100522001304\n       973195046468", "2026100522001304973195046468"),
     ],
 )
 def test_the_receipts_number_is_read(line: str, number: str) -> None:
@@ -69,6 +85,54 @@ def test_the_till_is_read_and_the_shop_says_whose_the_numbers_are() -> None:
     receipt = read("SHOP\n机号:03\n流水号:0007\nTOTAL 1.00", SHOP._replace(number_scope="till"))
     assert (receipt.number, receipt.till, receipt.number_scope) == ("0007", "03", NumberScope.TILL)
     assert read("SHOP\n单号:0007\nTOTAL 1.00").number_scope is NumberScope.STORE
+
+
+@pytest.mark.parametrize(
+    ("paper", "date", "time"),
+    [
+        ("打印时间:2026-11-20 09:00\n结账时间:2026-11-18 18:42", "2026-11-18", "18:42"),
+        ("入座时间:2026-11-18 23:50\n结账时间:2026-11-19 00:20", "2026-11-19", "00:20"),
+        ("有效期至:2027-01-01\n日期:2026-11-18     时间:17:29:36", "2026-11-18", "17:29:36"),
+        ("2026-11-18 18:42\n打印时间:2026-11-20 09:00", "2026-11-18", "18:42"),
+        ("SERVER: TAJ   2026-11-18 6:06 PM", "2026-11-18", "18:06"),
+        ("打印时间:2026-11-20 09:00", "2026-11-20", "09:00"),
+    ],
+)
+def test_the_time_of_payment_is_believed_first(paper: str, date: str, time: str) -> None:
+    receipt = read(f"SHOP\n{paper}\nTOTAL 1.00")
+    assert (receipt.printed_date, receipt.printed_time) == (date, time)
+
+
+@pytest.mark.parametrize(
+    ("line", "cashier", "table"),
+    [
+        ("收银员:0551", "0551", ""),
+        ("檯號:A4             人   數:3", "", "A4"),
+        ("內用單號:229  桌名:13", "", "13"),
+        ("單據號碼: 2026042810234   服務人員: A03", "A03", ""),
+        ("Cashier: 17", "17", ""),
+        ("TABLE 12", "", "12"),
+        ("收银员:王芳", "", ""),
+        ("Server: Valerie", "", ""),
+        ("Tisch: 7    Bediener: 3", "3", "7"),
+    ],
+)
+def test_cashier_and_table_are_read_where_they_are_codes(line: str, cashier: str, table: str) -> None:
+    details = read(f"SHOP\n{line}\nTOTAL 1.00").details
+    assert (details.cashier, details.table) == (cashier, table)
+
+
+def test_a_remark_gives_no_field() -> None:
+    details = read("SHOP\n备注: 无\n收银员:99\n桌号:8\n会员号:12345678\n").details
+    assert (details.cashier, details.table, details.member) == ("", "", "")
+
+
+def test_how_sure_a_field_is_depends_on_what_else_stands_there() -> None:
+    one = dict(read("SHOP\n单号:4711\n日期:2026-11-18\nTOTAL 1.00").details.sure)
+    assert (one["number"], one["date"]) == (Confidence.HIGH, Confidence.HIGH)
+    two = dict(read("SHOP\n单号:4711\n流水号:0815\n05-06-18\nTOTAL 1.00", SHOP._replace(date_order="dmy")).details.sure)
+    assert (two["number"], two["date"]) == (Confidence.MEDIUM, Confidence.MEDIUM)
+    assert dict(read("SHOP\n打印时间:2026-11-18\nTOTAL 1.00").details.sure)["date"] is Confidence.LOW
 
 
 @given(st.text(max_size=200), st.sampled_from(["ymd", "dmy", "mdy"]))
