@@ -15,9 +15,11 @@ from typing import NamedTuple
 
 from edgebox.model import TenderKind
 from edgebox.receipt.lexicon import Label, Lexicon, Role
-from edgebox.receipt.money import Amount, AmountFinder, is_currency
+from edgebox.receipt.money import CURRENCY, Amount, AmountFinder, is_currency
 from edgebox.receipt.taxes import TaxTable
 
+_columns = re.compile(r"\s{2,}|\|").split
+_word = re.compile(rf"(?:{CURRENCY})\.?(?![^\W\d_])")
 _has_letter = re.compile(r"[^\W\d_]").search
 _PARTS = (Role.DISCOUNT, Role.ROUNDING, Role.SERVICE, Role.TAX)
 ENTRIES_MAX = 2000  # of one document; a receipt has some dozens
@@ -55,6 +57,7 @@ class EntryCollector:
         self._waiting: Label | None = None
         self._waiting_text = ""
         self._table_until = -1  # the last line that may belong to a table of taxes
+        self._columns: list[Label] = []  # headings right above
         self._column_at = -1  # the line of an amount below two labels
         self.entries: list[Entry] = []
         self.items: list[Entry] = []  # amounts whose label means nothing else
@@ -78,6 +81,8 @@ class EntryCollector:
         if len(self.entries) >= ENTRIES_MAX:
             return True
         waiting, self._waiting = self._waiting, None
+        if self._columns and self._add_columns(text, amounts, place):
+            return True
         if len(amounts) > 1 and self._row(text, amounts, place):
             return True
         begin = 0
@@ -92,6 +97,15 @@ class EntryCollector:
             begin = amount.end
         self._close(label, group, place, text, waiting)
         return True
+
+    def perhaps_items(self, text: str, parts: tuple[str, ...], place: int) -> list[Entry]:
+        """The item that this untrusted line would be; it is not collected."""
+        amount = self._finder.last(text)
+        if amount is None or (
+            self._lexicon.may_label(parts) and self._lexicon.label(text[: amount.start].strip()).explained
+        ):
+            return []
+        return [Entry(Role.ITEM, None, amount.minor, place, False, text.strip())]
 
     def _add_parts(self, text: str, parts: tuple[str, ...], place: int) -> bool:
         entries, bare, mentioned, alone = len(self.entries), len(self.bare), len(self.mentioned), len(self.alone)
@@ -123,10 +137,11 @@ class EntryCollector:
         """A row of a table of taxes; one that adds the others up is a total as well, though not a firm one."""
         label = self._lexicon.label(text[: amounts[0].start].strip())
         is_sum = label.explained and label.role in _TOTALS
+        sums = len(self.taxes.sums)
         row = self.taxes.add(text, amounts, is_sum=is_sum)
         if row is None:
             return False
-        role, minor = (label.role, row.gross) if is_sum else (Role.TAX, row.tax)
+        role, minor = (label.role, row.gross) if len(self.taxes.sums) > sums else (Role.TAX, row.tax)
         self.entries.append(Entry(role, None, minor, place, False, text.strip()))
         self._begin_table(place)
         return True
@@ -148,6 +163,7 @@ class EntryCollector:
             self._waiting = None
             return
         self._waiting, self._waiting_text = label, text
+        self._columns = self._headed(text) if self.items else []
         if len(self.alone) < ENTRIES_MAX:
             self.alone.append(Alone(label, place))
         if label.tender is not None and label.tender not in self.mentioned:
@@ -169,10 +185,30 @@ class EntryCollector:
         entry = Entry(Role.ITEM, None, value.minor, place, shaped and not several, line.strip())
         if meaning is None:
             self.bare.append(entry)
+            if 0 <= self._column_at == place - 1 and self.entries:
+                self.entries[-1] = self.entries[-1]._replace(firm=False)
         elif meaning.explained:
             self._enter(entry, meaning)
+            self._column_at = place if in_column else -1
         elif len(self.items) < ENTRIES_MAX:
             self.items.append(entry)
+
+    def _headed(self, text: str) -> list[Label]:
+        """The labels of a row of headings such as `SUBTOTAL  TAX  TOTAL`; none unless each is one, and one a total."""
+        headings = [self._lexicon.label(part) for part in _columns(text.strip())]
+        roles = {heading.role for heading in headings}
+        if len(headings) < 2 or Role.IGNORE in roles or not all(heading.explained for heading in headings):
+            return []
+        return headings if roles & {Role.NET, Role.PAID} else []
+
+    def _add_columns(self, text: str, amounts: list[Amount], place: int) -> bool:
+        """The amounts below such headings, as many and nothing else: none is firm, an equation must bear them out."""
+        headings, self._columns = self._columns, []
+        if len(headings) != len(amounts) or _has_letter(_word.sub("", text)):
+            return False
+        for heading, amount in zip(headings, amounts, strict=True):
+            self.entries.append(Entry(heading.role, heading.tender, amount.minor, place, False, text.strip()))
+        return True
 
     def _label_above(self) -> bool:
         """The waiting label gets its amount; whether another one waits right above it.
@@ -181,11 +217,8 @@ class EntryCollector:
         """
         if not self.alone:
             return False
-            if 0 <= self._column_at == place - 1 and self.entries:
-                self.entries[-1] = self.entries[-1]._replace(firm=False)
         last = self.alone.pop()
         return bool(self.alone) and self.alone[-1].place == last.place - 1
-            self._column_at = place if in_column else -1
 
     def _enter(self, entry: Entry, meaning: Label) -> None:
         role = meaning.role

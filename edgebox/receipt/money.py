@@ -46,10 +46,10 @@ class Amount(NamedTuple):
 
 
 _REACH = 24  # characters looked back for a currency and a minus: tills align the amount away from its "RM"
-_CODE = "|".join(re.escape(code) for code in sorted(_CODES, key=len, reverse=True))
+CURRENCY = "|".join(re.escape(code) for code in sorted(_CODES, key=len, reverse=True))
 _ANNOUNCE = (*_CODES, *(f"{code}{mark}" for code in _CODES for mark in ".:"), *_SYMBOLS, "-", "\u2212", "(")
-_before = re.compile(rf"([\-\u2212(]\s?)?((?:(?<![a-z])(?:{_CODE})[.:]?|[{_SYMBOLS}])\s*)?(-\s?)?$").search
-_after = re.compile(rf"(\s?(?:[{_UNITS_AFTER}]|(?:{_CODE})(?![a-z])|[{_SYMBOLS}](?!\s?\d)))?(-(?!\w)|\))?").match
+_before = re.compile(rf"([\-\u2212(]\s?)?((?:(?<![a-z])(?:{CURRENCY})[.:]?|[{_SYMBOLS}])\s*)?(-\s?)?$").search
+_after = re.compile(rf"(\s?(?:[{_UNITS_AFTER}]|(?:{CURRENCY})(?![a-z])|[{_SYMBOLS}](?!\s?\d)))?(-(?!\w)|\))?").match
 _CODE_DIGITS = (
     7  # a whole number so long, with no currency beside it, is a card's or a customer's, where money has decimals
 )

@@ -51,8 +51,12 @@ class TaxTable:
         columns = [amount.minor for amount in amounts if not amount.whole]
         if len(columns) < 2:
             return None
-        row = self._summed(columns) if is_sum else self._rated(columns, self._rates(text, amounts))
-        rows = self.sums if is_sum else self.rows
+        row = self._summed(columns) if is_sum else None
+        rows = self.sums if row is not None else self.rows
+        row = row or self._rated(columns, _printed_rates(text))
+        if row is None and not is_sum and not _is_count(text, amounts[0].end):
+            first = amounts[0]
+            row = self._rated(columns if first.whole else columns[1:], [first.minor * 100 // self._hundredth])
         if row is not None and len(rows) < ROWS_MAX:
             rows.append(row)
         return row
@@ -72,13 +76,6 @@ class TaxTable:
             out |= {sum(row.gross for row in self.rows), sum(row.gross for row in set(self.rows))}
         return {minor for minor in out if minor > 0}
 
-    def _rates(self, text: str, amounts: Sequence[Amount]) -> list[int]:
-        printed = [int(whole) * 100 + int(part.ljust(2, "0") or 0) for whole, part in _percents(text)]
-        if _is_count(text, amounts[0].end):
-            return [rate for rate in printed if rate <= RATE_MAX]
-        first = amounts[0].minor * 100 // self._hundredth
-        return [rate for rate in (*printed, first) if 0 <= rate <= RATE_MAX]
-
     def _rated(self, columns: Sequence[int], rates: Sequence[int]) -> TaxRow | None:
         """Two neighbouring columns in the proportion of a rate, and the third, if there is one, their sum."""
         for place in range(len(columns) - 1):
@@ -86,6 +83,8 @@ class TaxTable:
             tax, base = min(one, two), max(one, two)
             beside = columns[place + 2 : place + 3]
             for rate in rates:
+                if not 0 <= rate <= RATE_MAX:
+                    continue
                 if not rate:
                     if not tax and beside == [base] and base > 0:
                         return TaxRow(0, base)
@@ -101,6 +100,11 @@ class TaxTable:
             if tax >= 0 and gross == base + tax and tax * 10_000 <= base * RATE_MAX:
                 return TaxRow(tax, gross)
         return None
+
+
+def _printed_rates(text: str) -> list[int]:
+    """Hundredths of a percent: `23,00%` is 2300."""
+    return [int(whole) * 100 + int(part.ljust(2, "0") or 0) for whole, part in _percents(text)]
 
 
 def _is_rate(tax: int, base: int, rate: int) -> bool:

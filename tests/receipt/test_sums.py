@@ -26,6 +26,7 @@ def earned(paper: str, shop: object = PAID_TILL) -> int | None:
     ("text", "tax", "gross"),
     [
         ("sr @6%:    68.82    4.13", 413, 7295),
+        ("gst s@6%    50.28    3.02", 302, 5330),
         ("23.00   40.00  9.20  49.20", 920, 4920),  # the rate is the first column
         ("23%   9.20  40.00  49.20", 920, 4920),  # tax before base
         ("b 23% 49.20  9.20", 920, 4920),  # tax and gross, no base
@@ -43,6 +44,7 @@ def test_a_row_of_taxes_is_known_by_its_arithmetic(text: str, tax: int, gross: i
         "2 x 4.50   9.00",
         "9.40  0.00  9.40",
         "6%  10.00  5.00  15.00",
+        "10.00  1.00",
         "23.00",
         "total 28.00 1.68",
     ],

@@ -47,6 +47,8 @@ def test_tendered_less_change_proves_a_total() -> None:
         ("AMT PAID INCL GST : RM111.90\nAMT PAID EXCL. GST : RM105.57\nPAID BY : CC*7185:RM111.90", 11190),
         ("TO PAY\nTOTAL\n33.90\nCASH 50.00\nCHANGE 16.10", 3390),  # two labels for one amount
         ("SUMMARY 1.41\nTOTAL PAID 20.00\nCHANGE 18.59\n23% 0.26 1.41", 141),
+        ("TEA 10.00\nSUBTOTAL   TAX   TOTAL\n10.00   0.60   10.60\nVISA 10.60", 1060),  # headings, and amounts below
+        ("牛肉面 30.00\n合计  优惠  应付\n30.00  2.00  28.00\n微信支付 28.00", 2800),
         ("TOTAL 60.00\nVOUCHER 10.00\nCASH 50.00", 5000),
         ("2 ITEM(S) TOTAL (RM): 9.80\nCASH: 10.00\nCHANGE: 0.20", 980),
         ("T O T A L ( R M ) :  8.00\nC A S H :  8.00", 800),
