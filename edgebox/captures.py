@@ -22,7 +22,7 @@ from edgebox.receipt.reader import ReceiptReader
 
 
 class CapturedDocument(NamedTuple):
-    """One document of a capture. Offsets in `ending` count from the file's start; `lines` are its printed lines; `reader` has read it."""
+    """One document of a capture. Offsets in `ending` count from the file's start; `lines`: as printed; `reader`: its."""
 
     receipt: Receipt
     ending: Ending

@@ -134,8 +134,8 @@ def _tender(kind: str, minor: int | None, decimals: int) -> dict[str, Any]:
 
 
 def _details(receipt: Receipt) -> dict[str, Any]:
-    """`transaction` and `member`: keyed hashes, null without keys. `sure`: how sure the fields are. `layout`: the paper's
-    form, for a profile. `pictures`: what no letters were found in, in dots. `report`: figures of a till's own report."""
+    """`transaction` and `member`: keyed hashes, null without keys. `sure`: how sure the fields are. `layout`: the
+    paper's form, for a profile. `pictures`: sizes and places in dots. `report`: figures of a till's own report."""
     details, decimals = receipt.details, receipt.decimals
 
     def money(minor: int | None) -> int | float | None:

@@ -1,7 +1,7 @@
 """`edgebox teach`: a receipt profile from one to three captures and the totals that a person reads on them.
 
-Owns: the command: reads the captures, has the profile made, tries it on them, and says what stays ambiguous. Never: puts
-it in place; a person does, once it is right.
+Owns: the command: reads the captures, has the profile made, tries it on them, and says what stays ambiguous. Never:
+puts it in place; a person does, once it is right.
 """
 
 from __future__ import annotations
@@ -50,9 +50,8 @@ def run(options: argparse.Namespace) -> int:
     name = options.output.stem if options.output else EXAMPLE
     if not _name(name):
         raise EdgeboxError(f"{options.output}: expected a name of a-z, 0-9 and -", reason="bad_name")
-    documents = [
-        _receipt_of(path, total, config, options.line) for path, total in zip(options.files, totals, strict=True)
-    ]
+    given = zip(options.files, totals, strict=True)
+    documents = [_receipt_of(path, total, config, options.line) for path, total in given]
     numbers = [*options.number, *[""] * (len(totals) - len(options.number))]
     samples = [
         Sample(document.reader.details.trusted(), document.receipt.details.layout, total, number)

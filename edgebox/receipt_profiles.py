@@ -1,7 +1,7 @@
 """Receipt profiles from `config/receipts/*.toml` and `/etc/edgebox/receipts/*.toml`.
 
-Owns: finding and reading the files. Never: what is in them (edgebox/receipt/profiles.py says). A file in /etc replaces the
-shipped one of the same name. The shipped example shows every key and is never used.
+Owns: finding and reading the files. Never: what is in them (edgebox/receipt/profiles.py says). A file in /etc replaces
+the shipped one of the same name. The shipped example shows every key and is never used.
 """
 
 from __future__ import annotations

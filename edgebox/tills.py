@@ -1,7 +1,7 @@
 """What the engine remembers of each till: the layouts it prints, and its receipts since its last report.
 
-Owns: `Tills`: how far a receipt in an unknown layout is believed, and the check of a till's report. Never: sockets, files
-or clocks; it is fed records, those of the journal first.
+Owns: `Tills`: how far a receipt in an unknown layout is believed, and the check of a till's report. Never: sockets,
+files or clocks; it is fed records, those of the journal first.
 """
 
 from __future__ import annotations
@@ -131,4 +131,5 @@ def _drift(record: ReceiptRecord, seen: Seen) -> str:
     if not seen.alarm:
         return ""
     total = "" if record.amount_minor is None else f" ({format_minor(record.amount_minor, record.decimals)})"
-    return f"{record.line}: the till prints a layout not seen before{total}; {seen.rate:.0%} of its last receipts: updated?"
+    share = f"{seen.rate:.0%} of its last receipts"
+    return f"{record.line}: the till prints a layout not seen before{total}; {share}: was it updated?"

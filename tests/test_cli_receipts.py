@@ -90,7 +90,8 @@ def test_teach_writes_a_profile_that_reads_its_captures(tmp_path: Path, capsys: 
     assert main(["read", "--json", *files]) == 0
     assert [json.loads(line)["docs"][0]["total"] for line in capsys.readouterr().out.splitlines()] == [None, None]
     made = tmp_path / "noodles.toml"
-    arguments = ["--total", "16.00", "--total", "33.90", "--number", "A-1", "--number", "A-2", "--paid", "-o", str(made)]
+    arguments = ["--total", "16.00", "--total", "33.90", "--number", "A-1", "--number", "A-2", "--paid"]
+    arguments += ["-o", str(made)]
     assert main(["teach", *files, *arguments]) == 0
     said = capsys.readouterr().err
     assert said.count(": right") == 2

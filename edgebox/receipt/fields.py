@@ -1,7 +1,8 @@
-"""Receipt number, till, cashier, table, printed date and time, payment's and member's numbers, each with how sure it is.
+"""Receipt number, till, cashier, table, printed date and time, payment's and member's numbers, each with how sure it
+is.
 
-Owns: `FieldFinder`. Never: amounts or kinds, and never a name: cashier and table are read only where they are codes, and
-the payment's and the member's numbers leave only as keyed hashes. A customer's remark is not looked at.
+Owns: `FieldFinder`. Never: amounts or kinds, and never a name: cashier and table are read only where they are codes,
+and the payment's and the member's numbers leave only as keyed hashes. A customer's remark is not looked at.
 
 Several dates stand on one paper. The time of payment is believed before a plain date, that before the time of printing
 (a reprint has another) and that before the time a table was opened.
@@ -31,7 +32,8 @@ _words_then_code = re.compile(r"\s*([^\d:#]{2,20}?)[ .]*#? ?([0-9][0-9a-z\-]{0,1
 _has_digit = re.compile("[0-9]").search
 # What any date has, and few other lines do: a mark between digits, a month's first letters, eight digits, an era.
 _maybe_date = re.compile(
-    r"\d\s?[\-/年년]\s?\d|\d\.\s?\d{1,2}\.\s?\d|20\d{6}|令和|r\d|\d[\s\-/.,]{0,3}[a-z]{3}|[a-z]{3}[\s\-/.]{0,3}\d|\dde|de \d"
+    r"\d\s?[\-/年년]\s?\d|\d\.\s?\d{1,2}\.\s?\d|20\d{6}|令和|r\d|\d[\s\-/.,]{0,3}[a-z]{3}|[a-z]{3}[\s\-/.]{0,3}\d"
+    r"|\dde|de \d"
 ).search
 _DATES = (FieldKey.SETTLED, FieldKey.DATE, None, FieldKey.PRINTED, FieldKey.OPENED)  # in the order of belief
 _RANK = {key: rank for rank, key in enumerate(_DATES)}

@@ -1,7 +1,8 @@
 """Fiscal codes: the number and the total that the law makes the till print exactly.
 
-Owns: `read_fiscal` (a symbol's or line's text → `Fiscal`) and `FiscalFinder`, which collects them over a document. Never:
-takes a till's own code for one: each scheme is checked field by field, and `total=9999.99` on some URL is nothing.
+Owns: `read_fiscal` (a symbol's or line's text → `Fiscal`) and `FiscalFinder`, which collects them over a document.
+Never: takes a till's own code for one: each scheme is checked field by field, and `total=9999.99` on some URL is
+nothing.
 
 Sources, a scheme each:
     ES  VERI*FACTU: Orden HAC/1177/2024 art. 20-21, URL …/wlpl/TIKE-CONT/ValidarQR?nif=&numserie=&fecha=&importe=

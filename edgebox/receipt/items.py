@@ -3,8 +3,9 @@
 Owns: `ItemCollector`. Never: decides what is an item (entries.py says which amounts have no other meaning), nor any
 total: a name may say anything. Names leave redacted.
 
-A line's last amount is what was paid for it. Among the numbers before it, two whose product it is are quantity and price;
-`x2`, `2 x 8.00` and `@2 x rm 6.99` on the line below say so in words. A line with numbers alone belongs to the name above.
+A line's last amount is what was paid for it. Among the numbers before it, two whose product it is are quantity and
+price; `x2`, `2 x 8.00` and `@2 x rm 6.99` on the line below say so in words. A line with numbers alone belongs to the
+name above.
 """
 
 from __future__ import annotations

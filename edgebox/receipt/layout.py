@@ -1,8 +1,8 @@
 """The form of a paper: which labels and rules it is made of, whatever was sold.
 
-Owns: `LayoutMarks`, which collects them, the fingerprint that comes of them, `likeness` of two, and `LayoutWatch`, which
-knows the forms that a till prints and notices a new one. Never: text: marks are kept as 16-bit checksums, so nothing of
-the paper can be read from a fingerprint.
+Owns: `LayoutMarks`, which collects them, the fingerprint that comes of them, `likeness` of two, and `LayoutWatch`,
+which knows the forms that a till prints and notices a new one. Never: text: marks are kept as 16-bit checksums, so
+nothing of the paper can be read from a fingerprint.
 
 Two papers of one layout differ in optional lines (a discount, a voucher), so fingerprints are compared, not looked up:
 the share of marks that both have. Measured on the 59 layouts of the Chinese corpus: see tests/receipt/test_layout.py.

@@ -1,8 +1,8 @@
 """What a person told the box about one till's layout: where its fields stand, and its own words.
 
-Owns: `Profile`, how it is made of a TOML table (`profile_from`), which one fits a paper (`pick`), and what it finds there
-(`Profile.read`). Never: opens a file (edgebox/receipt_profiles.py does), nor runs a pattern that may take long: patterns
-have bounded repeats, and see one line of at most LINE_MAX characters.
+Owns: `Profile`, how it is made of a TOML table (`profile_from`), which one fits a paper (`pick`), and what it finds
+there (`Profile.read`). Never: opens a file (edgebox/receipt_profiles.py does), nor runs a pattern that may take long:
+patterns have bounded repeats, and see one line of at most LINE_MAX characters.
 
 A profile is picked by the paper's layout at its end, so it is asked then, over the lines that were kept.
 """
@@ -170,7 +170,7 @@ _LOOKS = (opcodes.ASSERT, opcodes.ASSERT_NOT)
 
 
 def _work(tree: Any, *, inside: bool) -> int:
-    """The product of all repeats. ValueError for what has no place in a pattern: a repeat in a repeat, a back reference."""
+    """The product of all repeats. ValueError for a repeat in a repeat, a back reference and the like."""
     ways = 1
     for operation, argument in tree:
         if operation in _REPEATS:

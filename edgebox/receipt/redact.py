@@ -1,13 +1,14 @@
 """What must not leave this layer in clear, found by its shape; and keyed hashes for the two numbers that are kept.
 
 Owns: `mask` (personal data inside a text becomes `*`), `is_personal` (a code that must not be shown as it is) and
-`Pseudonyms`. Never: decides whose line it is (zones.py does; the reader masks those whole), nor a hash without a key: the
-plain hash of a telephone number is undone by trying all of them.
+`Pseudonyms`. Never: decides whose line it is (zones.py does; the reader masks those whole), nor a hash without a key:
+the plain hash of a telephone number is undone by trying all of them.
 
-Shapes and where they come from: mobile and fixed-line telephones (CN, HK, TW, MY, US, Europe, +…); card numbers (ISO/IEC
-7812: 12-19 digits with Luhn's check, or partly starred); resident ids (GB 11643: 17 digits and a check, a date inside);
-payment codes (WeChat 18 digits 10-15…, Alipay 16-24 digits 25-30…, UnionPay 19 digits 62…); e-mail; WeChat open ids; names
-behind a title or a key. When in doubt it masks: a masked order number costs nothing, a shown telephone does.
+Shapes and where they come from: mobile and fixed-line telephones (CN, HK, TW, MY, US, Europe, +…); card numbers
+(ISO/IEC 7812: 12-19 digits with Luhn's check, or partly starred); resident ids (GB 11643: 17 digits and a check, a
+date inside); payment codes (WeChat 18 digits 10-15…, Alipay 16-24 digits 25-30…, UnionPay 19 digits 62…); e-mail;
+WeChat open ids; names behind a title or a key. When in doubt it masks: a masked order number costs nothing, a shown
+telephone does.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _email = re.compile(r"[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,4}")
 _openid = re.compile(r"(?<![A-Za-z0-9_\-])o[A-Za-z0-9_\-]{27}(?![A-Za-z0-9_\-])")
 _plus = re.compile(r"\+\s?\d[\d \-().]{6,20}\d")
 _area = re.compile(
-    r"(?<!\d)\d{2}(?:\.\d{2}){4}(?!\d)|\(0?\d{2,4}\)\s?\d{3,4}[ \-]?\d{3,4}|(?<!\d)0\d{1,3}[ \-]\d{3,4}[ \-]?\d{3,4}(?!\d)"
+    r"(?<!\d)\d{2}(?:\.\d{2}){4}(?!\d)|\(0?\d{2,4}\)\s?\d{3,4}[ \-]?\d{3,4}"
+    r"|(?<!\d)0\d{1,3}[ \-]\d{3,4}[ \-]?\d{3,4}(?!\d)"
 )
 _title = re.compile(
     r"[\u4e00-\u9fff]{1,3}(?:先生|女士|小姐|太太)|[\u3041-\u9fff]{1,8}\s?(?:様|さま)(?![\u3041-\u9fff])"
@@ -60,7 +62,7 @@ class Pseudonyms:
         self._key = key
 
     def of(self, kind: str, value: str) -> str:
-        """The hash of a number of this kind, 32 hex digits; "" without a key or a value, or where the value is starred."""
+        """The hash of a number of this kind, 32 hex digits; "" without a key or if the value is empty or starred."""
         value = _hashable.sub("", value).upper()
         if not self._key or not value or MASK in value:
             return ""  # 138****1234 is nobody's number: two customers would become one
@@ -149,7 +151,7 @@ def is_personal(code: str) -> bool:
 
 
 def _is_mobile(code: str) -> bool:
-    """CN 1[3-9] and ten digits more, with or without 86; TW 09 and eight; MY 01 and eight or nine; US ten with an area."""
+    """CN 1[3-9] and nine digits more, with or without 86; TW 09 and eight; MY 01 and eight or nine."""
     code = code.removeprefix("0086").removeprefix("86") if len(code) in (13, 15) else code
     if len(code) == 11 and code[0] == "1" and code[1] in "3456789":
         return True

@@ -1,7 +1,7 @@
 """The till's own report: how many receipts, for how much, and whether the box saw the same.
 
-Owns: `ShiftReader` (lines of a report → `ShiftReport`), and `z_check` (a report against the receipts seen since the last
-one). Never: decides that a paper is a report (kinds.py does), keeps records, or asks a clock.
+Owns: `ShiftReader` (lines of a report → `ShiftReport`), and `z_check` (a report against the receipts seen since the
+last one). Never: decides that a paper is a report (kinds.py does), keeps records, or asks a clock.
 
 A report is read by its keys alone; figures without a known key are nothing. Of several sums the one counts that the
 tenders add up to, else the largest: tills print parts beside the whole.
@@ -68,7 +68,7 @@ class ShiftReader:
         )
 
     def _row_of(self, headings: Sequence[str], columns: Sequence[str]) -> bool:
-        """A row of figures below its headings: `销售实收总额  订单量` / `8882.21  18笔`; or a tender's row of a table."""
+        """A row of figures below its headings (`销售实收总额  订单量`, `8882.21  18笔`), or a tender's of a table."""
         keys = [self._lexicon.fields.shift(heading) for heading in headings]
         if any(map(str.isalpha, columns[0][:1])):
             tender = self._lexicon.label(columns[0]).tender

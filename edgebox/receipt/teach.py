@@ -1,7 +1,8 @@
 """From one to three papers whose total a person has pointed at to a profile of their layout.
 
-Owns: `teach`: which labels carry the total (and the number) on every paper, and on no paper anything else; the profile's
-TOML; and what stays ambiguous, in words. Never: files, and never a guess: without a label that always holds, no profile.
+Owns: `teach`: which labels carry the total (and the number) on every paper, and on no paper anything else; the
+profile's TOML; and what stays ambiguous, in words. Never: files, and never a guess: without a label that always holds,
+no profile.
 """
 
 from __future__ import annotations

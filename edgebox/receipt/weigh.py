@@ -1,7 +1,8 @@
 """Fiscal codes and profiles against what the labels say.
 
-Owns: `with_fiscal` and `with_profile`: a decision made by labels and arithmetic, and what the law's code or a person says
-about the same paper, become one decision. Never: text of the paper. Where two of them contradict, nothing is known.
+Owns: `with_fiscal` and `with_profile`: a decision made by labels and arithmetic, and what the law's code or a person
+says about the same paper, become one decision. Never: text of the paper. Where two of them contradict, nothing is
+known.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _explained(entries: Iterable[Entry]) -> set[int]:
 
 
 def with_profile(decision: Decision, told: Told, decimals: int) -> Decision:
-    """A person has shown where the total stands. Arithmetic that proves another one still wins over that: into nothing."""
+    """A person has shown where the total stands. Where arithmetic proves another one, nothing is known."""
     if told.refusal:
         return Decision(None, Confidence.LOW, (told.refusal,), decision.paid)
     if len(told.totals) != 1 or told.totals[0] <= 0:

@@ -1,7 +1,7 @@
 """`python -m tests.accuracy.fields`: receipt numbers and printed dates, right, wrong or not found, by set and side.
 
-Owns: comparing the fields of receipts with the corpus' truth. A number is right when it is the truth's, capitals and blanks
-aside (or the second number that stands on the paper); a date, when it is that day.
+Owns: comparing the fields of receipts with the corpus' truth. A number is right when it is the truth's, capitals and
+blanks aside (or the second number that stands on the paper); a date, when it is that day.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import NamedTuple
 from edgebox.captures import read_capture
 from edgebox.config import Config, load, load_lexicon
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.model import Receipt
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.reader import ReceiptReader
 from tests.accuracy.sets import CORPUS, SETTINGS, as_escpos, rows, side

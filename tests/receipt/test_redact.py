@@ -21,7 +21,8 @@ KEY = b"k" * 32
 def luhn(body: str) -> str:
     """The body with its check digit."""
     digits = [int(digit) for digit in reversed(body)]
-    total = sum(digit if place % 2 else (2 * digit - 9 if digit > 4 else 2 * digit) for place, digit in enumerate(digits))
+    doubled = [2 * digit - 9 if digit > 4 else 2 * digit for digit in digits]
+    total = sum(doubled[::2]) + sum(digits[1::2])
     return body + str(-total % 10)
 
 
@@ -42,8 +43,8 @@ ALIPAY = st.tuples(st.integers(25, 30), st.integers(14, 22).flatmap(digits)).map
 MAILS = st.from_regex(r"[a-z]{5,12}@[a-z]{4,8}\.(com|cn)", fullmatch=True)
 CODES = PHONES | CARDS | RESIDENTS | WECHAT | ALIPAY | MAILS
 BEFORE = st.sampled_from(
-    ["", "TEL ", "电话：", "会员账号：", "卡号:", "备注：", "NO: ", "单号:", "Receipt No: ", "Phone ", "顾客 ", "机号:", "2 x ",
-     "Customer: ", "付款码 ", "交易单号:", "收银员:", "桌号:"]
+    ["", "TEL ", "电话：", "会员账号：", "卡号:", "备注：", "NO: ", "单号:", "Receipt No: ", "Phone ", "顾客 ",
+     "机号:", "2 x ", "Customer: ", "付款码 ", "交易单号:", "收银员:", "桌号:"]
 )  # fmt: skip
 NAMES = st.sampled_from(["欧阳娜娜", "Zyxwvut Qrstuv", "Müllerknecht"])
 NAMED = st.sampled_from(["姓名：", "收货人: ", "Customer: ", "Name: ", "会员姓名:", "联系人：", "SHIP TO: ", "顾客："])
@@ -69,7 +70,8 @@ def leaks(secret: str, text: str) -> bool:
 @settings(max_examples=150, deadline=None)
 @given(BEFORE, CODES, st.sampled_from(["", " 12.00", "元", "  x1  8.00"]))
 def test_no_number_of_a_person_ever_leaves(before: str, code: str, behind: str) -> None:
-    paper = f"CORNER SHOP\n{before}{code}{behind}\n2026-11-18 18:42\nMILK  16.00\n{before}{code}{behind}\nTOTAL 16.00\nCASH 16.00"
+    planted = f"{before}{code}{behind}"
+    paper = f"CORNER SHOP\n{planted}\n2026-11-18 18:42\nMILK  16.00\n{planted}\nTOTAL 16.00\nCASH 16.00"
     assert not leaks(code, everything(paper))
 
 
@@ -80,7 +82,7 @@ def test_no_name_behind_its_key_ever_leaves(before: str, name: str) -> None:
     assert not leaks(name, everything(paper))
 
 
-@pytest.mark.parametrize("remark", ["不要辣 13800138000", "刘德华 生日快乐", "退款 9999.00 王小明", "leave at Jane Roe's"])
+@pytest.mark.parametrize("remark", ["不要辣 13800138000", "刘德华 生日快乐", "退款 9999.00 王小明", "leave at Jane's"])
 def test_a_remark_is_starred_whole(remark: str) -> None:
     text = everything(f"CORNER SHOP\n单号:4711\n牛肉面  16.00\n合计 16.00\n现金 16.00\n备注：{remark}\n")
     assert [word for word in re.findall(r"\w{3,}", remark) if word in text] == []
