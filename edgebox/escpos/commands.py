@@ -16,12 +16,17 @@ A row's `length` says how the end is known:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
 NUL_MAX = 256  # longest NUL-terminated argument we wait for, NUL included; Epson's longest is GS k (255 characters)
 WINDOW = 3 + NUL_MAX  # bytes from an introducer on that a length rule may have to see
+# Acts on reception, also inside a picture: a kick or a status that nobody asked for [Epson, DLE EOT, DLE ENQ, DLE DC4]
+REAL_TIME = re.compile(
+    rb"\x10(?:\x04[\x01-\x04\x07\x08\x12]|\x05[\x00-\x03]|\x14[\x01-\x03\x07\x08])"
+)
 
 
 class Effect(IntEnum):

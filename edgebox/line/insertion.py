@@ -10,10 +10,9 @@ The wrap never sends ESC @ (it would forget what the till set once at its start)
 from __future__ import annotations
 
 import math
-import re
 from typing import NamedTuple
 
-from edgebox.escpos.commands import Effect
+from edgebox.escpos.commands import REAL_TIME, Effect
 from edgebox.escpos.documents import Ending
 from edgebox.escpos.parser import Command, Data, Parser
 from edgebox.escpos.profile import PrinterProfile
@@ -27,9 +26,6 @@ _ALLOWED_MODES = (
 _ALLOWED_FEEDS = (b"\x1bd", b"\x1bJ")
 _CUT_FALLBACK = b"\x1dV\x00"
 _CUTS_LATER = (b"\x1dVa", b"\x1dVb")  # where the paper stands now, once it gets there: no use for a paper of its own
-_REAL_TIME = re.compile(  # acts on reception, also inside a picture: a kick or a status that nobody asked for
-    rb"\x10(?:\x04[\x01-\x04\x07\x08\x12]|\x05[\x00-\x03]|\x14[\x01-\x03\x07\x08])"
-)
 
 
 class Checked(NamedTuple):
@@ -54,7 +50,7 @@ def _fault(command: Command) -> str:
 
 def check(body: bytes, profile: PrinterProfile) -> Checked:
     """Reads a body as the printer would, from neutral modes at the start of a line."""
-    if _REAL_TIME.search(body):
+    if REAL_TIME.search(body):
         return Checked(frozenset(), "body has a real-time command")
     parser, state = Parser(), PrinterState(profile)
     symbol = False

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from edgebox.escpos.blocks import Align, Block, Feed, Qr, QrBeside, Rule, Text
 from edgebox.escpos.compose import UNLIMITED, Body, Budget, Press, compose
 from edgebox.escpos.lettering import columns, lettering, wrap
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.escpos.raster import Raster, from_rows
+from edgebox.escpos.raster import Raster, esc_star, from_rows, gs_v_0
 from edgebox.line.insertion import check
 from edgebox.slips import qr as slip_qr
 from tests.escpos.sheet import Sheet, print_body
@@ -247,6 +248,42 @@ def test_whatever_the_text_the_body_is_harmless(blocks: list[Block]) -> None:
     """Printed by a strict printer: no command but those of the contract, and nothing left in the buffer."""
     body, _ = printed(tuple(blocks), press(CHINESE, text_raster=box))
     assert check(body.raw, CHINESE).reason == "", "the line would refuse it"
+
+
+# --- Dots that would be a command --------------------------------------------------------------------------------
+
+KICK = b"\x10\x14\x01\x00\x05"  # DLE DC4 1: opens the drawer, also out of the middle of a picture
+
+
+def kicking(method: str, text: str, *, width_dots: int, height_dots: int, bold: bool) -> Raster:
+    """Letters whose dots hold a drawer kick, read along a row (GS v 0) or down the columns (ESC *)."""
+    dots = f"{int.from_bytes(KICK, 'big'):0{8 * len(KICK)}b}"
+    if method == "gs_v_0":
+        return from_rows([int(dots, 2)] * height_dots, len(dots))
+    columns_of_dots = (dots + "0" * 8)[:48]
+    rows = ["".join(columns_of_dots[at + row] for at in (0, 24)) for row in range(24)]
+    return from_rows([int(row, 2) for row in rows], 2)
+
+
+@pytest.mark.parametrize("method", ["gs_v_0", "esc_star"])
+def test_dots_that_read_as_a_drawer_kick_are_moved_until_they_do_not(method: str) -> None:
+    on = press(WIDE, method, text_raster=partial(kicking, method))
+    drawn = kicking(method, "积", width_dots=576, height_dots=24, bold=False)
+    straight = gs_v_0(drawn) if method == "gs_v_0" else b"".join(esc_star(drawn.rows(), drawn.width))
+    assert KICK in straight, "moved by nothing it would kick"
+    body, sheet = printed((Text("积"),), on)
+    assert check(body.raw, on.printer).reason == ""
+    inked = [bytes(row).strip(b"\0") for row in sheet.rows if any(row)]
+    assert inked == [bytes(int(dot) for dot in f"{row:b}").strip(b"\0") for row in drawn.rows() if row]
+
+
+@pytest.mark.parametrize("method", ["gs_v_0", "esc_star"])
+@given(st.lists(st.sampled_from([0x10, 0x04, 0x05, 0x14, 0x00, 0x01, 0x02]), min_size=6, max_size=200))
+@settings(max_examples=60, deadline=None)
+def test_no_picture_of_ours_is_refused_for_its_dots(method: str, data: list[int]) -> None:
+    on = press(WIDE, method)
+    picture = Raster(3, len(data) // 3, bytes(data[: len(data) // 3 * 3]))
+    assert check(compose((picture,), on).raw, on.printer).reason == ""
 
 
 # --- Cost --------------------------------------------------------------------------------------------------------
