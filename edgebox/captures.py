@@ -22,7 +22,7 @@ from edgebox.receipt.reader import ReceiptReader
 
 
 class CapturedDocument(NamedTuple):
-    """One document of a capture. Offsets in `ending` count from the file's start; `lines`: as printed; `reader`: its."""
+    """One document of a capture. Offsets in `ending` count from the file's start; `lines` are as printed."""
 
     receipt: Receipt
     ending: Ending

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0: the profile reads all captures rightly; 1: it does not, or there is none; the reasons are on standard error."""
+    """0: the profile reads all captures rightly; 1: it does not, or there is none. Why is on standard error."""
     config = load(options.config, options.overrides)
     shop = config.shop_of_reader()
     totals = _totals(options, shop.convention.decimals)

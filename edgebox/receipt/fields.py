@@ -28,12 +28,15 @@ _rest_of_number = re.compile(r"\s{2,}([0-9]{6,24})\s*$").match  # its second hal
 _short_code = re.compile(r"(?<![0-9a-z*])[a-z]{0,4}-?[0-9]{1,6}[a-z]?(?![0-9*])").search
 _SHORT_VALUE = 16  # characters of a cashier's or table's value; a longer one is a sentence
 _long_code = re.compile(r"[0-9a-z*][0-9a-z*\-]{3,63}").search
-_words_then_code = re.compile(r"\s*([^\d:#]{2,20}?)[ .]*#? ?([0-9][0-9a-z\-]{0,11})\s*$").match
+_words_then_code = re.compile(r"([^\d:#]{2,24})#? ?([0-9][0-9a-z\-]{0,11})$").match
 _has_digit = re.compile("[0-9]").search
-# What any date has, and few other lines do: a mark between digits, a month's first letters, eight digits, an era.
+# What any date has, and few other lines do: a mark between digits, eight digits, an era, a month's first letters.
+_MONTHS = (
+    "jan|ja[en]|ene|gen|feb|fev|peb|ma[rcgiy]|mrz|mei|apr|abr|avr|ju[nli]|giu|lug|a[ug][ogut]|ogo|sep|set|o[cku]t|ott|"
+    "no[vp]|de[czs]|di[cs]"
+)
 _maybe_date = re.compile(
-    r"\d\s?[\-/年년]\s?\d|\d\.\s?\d{1,2}\.\s?\d|20\d{6}|令和|r\d|\d[\s\-/.,]{0,3}[a-z]{3}|[a-z]{3}[\s\-/.]{0,3}\d"
-    r"|\dde|de \d"
+    rf"\d\s?[\-/年년]\s?\d|\d\.\s?\d{{1,2}}\.\s?\d|20\d{{6}}|令和|r\d|(?<![a-z])(?:de )?(?:{_MONTHS})"
 ).search
 _DATES = (FieldKey.SETTLED, FieldKey.DATE, None, FieldKey.PRINTED, FieldKey.OPENED)  # in the order of belief
 _RANK = {key: rank for rank, key in enumerate(_DATES)}
@@ -100,8 +103,8 @@ class FieldFinder:
         """Reads the line's keys; the rank of its dates if one of them names a time, None: not."""
         rank = None
         if ":" not in text:
-            found = _words_then_code(text) if len(text) <= 32 else None
-            listed = [(found[1].strip(), found[2])] if found else []
+            found = _words_then_code(text.strip())
+            listed = [(found[1].strip(" ."), found[2])] if found else []
         else:
             listed = pairs(text)
         for label, value in listed:
