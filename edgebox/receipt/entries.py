@@ -57,7 +57,8 @@ class EntryCollector:
         self._waiting: Label | None = None
         self._waiting_text = ""
         self._table_until = -1  # the last line that may belong to a table of taxes
-        self._columns: list[Label] = []  # headings right above
+        self._columns: list[Label] = []  # the last row of headings
+        self._columns_at = -1  # its line
         self._column_at = -1  # the line of an amount below two labels
         self.entries: list[Entry] = []
         self.items: list[Entry] = []  # amounts whose label means nothing else
@@ -81,7 +82,7 @@ class EntryCollector:
         if len(self.entries) >= ENTRIES_MAX:
             return True
         waiting, self._waiting = self._waiting, None
-        if self._columns and self._add_columns(text, amounts, place):
+        if self._columns and self._columns_at == place - 1 and self._add_columns(text, amounts, place):
             return True
         if len(amounts) > 1 and self._row(text, amounts, place):
             return True
@@ -108,12 +109,13 @@ class EntryCollector:
         return [Entry(Role.ITEM, None, amount.minor, place, False, text.strip())]
 
     def _add_parts(self, text: str, parts: tuple[str, ...], place: int) -> bool:
-        entries, bare, mentioned, alone = len(self.entries), len(self.bare), len(self.mentioned), len(self.alone)
+        entries, items, bare = len(self.entries), len(self.items), len(self.bare)
+        mentioned, alone = len(self.mentioned), len(self.alone)
         rows = self.taxes.count()
         self._waiting = None
         found = self.add(text, parts, place)
         self.entries[entries:] = [entry for entry in self.entries[entries:] if entry.role in _PARTS]
-        del self.bare[bare:], self.mentioned[mentioned:], self.alone[alone:]
+        del self.bare[bare:], self.mentioned[mentioned:], self.alone[alone:], self.items[items:]
         self.taxes.forget(rows)
         self._waiting = None
         return found
@@ -137,11 +139,11 @@ class EntryCollector:
         """A row of a table of taxes; one that adds the others up is a total as well, though not a firm one."""
         label = self._lexicon.label(text[: amounts[0].start].strip())
         is_sum = label.explained and label.role in _TOTALS
-        sums = len(self.taxes.sums)
         row = self.taxes.add(text, amounts, is_sum=is_sum)
         if row is None:
             return False
-        role, minor = (label.role, row.gross) if len(self.taxes.sums) > sums else (Role.TAX, row.tax)
+        says_total = is_sum and label.role not in (Role.SUBTOTAL, Role.WEAK)  # `GST S @6%` reads like one
+        role, minor = (label.role, row.gross) if says_total else (Role.TAX, row.tax)
         self.entries.append(Entry(role, None, minor, place, False, text.strip()))
         self._begin_table(place)
         return True
@@ -163,7 +165,7 @@ class EntryCollector:
             self._waiting = None
             return
         self._waiting, self._waiting_text = label, text
-        self._columns = self._headed(text) if self.items else []
+        self._columns, self._columns_at = self._headed(text) if self.items else [], place
         if len(self.alone) < ENTRIES_MAX:
             self.alone.append(Alone(label, place))
         if label.tender is not None and label.tender not in self.mentioned:

@@ -194,7 +194,8 @@ class _Work:
             confirmed &= charged
         elif not weak:  # nothing but the table and the same amount elsewhere
             confirmed = {e.minor for e in (*self.paper.items, *self.paper.bare) if e.minor in self.sums.tax_totals}
-        if len(confirmed) == 1 and paid:
+        named = {minor for minor in self.of(*FINAL, Role.DUE, Role.SUM) if minor > 0}
+        if len(confirmed) == 1 and paid and (not named or confirmed <= named):
             value = confirmed.pop()
             return self._earning(value, Confidence.MEDIUM, f"{self.sums.reason(value)}; {paid}")
         if self.payments.totals:

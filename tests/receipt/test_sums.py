@@ -91,6 +91,10 @@ def test_taxes_and_an_amount_without_a_label_make_a_total() -> None:
     assert earned("ANDORINHA 6,00\nTaxa Base IVA Total\n23,00 e 5,28 e 1,22 e 6,50", PAID_EURO) is None
 
 
+def test_taxes_that_add_up_to_another_total_confirm_nothing() -> None:
+    assert earned("SUB-TOTAL 4.12\n% TAXA 23 % 4.12 0.95\nTOTAL 5.00") is None
+
+
 def test_a_tender_is_the_total_where_several_items_add_up_to_it() -> None:
     assert earned("KEY 4.00\nLOCK 5.50\nSCREW 1.25\nCASH 10.75") == 1075
     assert earned("KEY 4.00\nLOCK 5.50\nSCREW 1.25\nCASH 10.70") is None
