@@ -41,12 +41,24 @@ class Kept(NamedTuple):
 class DetailCollector:
     """Collects the details of one document."""
 
-    __slots__ = ("_items_over", "_labelled", "_pseudonyms", "fields", "fiscal", "items", "layout", "lines", "pictures")
+    __slots__ = (
+        "_items_over",
+        "_labelled",
+        "_pseudonyms",
+        "fields",
+        "fiscal",
+        "item_lines",
+        "items",
+        "layout",
+        "lines",
+        "pictures",
+    )
 
     def __init__(self, date_order: str, decimals: int, lexicon: Lexicon, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
         self.fields = FieldFinder(date_order, lexicon.fields)
         self.items = ItemCollector(decimals)
+        self.item_lines: list[int] = []  # the numbers of the lines that items were read from
         self.fiscal = FiscalFinder()
         self.layout = LayoutMarks()
         self.lines: list[Kept] = []
@@ -83,7 +95,12 @@ class DetailCollector:
         elif self._items_over:
             return
         elif item is not None:
+            known = len(self.items.items)
             self.items.add(line.text, item.minor, whole=not item.firm)
+            if len(self.items.items) > known:
+                place = len(self.lines) - 1
+                named_above = self.items.items[-1].name[:4] not in line.text
+                self.item_lines += [place - 1, place] if named_above else [place]
         elif not has_amount:
             self.items.name(line.text)
 

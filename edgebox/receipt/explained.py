@@ -44,14 +44,15 @@ def explained(
     kept: Sequence[Kept],
     shown: Sequence[Shown],
     entries: Sequence[Entry],
-    items: Sequence[Entry],
+    item_lines: Sequence[int],
     amount_minor: int | None,
 ) -> tuple[Explained, ...]:
-    """All lines in order. `entries`, `items`: with the numbers of their lines."""
+    """All lines in order. `entries` with the numbers of their lines; `item_lines`: those of the items."""
     roles: dict[int, list[Entry]] = {}
     for entry in entries:
-        roles.setdefault(entry.place, []).append(entry)
-    item_places = {entry.place for entry in items if entry.firm} or {entry.place for entry in items}
+        if entry.role is not Role.IGNORE:
+            roles.setdefault(entry.place, []).append(entry)
+    item_places = set(item_lines)
     chosen = _chosen(entries, amount_minor)
     last_item = max((place for place in item_places if place < min(roles, default=len(kept))), default=-1)
     first_item = min(item_places, default=len(kept))

@@ -21,8 +21,8 @@ from edgebox.model import Confidence, DocumentKind, Modifier, NumberScope, Recei
 from edgebox.receipt.details import DetailCollector
 from edgebox.receipt.entries import Entry, EntryCollector
 from edgebox.receipt.explained import Explained, explained
-from edgebox.receipt.fiscal import Fiscal
 from edgebox.receipt.fieldwords import FieldKey
+from edgebox.receipt.fiscal import Fiscal
 from edgebox.receipt.kinds import KindFinder
 from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.money import AmountFinder, Convention
@@ -222,8 +222,8 @@ class ReceiptReader:
 
     def explained(self, amount_minor: int | None) -> tuple[Explained, ...]:
         """The paper's lines, redacted, with what each was taken for. `amount_minor`: what was decided on."""
-        found = self._entries
-        return explained(self.details.lines, self.redacted(), found.entries, found.items, amount_minor)
+        details = self.details
+        return explained(details.lines, self.redacted(), self._entries.entries, details.item_lines, amount_minor)
 
     def _decide(self, fiscal: Fiscal | None, profile: Profile | None) -> Decision:
         found = self._entries
