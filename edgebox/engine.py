@@ -30,6 +30,7 @@ from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.journal import Journal, ReceiptRecord
 from edgebox.keys import field_key, load_keys
+from edgebox.line.daemon import become_urgent
 from edgebox.line.frames import Job, JobState, Outcome, Result
 from edgebox.lines import Decided, LineSession, Pending, result_name
 from edgebox.loyalty import claims
@@ -387,16 +388,9 @@ def serve(path: Path | None, overrides: Sequence[str]) -> int:
     """The process: settings, log, engine, until it is told to stop. EdgeboxError when it can't start."""
     config = load(path, overrides)
     logging.basicConfig(format="%(message)s", level=config.log.level.upper(), stream=sys.stderr)
-    _become_urgent()
+    become_urgent(PRIORITY)
     asyncio.run(run(config))
     return 0
-
-
-def _become_urgent() -> None:
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-    except PermissionError:
-        log.debug("runs at ordinary priority: CAP_SYS_NICE is missing")
 
 
 def main() -> int:

@@ -128,9 +128,11 @@ class Relay:
         if taken < len(data):
             core.outbox.push_rest(data[taken:], core.stream.at_boundary)
             return False
+        if not core.engine_up:
+            return True
         if now + TEE_S < self._wake_at:
             self._wake_at = now + TEE_S
-        return not core.engine_up or core.spool.pending < TEE_BYTES
+        return core.spool.pending < TEE_BYTES
 
     # -- a turn
 
