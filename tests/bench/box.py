@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -31,12 +31,19 @@ class Broken(Exception):  # noqa: N818 - what is broken is what is measured
 class Program:
     """One running program; what it says goes to a file in `folder`."""
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], folder: Path, *, own_session: bool = True) -> None:
+        """`own_session`: as a service; else it shares ours, and nice values count between it and us (sched(7))."""
         self.name = name
         self.said = folder / f"{name}.log"
         with self.said.open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                start_new_session=own_session,
+                process_group=None if own_session else 0,
             )
 
     @property
@@ -56,13 +63,28 @@ class Program:
         self._process.wait(5)
 
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL. Its process group is ours: started in a session of its own."""
+        """SIGTERM, then SIGKILL, for its whole process group, which has nobody else in it."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if self._process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self.pid, number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(5)
+
+
+@contextlib.contextmanager
+def first_in_line() -> Iterator[bool]:
+    """Runs this process before those it measures, so that a reader never waits for the CPU behind them; if it may."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
+    except PermissionError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 def line_command(till: str, printer: str, engine: str = "", *more: str) -> list[str]:

@@ -1,7 +1,7 @@
 """How much later a byte comes out of the line than out of a wire, beside socat and a bare Python relay.
 
 Owns: the candidates and the rounds. Method: this process writes at the till's end and blocks reading at the printer's
-end (one clock, no ping-pong), after a random pause; all candidates stay up through the run; a round measures each of
+end (one clock, no ping-pong; it goes before the candidates when it may), after a random pause; all candidates stay up through the run; a round measures each of
 them at one size, in random order; *added* latency is a row's p50 less that of the direct wire in the same round, and
 the figure is the median over rounds of the ratio of two added latencies. Documents are ended, unmeasured, every some
 KB, as a till would.
@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import machine
-from tests.bench.box import Broken, Ends, EngineProgram, Program, line_command
+from tests.bench.box import Broken, Ends, EngineProgram, Program, first_in_line, line_command
 from tests.bench.figures import Section, met
 from tests.bench.spread import Interval, interval, percentile
 
 SIZES = (1, 64, 4096)
 TARGETS = {1: 1.2, 64: 1.2, 4096: 1.4}  # added p50, times socat's
 PAUSE_S = 200e-6  # on average: longer than any candidate needs, so that no two messages queue
-DOCUMENT_BYTES = 8192  # a long receipt
+DOCUMENT_BYTES = 4096  # a long receipt; one of them is also one message of the largest size
 DIRECT, SOCAT, RELAY, LINE, HOLDING = (
     "direct wire",
     "socat",
@@ -36,6 +36,12 @@ DIRECT, SOCAT, RELAY, LINE, HOLDING = (
     "edgebox-line",
     "edgebox-line, engine",
 )
+WAITS = "without the right to run first the reader may wait for the CPU behind the program it measures"
+SECTIONS = {  # (kind of wire, all on one core) -> name and title
+    ("tcp", False): ("passthrough-tcp", "Pass-through, TCP"),
+    ("tcp", True): ("passthrough-one-core", "Pass-through, TCP, all programs on one core"),
+    ("pty", False): ("passthrough-pty", "Pass-through, pty"),
+}
 NAMES = (DIRECT, SOCAT, RELAY, LINE, HOLDING)
 _CUT = b"\x1dV\x00"
 
@@ -68,7 +74,7 @@ class Candidate:
         self.ends = Ends(kind, folder, place)
         self.program: Program | None = None
         if name != DIRECT:
-            self.program = Program(place, _command(name, self.ends, engine), folder)
+            self.program = Program(place, _command(name, self.ends, engine), folder, own_session=False)
         try:
             self.ends.join(self.program)
             self._pass(b".")
@@ -83,7 +89,7 @@ class Candidate:
         times, spent = [], 0
         before = machine.cpu_ns(pid) if pid else 0
         for _ in range(count):
-            if self._since_cut + len(data) > DOCUMENT_BYTES:
+            if self._since_cut and self._since_cut + len(data) > DOCUMENT_BYTES:
                 spent += machine.cpu_ns(pid) - before if pid else 0
                 self._end_document()
                 before = machine.cpu_ns(pid) if pid else 0
@@ -155,13 +161,17 @@ def _run(kind: str, folder: Path, *, rounds: int, count: int) -> Section:
     try:
         for name in names:  # one by one: those that are there already must be ended when the next can't be made
             candidates.append(Candidate(name, kind, folder, engine if name == HOLDING else None))  # noqa: PERF401
-        cells = _rounds(candidates, rounds, count)
+        with first_in_line() as is_first:
+            if one_core:
+                _gather(candidates, engine)
+            cells = _rounds(candidates, rounds, count)
         ended = _ended(engine)
     finally:
         for candidate in candidates:
             candidate.close()
         engine.stop()
-    return _section(kind, cells, rounds, count, ended)
+        os.sched_setaffinity(0, cores)
+    return _section(SECTIONS[kind, one_core], cells, rounds, count, ended if is_first else f"{ended}; {WAITS}")
 
 
 Cells = dict[tuple[str, int], list[Cell]]
@@ -197,7 +207,7 @@ def ratios(cells: Cells, name: str, to: str, size: int) -> Interval | None:
     return interval(found) if found else None
 
 
-def _section(kind: str, cells: Cells, rounds: int, count: int, ended: str) -> Section:
+def _section(named: tuple[str, str], cells: Cells, rounds: int, count: int, ended: str) -> Section:
     rows = [_row(cells, name, size) for size in SIZES for name in NAMES if (name, size) in cells]
     notes = [
         f"{rounds} rounds of {count} messages; one way, µs; medians over the rounds",
@@ -207,7 +217,7 @@ def _section(kind: str, cells: Cells, rounds: int, count: int, ended: str) -> Se
     if not shutil.which("socat"):
         notes.insert(0, "SOCAT IS NOT INSTALLED (apt-get install socat): no ratio to it, and no target was checked")
     columns = ("bytes, program", "p50", "p99", "added p50", "times socat", "target", "", "CPU µs/message")
-    return Section(f"passthrough-{kind}", f"Pass-through, {kind}", columns, rows, notes)
+    return Section(*named, columns, rows, notes)
 
 
 def _row(cells: Cells, name: str, size: int) -> list[str]:
