@@ -20,7 +20,9 @@ from edgebox.receipt.fiscal import Fiscal, FiscalFinder
 from edgebox.receipt.items import ItemCollector
 from edgebox.receipt.layout import LayoutMarks
 from edgebox.receipt.lexicon import Key, Lexicon, Role
-from edgebox.receipt.redact import Pseudonyms, Shown, mask, star_out
+from edgebox.receipt.profiles import Told
+from edgebox.receipt.redact import Pseudonyms, Shown, is_personal, mask, star_out
+from edgebox.receipt.words import LINE_MAX
 from edgebox.receipt.zones import Trust
 
 PICTURES_MAX = 64  # kept of one document; a page printed in stripes is one
@@ -96,13 +98,13 @@ class DetailCollector:
             return
         elif item is not None:
             known = len(self.items.items)
-            self.items.add(line.text, item.minor, whole=not item.firm)
+            self.items.add(line.text[:LINE_MAX], item.minor, whole=not item.firm)
             if len(self.items.items) > known:
                 place = len(self.lines) - 1
                 named_above = self.items.items[-1].name[:4] not in line.text
                 self.item_lines += [place - 1, place] if named_above else [place]
         elif not has_amount:
-            self.items.name(line.text)
+            self.items.name(line.text[:LINE_MAX])
 
     # -- the end
 
@@ -124,6 +126,24 @@ class DetailCollector:
     def shown_number(self) -> str:
         """The receipt's number as it may leave."""
         return self.fields.shown_number(self._pseudonyms)
+
+    def with_profile(self, receipt: Receipt, told: Told, name: str) -> Receipt:
+        """The fields that a profile found, in place of those found by words; what is personal stays out."""
+        fields = {key: value for key, value in told.fields if key == "number" or not is_personal(value)}
+        details = receipt.details._replace(
+            profile=name,
+            cashier=fields.get("cashier", receipt.details.cashier),
+            table=fields.get("table", receipt.details.table),
+        )
+        date = fields.get("date", receipt.printed_date)
+        number = fields.get("number", "")
+        return receipt._replace(
+            number=shown_code(number, date, self._pseudonyms) or receipt.number,
+            till=fields.get("till", receipt.till),
+            printed_date=date,
+            printed_time=fields.get("time", receipt.printed_time),
+            details=details,
+        )
 
     def trusted(self) -> list[str]:
         """The lines, normalised, that the till wrote."""
@@ -158,7 +178,7 @@ class DetailCollector:
 
 def _shown(kept: Kept, keep: frozenset[str], is_tills: bool) -> Shown:
     """A line of or about a customer is starred whole but for its key; of any other, what looks personal."""
-    text = kept.line.text
+    text = kept.line.text[:LINE_MAX]
     if is_tills and kept.trust is not Trust.NONE and kept.key not in _PERSONAL:
         shown = mask(text, keep)
         return Shown(shown, shown != text)

@@ -30,7 +30,7 @@ from edgebox.receipt.profiles import Profile, Told, pick
 from edgebox.receipt.redact import NOBODY, Pseudonyms, Shown
 from edgebox.receipt.shift import ShiftReader
 from edgebox.receipt.totals import Decision, Paper, Rules, is_negative
-from edgebox.receipt.weigh import fiscal_kind, of_shop, with_fields, with_fiscal, with_profile
+from edgebox.receipt.weigh import fiscal_kind, of_shop, with_fiscal, with_profile
 from edgebox.receipt.witness import Witness, decide_by_witness
 from edgebox.receipt.words import normalise, tokens
 from edgebox.receipt.zones import Trust, Zones, is_rule
@@ -194,7 +194,7 @@ class ReceiptReader:
         told = None
         if profile is not None:
             told = profile.read(self.details.trusted(), self._finder, shop.date_order)
-            receipt = with_fields(receipt, told, profile.name)
+            receipt = self.details.with_profile(receipt, told, profile.name)
         if fiscal is not None:
             receipt = self.details.with_fiscal(receipt, fiscal)
         kind, why = self._kind(entries, fiscal, told)

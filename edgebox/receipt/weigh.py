@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edgebox.model import Confidence, DocumentKind, Receipt, TenderKind, format_minor
+from edgebox.model import Confidence, DocumentKind, TenderKind, format_minor
 from edgebox.receipt.entries import Entry
 from edgebox.receipt.fiscal import Fiscal
 from edgebox.receipt.lexicon import Role
@@ -77,20 +77,3 @@ def with_profile(decision: Decision, told: Told, decimals: int) -> Decision:
     if not decision.paid:
         return Decision(None, Confidence.LOW, (f"{said}, but nothing says that it is paid",))
     return Decision(minor, Confidence.HIGH, (said,), True)
-
-
-def with_fields(receipt: Receipt, told: Told, name: str) -> Receipt:
-    """The fields that a profile found, in place of those found by words."""
-    fields = dict(told.fields)
-    details = receipt.details._replace(
-        profile=name,
-        cashier=fields.get("cashier", receipt.details.cashier),
-        table=fields.get("table", receipt.details.table),
-    )
-    return receipt._replace(
-        number=fields.get("number", receipt.number),
-        till=fields.get("till", receipt.till),
-        printed_date=fields.get("date", receipt.printed_date),
-        printed_time=fields.get("time", receipt.printed_time),
-        details=details,
-    )

@@ -62,6 +62,13 @@ def test_fields_come_from_labels_and_patterns() -> None:
     assert receipt.number == "77"
 
 
+def test_a_profile_shows_nothing_personal() -> None:
+    table = {field: {"label": "桌"} for field in ("number", "table", "till", "cashier")}
+    receipt = with_profile(PAPER + "\n桌:13800138000", **table)
+    assert "13800138000" not in repr(receipt)
+    assert receipt.number == ""
+
+
 def test_a_value_may_stand_on_the_next_line() -> None:
     paper = BILL.replace("本桌消费共:16.00", "本桌消费共:\n  16.00")
     receipt = with_profile(paper, total={"label": "本桌消费共", "next_line": True}, prints_after_payment=True)

@@ -1,6 +1,7 @@
 """What is personal never leaves the receipt layer: not in the receipt, not in the JSON, not on the screen."""
 
 import re
+import time
 
 import msgspec
 import pytest
@@ -182,3 +183,13 @@ def test_the_key_is_not_shown() -> None:
 )
 def test_codes_are_told_by_their_shape(code: str, personal: bool) -> None:
     assert is_personal(code) is personal
+
+
+@pytest.mark.parametrize("text", [piece * 300_000 for piece in ("9", "a", "备注", "1.00 ", "a@b", "o1", "1 ")])
+def test_one_endless_line_is_shown_in_bounded_time(text: str) -> None:
+    began = time.process_time()
+    reader = ReceiptReader(SHOP, lexicon())
+    reader.feed(lines(text))
+    (shown,) = reader.redacted()
+    assert len(shown.text) <= 400
+    assert time.process_time() - began < 0.5
