@@ -94,7 +94,7 @@ def _is_ticket(witness: Witness) -> bool:
 
 def _with_remark(paper: Paper, witness: Witness, rules: Rules, first_total: int, items: Sequence[int]) -> Decision:
     remark, last_item = witness.remark, items[-1] if items else -1
-    items_before = bool(items) and items[0] < remark
+    items_before = any(item.place < remark and _ends_in_price(item.text) for item in witness.items)
     if first_total > remark and _is_ticket(witness):
         return _unknown("its items have no prices")
     if first_total < remark:
@@ -106,7 +106,8 @@ def _with_remark(paper: Paper, witness: Witness, rules: Rules, first_total: int,
     decision = decide(part, rules)
     if decision.minor is None:
         return decision
-    if (items_before or last_item < remark) and not _tied(decision.minor, paper, witness):
+    has_items = bool(witness.items or witness.in_remarks or witness.dishes)
+    if has_items and (items_before or last_item < remark) and not _tied(decision.minor, paper, witness):
         return _unknown("a remark may have been taken for the total", paid=decision.paid)
     return decision if last_item > remark else _between(decision, part, witness, rules)
 

@@ -24,6 +24,7 @@ _MARKS = r"\-=*_~#+.\u2014\u2500\u2501\u2550"
 _plain = re.compile(rf"^\s*([{_MARKS}])(?:\s?\1){{5,}}\s*$").match
 _titled = re.compile(rf"([{_MARKS}])(?:\s?\1){{5,}}|^\s*(?:--|\*\*).*(?:--|\*\*)\s*$").search
 _BULLETS = "\u25cf*\u00b7\u2022\u25cb\u25c6>"
+_is_extra = re.compile(r"\s+[+>]\s?[a-z]").match  # `  + no onions`, in the scripts where other marks are titles'
 _PAPER_COLUMNS = (32, 42, 48)  # of printers of 58 and 80 mm: a line as long as one of them goes on in the next
 
 
@@ -72,6 +73,7 @@ class Zones:
             return Trust.FULL
         goes_on, self._full_line = self._full_line and key is None, False
         is_choice = not text.isascii() and _is_bullet(text.lstrip()[:2])
+        is_choice = is_choice or _is_extra(text) is not None
         if key is not None or (not goes_on and not is_choice and is_rule(text)):
             self._until_key = Trust.FULL
         if key is Key.CUSTOMER and not text.isascii():

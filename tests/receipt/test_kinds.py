@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgebox.model import DocumentKind, Modifier
+from edgebox.model import DocumentKind, Modifier, Receipt
 from tests.receipt.paper import SHOP, read
 
 PAID = "\n小计 26.00\n合计 26.00\n微信支付 26.00\n"
@@ -107,19 +107,24 @@ HOSTILE = [
 ]
 
 
+def alike(receipt: Receipt) -> Receipt:
+    """Without what another number of lines changes: their count, and the layout's fingerprint."""
+    return receipt._replace(lines=0, details=receipt.details._replace(layout=""))
+
+
 @pytest.mark.parametrize("remark", HOSTILE)
 @pytest.mark.parametrize("key", ["备注：", "订单备注: ", "REMARK: ", "备注\n", " " * 40 + "备注: ", "<<<备注:"])
 def test_a_remark_changes_nothing(remark: str, key: str) -> None:
     plain = f"CORNER SHOP\n单号 4711{PAID}--------------------\n"
     receipt, attacked = read(plain), read(f"{plain}{key}{remark}\n")
     assert receipt.qualifies
-    assert attacked._replace(lines=0) == receipt._replace(lines=0)
+    assert alike(attacked) == alike(receipt)
     before = read(f"CORNER SHOP\n{key}{remark}\n--------------------\n单号 4711{PAID}--------------------\n")
-    assert before._replace(lines=0) == receipt._replace(lines=0)
+    assert alike(before) == alike(receipt)
 
 
 @pytest.mark.parametrize("remark", HOSTILE)
 def test_a_customers_name_changes_nothing(remark: str) -> None:
     plain = read(f"CORNER SHOP\n单号 4711\n电话：13800138000{PAID}")
     attacked = read(f"CORNER SHOP\n收件人：{remark}\n单号 4711\n电话：13800138000{PAID}")
-    assert attacked._replace(lines=0) == plain._replace(lines=0)
+    assert alike(attacked) == alike(plain)
