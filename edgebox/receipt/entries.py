@@ -27,6 +27,7 @@ _FIRST_WIDE = "\u2e80"  # tills in Chinese, Japanese and Korean print whole amou
 _FEW_LETTERS = 4  # a line with no more, and several amounts, is a row of a table rather than an item
 _TABLE_LINES = 12  # a table of taxes has no more lines below its heading, or below its last row
 _TOTALS = (Role.NET, Role.SUM, Role.DUE, Role.SUBTOTAL, Role.WEAK)
+_PAYS = (Role.TENDER, Role.TENDERED, Role.PAID)
 _ENDS_TABLE = (Role.CHANGE, Role.TENDERED, Role.TENDER, Role.PAID, Role.ROUNDED)
 
 
@@ -168,8 +169,9 @@ class EntryCollector:
         self._columns, self._columns_at = self._headed(text) if self.items else [], place
         if len(self.alone) < ENTRIES_MAX:
             self.alone.append(Alone(label, place))
-        if label.tender is not None and label.tender not in self.mentioned:
-            self.mentioned.append(label.tender)
+        way = label.tender if label.role in _PAYS else None  # `GST ID` is a tax's, whatever `iD` is in Japan
+        if way is not None and way not in self.mentioned:
+            self.mentioned.append(way)
 
     def _close(self, label: str, group: list[Amount], place: int, line: str, waiting: Label | None) -> None:
         if not group:

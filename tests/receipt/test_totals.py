@@ -69,6 +69,7 @@ def test_the_amount_paid_is_found(paper: str, minor: int) -> None:
         ("MILK 16.00\nCASH 16.00", "no total found"),
         ("TOTAL 33.90\nCASH 50.00\nCHANGE 16.20", "the payment matches no total"),
         ("TOTAL 30.00\nTOTAL 20.00\nPAID", "totals disagree"),
+        ("GST ID: 000381399040\nID: 4711\nTOTAL 33.90", "nothing says that it is paid"),
         ("TOTAL 0.00\nCASH 0.00\nCHANGE 0.00", "nothing to pay"),
         ("SUBTOTAL 50.00\nTAX 3.00\nTOTAL 53.00\nVISA 50.00", "another total than the last"),
         ("TOTAL 33.90\nCHANGE 16.20", "the payment matches no total"),
@@ -121,6 +122,11 @@ def test_a_total_known_by_its_label_alone_earns_up_to_a_limit() -> None:
     assert (receipt.qualifies, receipt.confidence) == (False, Confidence.LOW)
     assert receipt.reasons == ("100.01 by its label; it says that it is paid: without proof only 100.00 may earn",)
     assert earned("TOTAL 100.01\nVISA 100.01", limited) == 10_001  # proven: no limit
+
+
+def test_an_invoice_receipt_of_portugal_is_paid_by_its_name() -> None:
+    assert earned("FATURA-RECIBO FT 1/300\nTotal 13,20", EURO) == 1320
+    assert earned("FATURA FT 1/300\nTotal 13,20", EURO) is None
 
 
 def test_nothing_received_is_no_proof_of_payment() -> None:
