@@ -128,8 +128,8 @@ def _check(body: Body, budget: Budget) -> None:
 def _moved_aside(rows: Sequence[int], width: int, most: int) -> bytes:
     """`GS v 0` of the picture, moved by a few dots where its bytes hold a real-time command.
 
-    Modules of a code never do; thin strokes of letters do in 4 (ESC *: 12) of 1000 lines of Chinese, measured. A printer
-    acts on it, so the line refuses such a body.
+    Modules of a code never do; thin strokes of letters do in 4 (ESC *: 12) of 1000 lines of Chinese (measured). A
+    printer acts on it, so the line refuses such a body.
     """
     left = width - max(rows, default=0).bit_length()  # white columns: the picture may go so far to the left
     widths = (width, *range(width - 1, width - min(left, ASIDE_DOTS), -1), *range(width + 1, width + ASIDE_DOTS))

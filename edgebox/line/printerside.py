@@ -40,6 +40,7 @@ class PrinterSide:
         self._poll = poll
         self._log = log
         self._retry_at = 0.0
+        self._trouble = ""  # what was said last of a printer that can't be had, so that it is said once
         self._leaving: list[tuple[Port, float]] = []  # told "that was all", waiting for their close
         self._now = 0.0
 
@@ -79,7 +80,7 @@ class PrinterSide:
         try:
             self.port = self._end.connect()
         except (OSError, EdgeboxError) as fault:
-            self._log(f"printer: {fault}")
+            self._say(f"printer: {fault}")
             self._retry_at = now + RETRY_S
             self.on_gone(True)
             return
@@ -97,6 +98,7 @@ class PrinterSide:
             self.lost(fault)
             return
         self.up = True
+        self._trouble = ""
         self.core.printer_connected()
         self._poll.watch(port, READ, self._on_printer)
 
@@ -140,12 +142,21 @@ class PrinterSide:
         port, self.port = self.port, None
         if port is None:
             return
-        self._log(f"printer {port.peer}: {fault or 'closed the connection'}")
+        self._say(f"printer {port.peer}: {fault or 'closed the connection'}")
         self._poll.forget(port)
-        port.close()
+        if fault is None:
+            port.close()
+        else:
+            port.abort()  # nobody takes what is queued: a serial port's close would wait for that (30 s)
         self.up = False
         self.core.printer_lost(self._now)
         self.on_gone(fault is not None)
+
+    def _say(self, text: str) -> None:
+        """Logs what keeps the printer away, once for as long as it does."""
+        if text != self._trouble:
+            self._trouble = text
+            self._log(text)
 
     # -- letting go
 
@@ -191,4 +202,7 @@ class PrinterSide:
                     self._poll.forget(descriptor)
         for port in [*(port for port, _ in self._leaving), *([self.port] if self.port is not None else [])]:
             self._poll.forget(port)
-            port.close()
+            if self.is_device and port.unsent():
+                port.abort()  # a printer without paper: closing would wait for it (30 s), and nobody prints meanwhile
+            else:
+                port.close()

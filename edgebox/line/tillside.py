@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CLIENTS_MAX = 8  # accepted; more wait in the listener's backlog
 QUIET_S = 1.0  # silence at a boundary before another client may take over: longer than between copies of a receipt
-RETRY_S = 1.0  # a device that is not there is tried again this often
+RETRY_S = 1.0  # a device that is not there is tried again this often; so is a listener that can't accept
 BACK_MAX = 4096  # bytes for a till that doesn't read its replies; a real one has a few dozen outstanding
 
 
@@ -41,6 +41,8 @@ class TillSide:
         self._floor_open = False
         self._busy = False
         self._retry_at = 0.0
+        self._cannot_accept = False  # until `_retry_at`: too many descriptors are open; epoll would call at once
+        self._trouble = ""  # what was said last of an end that can't be had, so that it is said once
         self._now = 0.0
         self._window = core.settings.window_bytes
         self._is_open = False
@@ -60,11 +62,12 @@ class TillSide:
 
     def next_wake(self) -> float | None:
         """When the floor opens, or a device is tried again; None: no such time."""
-        if self.owner is None:
-            return self._retry_at if self.is_device and self._is_open else None
-        if not self._floor_open and self._parked and self._is_quiet:
-            return self.quiet_since + QUIET_S
-        return None
+        times = []
+        if self._is_open and (self._cannot_accept or (self.is_device and self.owner is None)):
+            times.append(self._retry_at)
+        if self.owner is not None and not self._floor_open and self._parked and self._is_quiet:
+            times.append(self.quiet_since + QUIET_S)
+        return min(times) if times else None
 
     def stop_listening(self) -> None:
         """No new clients."""
@@ -101,7 +104,9 @@ class TillSide:
             self._poll.watch(owner, events, self._on_owner)
         listener = self._end.fileno()
         if listener is not None and self._is_open:
-            room = len(self._parked) + (owner is not None) < CLIENTS_MAX
+            if self._cannot_accept and now >= self._retry_at:
+                self._cannot_accept = False
+            room = len(self._parked) + (owner is not None) < CLIENTS_MAX and not self._cannot_accept
             self._poll.watch(listener, READ if room else 0, self._accept)
 
     @property
@@ -159,7 +164,7 @@ class TillSide:
         if self.owner is not None:
             self._log(f"till {self.owner.peer}: {fault}")
             self.core.till_closed(self._now)
-            self._drop(self.owner)
+            self._drop(self.owner, broken=True)  # nothing to wait for: a serial port's close would (30 s)
             self._retry_at = self._now + RETRY_S
 
     def write_back(self, data: bytes) -> None:
@@ -207,11 +212,16 @@ class TillSide:
         try:
             port = self._end.accept()
         except (OSError, EdgeboxError) as fault:
-            self._log(f"till end: {fault}")
+            if str(fault) != self._trouble:
+                self._trouble = str(fault)
+                self._log(f"till end: {fault}; tried again every {RETRY_S:g} s")
             self._retry_at = self._now + RETRY_S
+            self._cannot_accept = not self.is_device
             return
+        self._trouble = ""
         if port is None:
             self._retry_at = self._now + RETRY_S
+            self.core.counters["clients_refused"] = self._end.refused
         elif self.owner is None:
             self._own(port)
         else:

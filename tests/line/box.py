@@ -53,7 +53,8 @@ class Line:
 
     def _read(self) -> None:
         assert self._process.stderr is not None
-        self.log += list(self._process.stderr)
+        for text in self._process.stderr:
+            self.log.append(text)
 
     def _listens(self) -> bool:
         if self._process.poll() is not None:

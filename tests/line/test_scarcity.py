@@ -1,0 +1,57 @@
+"""The process when the machine runs short of something: no spinning, no flood of words, and the shop prints on."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hw_sim.printer import Printer
+from hw_sim.served import TcpPrinter
+from hw_sim.till import Till, one_per_receipt
+from tests.line.box import Line, free_port, line_over_tcp, until
+
+RECEIPT = b"\x1b@SHOP\nTOTAL 5.00\nTHANKS\n\n\n\n\n\n\n\x1dV\x00"
+
+
+@pytest.fixture
+def printer() -> Iterator[TcpPrinter]:
+    with TcpPrinter(Printer()) as served:
+        yield served
+
+
+def received(printer: TcpPrinter) -> bytes:
+    with printer.printer() as (inside, _):
+        return bytes(inside.received)
+
+
+def test_a_line_out_of_descriptors_waits_quietly_and_goes_on(printer: TcpPrinter) -> None:
+    with line_over_tcp(printer.address) as line:
+        one_per_receipt(line.address, [RECEIPT])
+        until(lambda: received(printer) == RECEIPT, "the first receipt")
+        soft, hard = resource.prlimit(line.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(line.pid, resource.RLIMIT_NOFILE, (3, hard))
+        with Till(line.address, timeout_s=5.0) as till:
+            until(lambda: "Too many open files" in "".join(line.log), "a word about it")
+            spent = line.cpu_s
+            time.sleep(1.3)
+            assert line.cpu_s - spent <= 0.05
+            assert "".join(line.log).count("Too many open files") == 1
+            resource.prlimit(line.pid, resource.RLIMIT_NOFILE, (soft, hard))
+            till.send(RECEIPT)
+            until(lambda: received(printer) == 2 * RECEIPT, "the receipt that waited")
+
+
+def test_a_printer_that_is_not_plugged_in_is_named_once_and_found_when_it_is(tmp_path: Path) -> None:
+    device = tmp_path / "later" / "printer"
+    with Line(f"tcp://127.0.0.1:{free_port()}", f"file:{device}") as line:
+        until(lambda: bool(line.log), "a word about it")
+        time.sleep(1.3)
+        assert len(line.log) == 1, line.log
+        device.parent.mkdir()
+        until(device.exists, "the printer is opened")
+        one_per_receipt(line.address, [RECEIPT])
+        until(lambda: device.read_bytes() == RECEIPT, "the receipt")
