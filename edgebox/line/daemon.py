@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import marshal
 import os
+import select
 import signal
 import sys
 import time
@@ -91,8 +92,11 @@ def _configured(argv: list[str]) -> tuple[LineSettings, PrinterProfile]:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        kind, *fields = marshal.loads(pipe.read())
+        told = pipe.read()
     os.waitpid(child, 0)
+    if not told:
+        raise ConfigError("the configuration could not be read: its reader was killed", reason="config")
+    kind, *fields = marshal.loads(told)
     if kind == "fault":
         raise ConfigError(fields[0], reason="config")
     return LineSettings(*fields[0]), PrinterProfile(*fields[1])
@@ -119,7 +123,14 @@ def _profile(name: str) -> PrinterProfile:
 
 
 def _log(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """One line for a person, if stderr takes it at once: a log that hangs or has gone must not stop the wire."""
+    ready = select.poll()
+    ready.register(sys.stderr.fileno(), select.POLLOUT)
+    try:
+        if ready.poll(0):
+            os.write(sys.stderr.fileno(), text.encode("utf-8", "replace")[: select.PIPE_BUF - 1] + b"\n")
+    except OSError:
+        return  # nobody is there to hear that nobody is there
 
 
 def become_urgent(priority: int) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,3 +60,38 @@ def test_a_printer_that_is_not_plugged_in_is_named_once_and_found_when_it_is(tmp
         until(device.exists, "the printer is opened")
         one_per_receipt(line.address, [RECEIPT])
         until(lambda: device.read_bytes() == RECEIPT, "the receipt")
+
+
+@pytest.mark.parametrize("broken", ["full", "gone"])
+def test_a_log_that_nobody_reads_stops_no_receipt(printer: TcpPrinter, broken: str) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while broken == "full":
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    port = free_port()
+    command = [sys.executable, "-m", "edgebox.line.daemon", f"--till=tcp://127.0.0.1:{port}"]
+    process = subprocess.Popen([*command, f"--printer=tcp://127.0.0.1:{printer.address[1]}"], stderr=writer)
+    os.close(writer)
+    if broken == "gone":
+        os.close(reader)
+    try:
+        until(lambda: _answers(port), "the line listens")
+        with Till(("127.0.0.1", port)) as till:
+            till.send(b"\x1b@SHOP\n")
+            until(lambda: received(printer) == b"\x1b@SHOP\n", "the first line")
+            till.reset()  # something to log
+        one_per_receipt(("127.0.0.1", port), [RECEIPT])
+        until(lambda: received(printer).endswith(RECEIPT), "the receipt")
+    finally:
+        process.kill()
+        process.wait()
+        if broken == "full":
+            os.close(reader)
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
