@@ -23,10 +23,11 @@ from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.profiles import Told
 from edgebox.receipt.redact import Pseudonyms, Shown, is_personal, mask, star_out
 from edgebox.receipt.words import LINE_MAX
-from edgebox.receipt.zones import Trust
+from edgebox.receipt.zones import Trust, is_rule
 
 PICTURES_MAX = 64  # kept of one document; a page printed in stripes is one
 _TAXES_MAX = 16
+_ADDRESS_LINES = 3  # name, street and town
 _PERSONAL = (Key.PERSON, Key.CUSTOMER, Key.REMARK)
 _TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL)
 
@@ -44,17 +45,9 @@ class DetailCollector:
     """Collects the details of one document."""
 
     __slots__ = (
-        "_items_over",
-        "_labelled",
-        "_pseudonyms",
-        "fields",
-        "fiscal",
-        "item_lines",
-        "items",
-        "layout",
-        "lines",
-        "pictures",
-    )
+        "_about_person", "_items_over", "_labelled", "_personal", "_pseudonyms", "fields", "fiscal", "item_lines",
+        "items", "layout", "lines", "pictures",
+    )  # fmt: skip
 
     def __init__(self, date_order: str, decimals: int, lexicon: Lexicon, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
@@ -66,10 +59,13 @@ class DetailCollector:
         self.lines: list[Kept] = []
         self.pictures: list[PrintedPicture] = []
         self._labelled: set[int] = set()  # lines whose amount has a meaning
+        self._about_person = 0  # so many lines from here may be a name or an address below its key
+        self._personal: set[int] = set()  # and those that may
         self._items_over = False  # a total was printed: what follows was not sold
 
     def add(self, line: Line, text: str, key: Key | None, value: str, trust: Trust, *, remark: bool = False) -> None:
         """A line, as soon as it is known whom it comes from. `remark`: a customer may have written it freely."""
+        self._follow_person(text, key, value)
         self.lines.append(Kept(line, text, key, trust))
         if trust is Trust.NONE:
             if not remark and (key is Key.PERSON or key is Key.CUSTOMER):
@@ -79,6 +75,16 @@ class DetailCollector:
         if trust is Trust.FULL and not remark:
             self.layout.add(text)
             self.fiscal.add_line(line.text)
+
+    def _follow_person(self, text: str, key: Key | None, value: str) -> None:
+        """`customer:` with nothing behind it: the name stands below, and perhaps an address."""
+        if key is Key.CUSTOMER or key is Key.PERSON:
+            self._about_person = 0 if value else _ADDRESS_LINES
+        elif key is not None or is_rule(text):
+            self._about_person = 0
+        elif self._about_person:
+            self._about_person -= 1
+            self._personal.add(len(self.lines))
 
     def see(self, items: Sequence[PaperItem]) -> None:
         """Symbols and pictures of the document."""
@@ -94,7 +100,7 @@ class DetailCollector:
             self._labelled.add(len(self.lines) - 1)
             self.layout.label(entry.text)
             self._items_over = self._items_over or entry.role in _TOTALS
-        elif self._items_over:
+        elif self._items_over or len(self.lines) - 1 in self._personal:
             return
         elif item is not None:
             known = len(self.items.items)
@@ -171,7 +177,7 @@ class DetailCollector:
         number = self.shown_number()
         keep = frozenset({number}) if number and not number.startswith("~") else frozenset[str]()
         return tuple(
-            _shown(kept, keep, kept.trust is Trust.FULL or place in self._labelled)
+            _shown(kept, keep, place in self._labelled or (kept.trust is Trust.FULL and place not in self._personal))
             for place, kept in enumerate(self.lines)
         )
 

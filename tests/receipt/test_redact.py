@@ -83,6 +83,15 @@ def test_no_name_behind_its_key_ever_leaves(before: str, name: str) -> None:
     assert not leaks(name, everything(paper))
 
 
+@pytest.mark.parametrize("key", ["Customer:", "Ship to:", "客户信息：", "姓名:", "Cliente:"])
+def test_no_name_below_its_key_ever_leaves(key: str) -> None:
+    person = f"{key}\nZyxwvut Qrstuv\n12 Qwertz Lane\n  2 x 8.00   16.00\n"
+    text = everything(f"SHOP\n{person}----------------\nTOTAL 16.00\nCASH 16.00\n")
+    assert not leaks("Zyxwvut", text)
+    assert not leaks("Qwertz", text)
+    assert "TOTAL 16.00" in text
+
+
 @pytest.mark.parametrize("remark", ["不要辣 13800138000", "刘德华 生日快乐", "退款 9999.00 王小明", "leave at Jane's"])
 def test_a_remark_is_starred_whole(remark: str) -> None:
     text = everything(f"CORNER SHOP\n单号:4711\n牛肉面  16.00\n合计 16.00\n现金 16.00\n备注：{remark}\n")
