@@ -4,9 +4,9 @@ Owns: `ReceiptRecord`, the file, and group commit: records that wait together ar
 thread of its own, so that the answer path never meets the disk. Never: raw print bytes, names or phones: a record holds
 the receipt's fields and nothing else.
 
-A file is only ever appended to. A line that a power cut tore is closed with a line end at the next start and skipped on
-reading; nothing is deleted. A failed write (disk full) is undone to the last whole line and reported to the caller,
-who keeps the document and tries again.
+A file is only ever appended to. A line that a power cut tore is closed with a line end before the next record and
+skipped on reading; nothing is deleted. A failed write (disk full) is undone to the last whole line and reported to the
+caller, who keeps the document and tries again.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ class Journal:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._size = os.lseek(self._file, 0, os.SEEK_END)
-            self._close_torn_line()
+            self._is_torn = self._size > 0 and os.pread(self._file, 1, self._size - 1) != b"\n"
+            _sync_folder(folder)
         except BlockingIOError as fault:
             os.close(self._file)
             raise JournalError(f"{self.path}: another engine writes it", reason="locked") from fault
@@ -172,6 +173,8 @@ class Journal:
 
     def _write(self, raw: bytes) -> JournalError | None:
         """Appends and syncs; undone if it can't be."""
+        if self._is_torn:
+            raw = b"\n" + raw  # what stands there ends here; without that the next record would be part of it
         try:
             rest = memoryview(raw)
             while rest:
@@ -181,18 +184,25 @@ class Journal:
             self._undo()
             return JournalError(f"{self.path}: {fault.strerror}", reason="disk", hint="free some space")
         self._size += len(raw)
+        self._is_torn = False
         return None
 
     def _undo(self) -> None:
-        """Back to the last whole record; if even that fails, the torn line is skipped on reading."""
+        """Back to the last whole record; if even that fails, the torn line is closed before the next record."""
         try:
             os.ftruncate(self._file, self._size)
         except OSError:
             self._size = os.lseek(self._file, 0, os.SEEK_END)
+            self._is_torn = True
 
-    def _close_torn_line(self) -> None:
-        if self._size and os.pread(self._file, 1, self._size - 1) != b"\n":
-            self._size += os.write(self._file, b"\n")
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name is on disk too. [fsync(2): the file's own sync doesn't say so]"""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _settle(waiting: _Waiting, fault: JournalError | None) -> None:

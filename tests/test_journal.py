@@ -70,3 +70,50 @@ def test_a_failed_write_leaves_no_part_of_a_record(tmp_path: Path, monkeypatch: 
         journal.close()
 
     asyncio.run(play())
+
+
+def test_a_torn_line_that_cannot_be_taken_back_spoils_no_record_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def half(descriptor: int, raw: bytes) -> int:
+        if len(raw) < 40:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, bytes(raw)[: max(len(raw) // 2, 1)])
+
+    def refuses(descriptor: int, size: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    def record(document: int) -> ReceiptRecord:
+        return ReceiptRecord(session="00", document=document, line="line1", at=NOW, kind="sale")
+
+    async def play() -> None:
+        journal = Journal(tmp_path)
+        await journal.record(record(1))
+        with monkeypatch.context() as sick:
+            sick.setattr(os, "write", half)
+            sick.setattr(os, "ftruncate", refuses)
+            with pytest.raises(JournalError, match="No space left"):
+                await journal.record(record(2))
+        await journal.record(record(2))
+        await journal.record(record(3))
+        assert [found.document for found in journal.past()] == [1, 2, 3]
+        assert journal.torn == 1
+        journal.close()
+
+    asyncio.run(play())
+
+
+def test_a_torn_line_keeps_no_engine_from_starting_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / FILE).write_bytes(b'{"session":"00","docu')
+
+    def no_space(descriptor: int, raw: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", no_space)
+        journal = Journal(tmp_path)
+    journal.close()
