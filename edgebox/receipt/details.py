@@ -80,7 +80,7 @@ class DetailCollector:
         """`customer:` with nothing behind it: the name stands below, and perhaps an address."""
         if key is Key.CUSTOMER or key is Key.PERSON:
             self._about_person = 0 if value else _ADDRESS_LINES
-        elif key is not None or is_rule(text):
+        elif self._about_person and (key is not None or is_rule(text)):
             self._about_person = 0
         elif self._about_person:
             self._about_person -= 1
