@@ -47,8 +47,8 @@ class Case(NamedTuple):
 
 
 def side(group: str) -> str:
-    """`tuned` or `held`, half and half, by name alone."""
-    return "held" if hashlib.sha256(group.casefold().encode()).digest()[5] & 1 else "tuned"
+    """`tuned` or `held`, three to one, by name alone."""
+    return "held" if hashlib.sha256(group.casefold().encode()).digest()[5] & 3 == 3 else "tuned"
 
 
 def rows(path: Path) -> Iterator[dict[str, object]]:
