@@ -34,6 +34,7 @@ _FEES = (Role.SERVICE, Role.DISCOUNT)
 _PAYMENTS = (Role.PAID, Role.TENDERED, Role.CHANGE)
 
 _place = operator.attrgetter("place")
+_TICKET = "its items have no prices"
 _NOWHERE = 1 << 30
 _ITEMS_MAX = 500  # of one receipt, added up from the last one back
 # Lines of items, and no others with a number in them: no key before it, the price last but for a tax code.
@@ -50,6 +51,7 @@ class Witness(NamedTuple):
     mentioned_at: Sequence[int]
     paid_at: Sequence[int]
     dishes: Sequence[int] = ()  # lines with a count and no price
+    chosen: bool = False  # a customer's name or choices stand on the paper
     in_remarks: Sequence[Entry] = ()  # lines that a remark has swallowed, and that look like items
 
 
@@ -60,6 +62,8 @@ def decide_by_witness(paper: Paper, witness: Witness, rules: Rules) -> Decision:
         return decide(paper, rules)
     fees = (entry for entry in paper.entries if entry.role in _FEES and entry.place < totals[0])
     items = sorted(entry.place for entry in (*witness.items, *paper.bare, *fees) if entry.place < totals[-1])
+    if witness.chosen and _is_ticket(witness, totals[0]):
+        return _unknown(_TICKET)
     if witness.remark < 0:
         return _without_remark(paper, witness, rules, items)
     return _with_remark(paper, witness, rules, totals[0], items)
@@ -85,18 +89,18 @@ def _without_remark(paper: Paper, witness: Witness, rules: Rules, items: Sequenc
     return _unknown("only a line among the items says that it is paid")
 
 
-def _is_ticket(witness: Witness) -> bool:
-    """Dishes with counts and none with a price before the remark: a kitchen's, whatever was written on it."""
-    if any(_ends_in_price(item.text) and item.place < witness.remark for item in witness.items):
+def _is_ticket(witness: Witness, before: int) -> bool:
+    """Dishes with counts and none with a price before that line: a kitchen's, whatever was written on it."""
+    if any(_ends_in_price(item.text) and item.place < before for item in witness.items):
         return False
-    return any(dish < witness.remark for dish in witness.dishes)
+    return bool(witness.dishes) and (witness.chosen or witness.dishes[0] < before)
 
 
 def _with_remark(paper: Paper, witness: Witness, rules: Rules, first_total: int, items: Sequence[int]) -> Decision:
     remark, last_item = witness.remark, items[-1] if items else -1
     items_before = any(item.place < remark and _ends_in_price(item.text) for item in witness.items)
-    if first_total > remark and _is_ticket(witness):
-        return _unknown("its items have no prices")
+    if first_total > remark and _is_ticket(witness, remark):
+        return _unknown(_TICKET)
     if first_total < remark:
         clean = decide(_part(paper, witness, lambda place: place < remark), rules)
         if clean.minor is not None or last_item < remark or items_before:

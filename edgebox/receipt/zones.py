@@ -42,13 +42,18 @@ class Trust(IntEnum):
 
 
 class Zones:
-    """Follows one document. `remark`: the number of the first line that a customer wrote freely, -1 without one."""
+    """Follows one document.
 
-    __slots__ = ("_full_line", "_headings", "_in_remark", "_until_key", "remark")
+    `remark`: the number of the first line that a customer wrote freely, -1 without one. `chosen`: a customer's name or
+    choices stand on the paper.
+    """
+
+    __slots__ = ("_full_line", "_headings", "_in_remark", "_until_key", "chosen", "remark")
 
     def __init__(self, headings: Headings) -> None:
         self._headings = headings
         self.remark = -1
+        self.chosen = False
         self._in_remark = False
         self._until_key = Trust.FULL  # what lines behind a customer's name or choice may decide, until a key
         self._full_line = False
@@ -77,12 +82,12 @@ class Zones:
         if key is not None or (not goes_on and not is_choice and is_rule(text)):
             self._until_key = Trust.FULL
         if key is Key.CUSTOMER and not text.isascii():
-            self._until_key = Trust.PARTS
+            self._until_key, self.chosen = Trust.PARTS, True
         if goes_on or key in (Key.CUSTOMER, Key.PERSON):
             self._full_line = _fills_a_line(text)
             return Trust.NONE
         if is_choice:
-            self._until_key = Trust.PARTS  # a note may have a second line
+            self._until_key, self.chosen = Trust.PARTS, True  # a note may have a second line
             return Trust.NONE
         return self._until_key
 
