@@ -17,7 +17,7 @@ from edgebox.receipt.redact import mask
 
 ITEMS_MAX = 300  # of one document
 _NAME_MAX = 60  # characters
-_numbers = re.compile(r"(?<![\w.,])[x×*@]?\s?(?:[^\W\d]{1,3}\s?)?[$¥€£]?(\d{1,7})(?:[.,](\d{1,3}))?(?![\d%])").finditer
+_numbers = re.compile(r"(?<![\d.,])(\d{1,7})(?:[.,](\d{1,3}))?(?![\d%])").findall
 _counted = re.compile(r"(?:[x×*]\s?(\d{1,4})(?![\d.,])|(?<![\d.,])(\d{1,4})\s?[x×*@])(?!\w)").search
 _columns = re.compile(r"\s{2,}").search
 _word = re.compile(r"\S+").finditer
@@ -66,10 +66,7 @@ class ItemCollector:
         text = _leading.sub("", line)
         end = _name_end(text)
         name, rest = text[:end], text[end:]
-        numbers = []
-        for match in _numbers(rest):
-            part = match[2] or ""
-            numbers.append((int(match[1]) * 1000 + int(part.ljust(3, "0")), self._minor(match[1], part)))
+        numbers = [(int(whole + part.ljust(3, "0")), self._minor(whole, part)) for whole, part in _numbers(rest)]
         return name.strip(), numbers
 
     def _minor(self, whole: str, part: str | None) -> int:
