@@ -26,6 +26,7 @@ bench: setup
 
 accuracy: setup
 	@$(PY) -m tests.accuracy
+	@$(PY) -m tests.accuracy.fields
 
 # Takes the newest versions that setup.cfg allows; the hashes are those of all wheels, for x86-64 and arm64 alike.
 lock:
