@@ -98,15 +98,20 @@ class Awards:
         """At least so many: what the lowest tier gets."""
         return amount_minor // self._config.points.spend_per_point
 
-    def printed(self, claim_id: bytes) -> None:
-        """The slip went out."""
+    def is_printed(self, claim_id: bytes, url: str) -> bool:
+        """This very token is on paper already."""
         known = self._granted.get(claim_id)
-        if known is not None:
-            self._granted[claim_id] = known._replace(printed=True)
+        return known is not None and known.printed and known.url == url
 
     def remember(self, claim_id: bytes, granted: Granted) -> None:
-        """Puts a claim into memory; the oldest goes when it is full."""
-        self._granted[claim_id] = granted
+        """Puts a claim into memory; the oldest goes when it is full.
+
+        Two lines may print one bill at once, and their outcomes come in any order: a higher revision stays, and of two
+        with the same number the one that is on paper, so that no revision is given out twice.
+        """
+        known = self._granted.get(claim_id)
+        if known is None or (known.revision, known.printed) <= (granted.revision, granted.printed):
+            self._granted[claim_id] = granted
         self._granted.move_to_end(claim_id)
         if len(self._granted) > REMEMBERED_MAX:
             self._granted.popitem(last=False)

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import os
 import signal
 import socket
+import stat
 import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import count
 from pathlib import Path
+
+import msgspec
 
 from edgebox.awards import Award, Awards, Granted
 from edgebox.config import FOLDER, Config, load, load_lexicon
@@ -32,7 +35,7 @@ from edgebox.journal import Journal, ReceiptRecord
 from edgebox.keys import field_key, load_keys
 from edgebox.line.daemon import become_urgent
 from edgebox.line.frames import Job, JobState, Outcome, Result
-from edgebox.lines import Decided, LineSession, Pending, result_name
+from edgebox.lines import UNKNOWN, Decided, LineSession, Pending, result_name
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
 from edgebox.model import DocumentKind, Receipt, format_minor
@@ -51,7 +54,7 @@ log = logging.getLogger("edgebox")
 RECORDED_MAX = 8192  # names of documents kept, to know a replayed one; the spools hold 64 a line
 FAULT_TEXTS_MAX = 256  # causes remembered as logged
 TIDY_S = 10.0  # garbage is collected this often, when no document is on its way
-MEMORY_S = 36 * 3600  # claims recorded in the last day and a half are known again after a restart
+GONE_MAX = 64  # connections that ended with something unrecorded; more than there are lines
 DOCUMENT_BYTES = 8  # of a document's name: its number, behind the session's name (edgebox/lines.py)
 PRIORITY = -5  # behind the lines (-10), before all else: a customer waits for its answer
 STOP_WITHIN_S = 5.0  # for records on their way to the disk
@@ -75,10 +78,14 @@ class Engine:
         self._profiles: dict[str, PrinterProfile] = {}
         self._faults: set[str] = set()
         self._recorded: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._recording: dict[tuple[str, int], asyncio.Lock] = {}  # on their way to the disk
+        self._sessions: set[LineSession] = set()  # connected
+        self._gone: list[LineSession] = []  # no longer connected, with documents that are not recorded
         self._journal: Journal | None = None
         self._server: asyncio.Server | None = None
         self._tidy: asyncio.Task[None] | None = None
         self._jobs = count(1)
+        self._run = os.urandom(8).hex()  # a line remembers jobs by name: none of another run's may come again
         self._socket_inode = 0
 
     # -- life
@@ -97,8 +104,7 @@ class Engine:
             self._tidy.cancel()
         if self._server is not None:
             self._server.close()
-        sessions = list(self.lines.values())
-        for session in sessions:
+        for session in (*self._sessions, *self._gone):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(session.settled(), STOP_WITHIN_S)
             session.close()
@@ -133,11 +139,16 @@ class Engine:
             listener = _listener(path, 0o117 if self.config.engine.group else 0o177)
             self._socket_inode = _inode(path)
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_unix_server(partial(LineSession, self, self.clock), sock=listener)
+            self._server = await loop.create_unix_server(self._session, sock=listener)
         except OSError as fault:
             raise ConfigError(
                 f"{path}: {fault.strerror or fault}", reason="bad_socket", hint="[engine] socket"
             ) from fault
+
+    def _session(self) -> LineSession:
+        session = LineSession(self, self.clock)
+        self._sessions.add(session)
+        return session
 
     def _remove_socket(self) -> None:
         """Unless another engine has taken the place by now."""
@@ -147,16 +158,21 @@ class Engine:
                 path.unlink()
 
     def _remember(self, journal: Journal) -> None:
-        """Yesterday's and today's claims, and which documents are recorded."""
-        since = self.clock() - MEMORY_S
+        """The last claims, and which documents are recorded. By their order: after a restart the clock may be wrong."""
         for record in journal.past():
+            if self.is_recorded(record.session, record.document):
+                continue
             self._note_recorded(record.session, record.document)
             self._tills.note(record)
-            if record.claim and record.at >= since and record.amount_minor is not None:
-                granted = Granted(record.url, record.amount_minor, record.revision, printed=not record.voided)
-                self.awards.remember(bytes.fromhex(record.claim), granted)
+            if record.claim:
+                self._remember_claim(record)
         if journal.torn:
             self.fault("journal", f"{journal.torn} lines of {journal.path} could not be read")
+
+    def _remember_claim(self, record: ReceiptRecord) -> None:
+        amount = claims.parse(record.url).claim.amount_minor  # a reprint's own amount may be another
+        granted = Granted(record.url, amount, record.revision, printed=not record.voided)
+        self.awards.remember(bytes.fromhex(record.claim), granted)
 
     async def _tidy_up(self) -> None:
         """Collects garbage while nobody waits."""
@@ -169,7 +185,7 @@ class Engine:
 
     def print_job(self, line: str, body: bytes, *, cut: bool = True, expires_ms: int = 0) -> asyncio.Queue[JobState]:
         """Prints `body` between the documents of `line`; its states come in the queue. KeyError: no such line now."""
-        job = f"{os.getpid()}-{next(self._jobs)}"
+        job = f"{self._run}-{next(self._jobs)}"
         return self.lines[line].send_job(Job(job, body, cut, expires_ms))
 
     # -- the desk of the lines
@@ -215,20 +231,25 @@ class Engine:
 
     def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRecord:
         """What is to be recorded. A claim whose slip went out is known from here on, so that a copy prints it again."""
-        record = self._tills.checked(_record(line, pending, outcome))
-        if record.claim and not record.voided:
-            amount = claims.parse(record.url).claim.amount_minor
-            granted = Granted(record.url, amount, record.revision, printed=True)
-            self.awards.remember(bytes.fromhex(record.claim), granted)
-        return record
+        record = _record(line, pending, outcome)
+        if record.voided and self.awards.is_printed(bytes.fromhex(record.claim), record.url):
+            record = msgspec.structs.replace(record, voided=False)  # its copy was not printed; it itself was
+        if record.claim:
+            self._remember_claim(record)
+            points = self.awards.points(claims.parse(record.url).claim.amount_minor)
+            record = msgspec.structs.replace(record, points=points)
+        return self._tills.checked(record)
 
     async def record(self, record: ReceiptRecord, award: Award) -> None:
         """Puts the document on disk, once. JournalError when that fails."""
         assert self._journal is not None, "lines connect after start"
-        if self.is_recorded(record.session, record.document):
-            return
-        await self._journal.record(record)
-        self._note_recorded(record.session, record.document)
+        name = (record.session, record.document)
+        async with self._recording.setdefault(name, asyncio.Lock()):  # it may come again while the disk is slow
+            if self.is_recorded(*name):
+                return
+            await self._journal.record(record)
+            self._note_recorded(*name)
+            self._recording.pop(name, None)
         self.counters[f"{record.kind} {record.result}"] += 1
         log.info("%s", describe(record, award))
         drift = self._tills.note(record).drift
@@ -259,10 +280,17 @@ class Engine:
         """A line is there."""
         assert line.hello is not None, "it says so after its Hello"
         self.lines[line.name] = line
+        for other in [session for session in self._gone if session.name == line.name]:
+            self._gone.remove(other)
+            if other.session != line.session:
+                other.abandon()  # another process has that wire now: nobody will tell what became of them
         log.info("%s: connected, printer %s", line.name, line.hello.profile)
 
     def left(self, line: LineSession) -> None:
         """A line has gone."""
+        self._sessions.discard(line)
+        if line.is_unsettled:
+            self._gone = [session for session in (*self._gone[-GONE_MAX:], line) if session.is_unsettled]
         if self.lines.get(line.name) is line:
             del self.lines[line.name]
             log.info("%s: disconnected", line.name)
@@ -275,7 +303,10 @@ def _inode(path: Path) -> int:
 def _listener(path: Path, mask: int) -> socket.socket:
     """A Unix socket at `path`, with the rights that `mask` leaves. An old one is nobody's: the journal is locked."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise FileExistsError(errno.EEXIST, "something else than a socket stands there")
+        path.unlink()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     old = os.umask(mask)
     try:
@@ -316,7 +347,7 @@ def _record(line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRec
         url=url,
         points=award.points,
         revision=revision,
-        voided=bool(url) and outcome.result != Result.INSERTED and not award.again,
+        voided=bool(url) and outcome.result not in (Result.INSERTED, UNKNOWN) and not award.again,
         result=result_name(outcome.result),
         result_reason=outcome.reason,
         hold_us=outcome.hold_us,

@@ -50,6 +50,7 @@ log = logging.getLogger("edgebox.line")
 
 PENDING_MAX = 256  # documents between End and Outcome; the line's spool holds 64
 RETRY_S = 1.0  # between attempts to record while the disk is full
+UNKNOWN = 0  # an outcome that no line told: it ended between answer and outcome, and the slip may be on paper
 OVER = (JobPhase.SENT, JobPhase.PRINTED, JobPhase.FAILED, JobPhase.EXPIRED, JobPhase.CANCELED)
 
 
@@ -114,6 +115,7 @@ class LineSession(asyncio.Protocol):
         self._open: OpenDocument | None = None
         self._number = -1  # of the open document
         self._broken = ""  # why the open document can't be read
+        self._gaps: set[int] = set()  # documents that come with bytes missing
         self._pending: dict[int, Pending] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._preprint = PreprintWatch()
@@ -131,7 +133,7 @@ class LineSession(asyncio.Protocol):
         """Frames, in any chunking."""
         try:
             for frame in self._decoder.feed(data):
-                self._take(frame)
+                self._take_safely(frame)
         except FrameError as fault:
             self._desk.fault(self.name, f"the line talks nonsense: {fault}")
             self.close()
@@ -143,14 +145,19 @@ class LineSession(asyncio.Protocol):
             waiting.cancel()
         for job, states in self._jobs.items():
             states.put_nowait(JobState(job, JobPhase.FAILED, "the line has gone"))
-        for task in self._tasks:
-            task.cancel()
-        self._desk.left(self)
+        self._jobs.clear()
+        self._desk.left(self)  # records on their way to the disk go on
 
     def close(self) -> None:
         """Lets go of the connection."""
         if self._transport is not None:
             self._transport.close()
+
+    def abandon(self) -> None:
+        """Nobody will say what became of these documents: records them as they were answered."""
+        for number, pending in list(self._pending.items()):
+            ref = pending.decided.award.url.encode("ascii")
+            self._outcome(Outcome(number, UNKNOWN, "the line ended before it could say", 0, 0, ref))
 
     async def settled(self) -> None:
         """All documents that ended are recorded, or given up."""
@@ -173,6 +180,11 @@ class LineSession(asyncio.Protocol):
     def is_reading(self) -> bool:
         """A document is on its way: no time for anything that can wait."""
         return self._open is not None or bool(self._pending)
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Something that ended is not recorded."""
+        return bool(self._pending or self._tasks)
 
     def send_job(self, job: Job) -> asyncio.Queue[JobState]:
         """Prints something between documents; its states come in the queue."""
@@ -200,6 +212,13 @@ class LineSession(asyncio.Protocol):
     def _send(self, frame: Frame) -> None:
         if self._transport is not None:
             self._transport.write(encode(frame))
+
+    def _take_safely(self, frame: Frame) -> None:
+        """A bug costs one document's slip, not the connection: with that gone, the frame would come again, for ever."""
+        try:
+            self._take(frame)
+        except Exception as fault:
+            self._desk.fault(self.name, f"fault at {type(frame).__name__}", fault)
 
     def _take(self, frame: Frame) -> None:
         if isinstance(frame, Data):
@@ -271,13 +290,16 @@ class LineSession(asyncio.Protocol):
         if len(self._pending) >= PENDING_MAX:
             self._desk.fault(self.name, "too many documents without an outcome")
             self._pending.pop(next(iter(self._pending)))
+        self._pending[end.document] = Pending(decided, end, int(self._clock()))
         if reading is not None and not self._broken:
             self._watch_header(reading.outline)
-        self._pending[end.document] = Pending(decided, end, int(self._clock()))
 
     def _decided(self, reading: OpenDocument | None, end: End) -> Decided:
         if reading is None or end.document != self._number:
             return _unread("it began before the engine was there")
+        if not self._broken and end.document in self._gaps:
+            self._broken = "bytes are missing"
+        self._gaps.discard(end.document)
         if self._broken:
             return _unread(self._broken)
         receipt = reading.finish()
@@ -306,7 +328,12 @@ class LineSession(asyncio.Protocol):
             if self._desk.is_recorded(self.session, outcome.document):
                 self._send(Done(outcome.document))
             return
-        record = self._desk.settle(self, pending, outcome)
+        try:
+            record = self._desk.settle(self, pending, outcome)
+        except Exception as fault:  # as above; recorded all the same, with its claim
+            self._desk.fault(self.name, "fault at the outcome", fault)
+            unread = pending.decided._replace(receipt=_unread("fault at the outcome").receipt)
+            record = self._desk.settle(self, pending._replace(decided=unread), outcome)
         task = asyncio.get_running_loop().create_task(self._record(record, pending.decided.award))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -321,6 +348,11 @@ class LineSession(asyncio.Protocol):
                 if fault.reason == "closed":
                     return
                 await asyncio.sleep(RETRY_S)
+            except Exception as fault:  # as above; the line keeps what is not on disk
+                self._desk.fault(self.name, "fault while recording", fault)
+                if self._desk.is_recorded(record.session, record.document):
+                    self._send(Done(record.document))
+                return
             else:
                 self._send(Done(record.document))
                 return
@@ -330,7 +362,7 @@ class LineSession(asyncio.Protocol):
         if states is None:
             return
         states.put_nowait(state)
-        if state.phase in OVER and state.phase != JobPhase.SENT:
+        if state.phase in OVER:
             del self._jobs[state.job]
 
     def _printer_state(self, status: Status) -> None:
@@ -341,8 +373,9 @@ class LineSession(asyncio.Protocol):
 
     def _gap(self, gap: Gap) -> None:
         if gap.document >= 0:
-            if gap.document == self._number:
-                self._broken = "bytes are missing"
+            if len(self._gaps) >= PENDING_MAX:
+                self._gaps.clear()
+            self._gaps.add(gap.document)
             return
         self._desk.fault(self.name, f"{gap.documents} documents were lost before the engine could read them")
 
@@ -352,7 +385,9 @@ def _unread(why: str) -> Decided:
 
 
 def result_name(result: int) -> str:
-    """`inserted`, `plain`, `late` or `refused`; a newer line's result as its number."""
+    """`inserted`, `plain`, `late`, `refused` or `unknown`; a newer line's result as its number."""
+    if result == UNKNOWN:
+        return "unknown"
     try:
         return Result(result).name.lower()
     except ValueError:

@@ -105,6 +105,16 @@ class FakeLine:
     def close(self) -> None:
         self._writer.close()
 
+    async def leave(self, engine: Engine) -> None:
+        """Closes, and waits until the engine has noticed."""
+        before = len(engine._sessions)
+        self.close()
+        for _ in range(1000):
+            if len(engine._sessions) < before:
+                return
+            await asyncio.sleep(0.001)
+        raise AssertionError("the engine did not notice")
+
 
 CONNECTED: list[FakeLine] = []
 
@@ -118,8 +128,8 @@ def settings(folder: Path, *overrides: str) -> config.Config:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, *overrides: str, keys: Keyring | None = KEYS) -> AsyncIterator[Engine]:
-    engine = Engine(settings(folder, *overrides), keys, clock=lambda: NOW)
+async def running(folder: Path, *overrides: str, keys: Keyring | None = KEYS, now: int = NOW) -> AsyncIterator[Engine]:
+    engine = Engine(settings(folder, *overrides), keys, clock=lambda: now)
     await engine.start()
     try:
         yield engine

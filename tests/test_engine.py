@@ -223,6 +223,10 @@ def test_a_document_with_missing_bytes_earns_nothing(folder: Path) -> None:
             line.send(Begin(2, PRELUDE), Data(2, 0, RECEIPT), Gap(2, 0, 10))
             line.end(2, RECEIPT)
             assert await line.next() == Answer(2, b"", b"")
+            line.send(Gap(3, 0, 10), Begin(3, PRELUDE), Data(3, 0, RECEIPT))
+            line.end(3, RECEIPT)
+            assert await line.next() == Answer(3, b"", b"")
+            assert (await line.answer(4, RECEIPT)).body != b""
 
     asyncio.run(play())
 
@@ -279,6 +283,10 @@ def test_a_job_is_sent_to_its_line_and_followed(folder: Path) -> None:
             assert (job.body, job.cut, job.expires_ms) == (b"hello\n", True, 5000)
             line.send(JobState(job.job, JobPhase.PRINTING, ""), JobState(job.job, JobPhase.SENT, ""))
             assert [(await states.get()).phase for _ in range(2)] == [JobPhase.PRINTING, JobPhase.SENT]
+            await line.leave(engine)
+            assert states.empty(), "what was sent has not failed: a sender would print it twice"
+            line = await FakeLine.connect(engine)
+            await line.print_receipt(1)
             engine.lines["line1"].cancel_job(job.job)
             assert await line.next() == JobCancel(job.job)
 

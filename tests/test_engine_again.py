@@ -9,14 +9,16 @@ import pytest
 
 from edgebox.engine import Engine
 from edgebox.errors import ConfigError
-from edgebox.journal import Journal, JournalError
+from edgebox.journal import Journal, JournalError, ReceiptRecord
 from edgebox.line.frames import (
     Done,
     Result,
 )
+from edgebox.tills import Tills
 from tests.line_of_engine import (
     CUT,
     KEYS,
+    NOW,
     PRE_BILL,
     RECEIPT,
     REPRINT,
@@ -166,6 +168,149 @@ def test_a_full_disk_keeps_the_document_with_the_line_until_there_is_room(
             assert len(recorded(folder)) == 1
 
     asyncio.run(play())
+
+
+def test_a_receipt_outlives_its_line_while_the_disk_is_full_and_is_recorded_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = True
+    real = Journal._write
+
+    def write(self: Journal, raw: bytes) -> JournalError | None:
+        return JournalError("no space left", reason="disk") if full else real(self, raw)
+
+    async def play() -> None:
+        nonlocal full
+        monkeypatch.setattr(Journal, "_write", write)
+        monkeypatch.setattr("edgebox.lines.RETRY_S", 0.01)
+        async with running(folder) as engine:
+            line = await FakeLine.connect(engine)
+            answer = await line.answer(1, RECEIPT)
+            line.outcome(1, Result.INSERTED, answer.ref)
+            await line.leave(engine)
+            again = await FakeLine.connect(engine)  # the same line: it tells all that was not Done
+            again.document(1, RECEIPT + CUT)
+            again.end(1, RECEIPT, ask=False, replay=True, ref=answer.ref)
+            again.outcome(1, Result.INSERTED, answer.ref)
+            await again.answer(2, PRE_BILL)
+            assert recorded(folder) == []
+            full = False
+            assert await again.next() == Done(1)
+        assert [(record.document, record.url.encode()) for record in recorded(folder)] == [(1, answer.ref)]
+
+    asyncio.run(play())
+
+
+def test_a_line_that_is_killed_behind_the_answer_leaves_a_receipt_with_a_good_claim(folder: Path) -> None:
+    async def play() -> None:
+        async with running(folder) as engine:
+            line = await FakeLine.connect(engine)
+            answer = await line.answer(1, RECEIPT)
+            await line.leave(engine)
+            fresh = await FakeLine.connect(engine, session=b"\x04" * 8)
+            copy = await fresh.print_receipt(1)
+            assert copy.ref == answer.ref, "its slip may be on paper: a copy carries no second claim"
+            dead = next(record for record in recorded(folder) if record.session == "01" * 8)
+            assert (dead.result, dead.voided, dead.url.encode()) == ("unknown", False, answer.ref)
+
+    asyncio.run(play())
+
+
+def test_a_copy_that_was_not_printed_leaves_the_printed_claim_good_over_a_restart(folder: Path) -> None:
+    async def play() -> None:
+        async with running(folder) as engine:
+            line = await FakeLine.connect(engine)
+            first = await line.print_receipt(1)
+            assert (await line.answer(2, RECEIPT)).ref == first.ref
+        async with running(folder) as engine:
+            line = await FakeLine.connect(engine)
+            line.document(2, RECEIPT + CUT)
+            line.end(2, RECEIPT, ask=False, replay=True, ref=first.ref)
+            await line.done(2, Result.REFUSED, first.ref)
+            assert [(record.voided, record.points) for record in recorded(folder)] == [(False, 33), (False, 33)]
+        async with running(folder) as engine:
+            line = await FakeLine.connect(engine, session=b"\x05" * 8)
+            assert (await line.print_receipt(1, REPRINT)).ref == first.ref
+
+    asyncio.run(play())
+
+
+def test_a_void_claim_that_is_told_again_gives_out_no_revision_twice(folder: Path) -> None:
+    async def play() -> None:
+        async with running(folder) as engine:
+            line = await FakeLine.connect(engine)
+            answer = await line.answer(1, RECEIPT)
+        async with running(folder) as engine:
+            line = await FakeLine.connect(engine)
+            line.document(1, RECEIPT + CUT)
+            line.end(1, RECEIPT, ask=False, replay=True, ref=answer.ref)
+            await line.done(1, Result.REFUSED, answer.ref)
+            assert verified(await line.print_receipt(2)).revision == 1
+
+    asyncio.run(play())
+
+
+def test_two_lines_that_print_one_bill_at_once_give_out_no_revision_twice(folder: Path) -> None:
+    async def play() -> None:
+        async with running(folder) as engine:
+            one = await FakeLine.connect(engine)
+            other = await FakeLine.connect(engine, "line2", b"\x02" * 8)
+            first, second = await one.answer(1, RECEIPT), await other.answer(1, RECEIPT)
+            await other.done(1, Result.INSERTED, second.ref)
+            await one.done(1, Result.INSERTED, first.ref)
+            claims = [verified(answer) for answer in (first, second, await one.print_receipt(2, RESETTLED))]
+            assert len({claim.claim_id for claim in claims}) == 1
+            assert [claim.revision for claim in claims] == [0, 1, 2]
+
+    asyncio.run(play())
+
+
+def test_a_claim_is_known_after_a_restart_whatever_the_clock_says(folder: Path) -> None:
+    async def play() -> None:
+        async with running(folder) as engine:
+            first = await (await FakeLine.connect(engine)).print_receipt(1)
+        async with running(folder, now=NOW + 5 * 86400) as engine:
+            again = await (await FakeLine.connect(engine, session=b"\x03" * 8)).print_receipt(1)
+            assert again.ref == first.ref, "no new token with a new lifetime"
+
+    asyncio.run(play())
+
+
+def test_a_bug_at_the_outcome_costs_neither_the_record_nor_the_connection(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug(self: Tills, record: ReceiptRecord) -> ReceiptRecord:
+        return record if record.kind == "other" else record.no_such_field  # type: ignore[attr-defined,no-any-return]
+
+    async def play() -> None:
+        monkeypatch.setattr(Tills, "checked", bug)
+        async with running(folder) as engine:
+            line = await FakeLine.connect(engine)
+            first, second = await line.print_receipt(1), await line.print_receipt(2)
+            assert first.ref == second.ref
+            assert [record.url.encode() for record in recorded(folder)] == [first.ref, first.ref]
+
+    asyncio.run(play())
+
+
+def test_a_bug_behind_the_record_still_lets_the_line_forget(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(self: Tills, record: ReceiptRecord) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async def play() -> None:
+        monkeypatch.setattr(Tills, "note", bug)
+        async with running(folder) as engine:
+            await (await FakeLine.connect(engine)).print_receipt(1)
+            assert engine.counters["faults"] == 1
+
+    asyncio.run(play())
+
+
+def test_a_file_in_the_sockets_place_is_left_alone(folder: Path) -> None:
+    (folder / "engine.sock").write_text("somebody's")
+    with pytest.raises(ConfigError, match="something else"):
+        asyncio.run(Engine(settings(folder), KEYS).start())
+    assert (folder / "engine.sock").read_text() == "somebody's"
 
 
 def test_two_engines_never_share_a_journal(folder: Path) -> None:
