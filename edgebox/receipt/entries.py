@@ -116,7 +116,8 @@ class EntryCollector:
         self._waiting = None
         found = self.add(text, parts, place)
         self.entries[entries:] = [entry for entry in self.entries[entries:] if entry.role in _PARTS]
-        del self.bare[bare:], self.mentioned[mentioned:], self.alone[alone:], self.items[items:]
+        del self.bare[bare:], self.mentioned[mentioned:], self.alone[alone:]
+        self.items[items:] = [item for item in self.items[items:] if item.firm]  # no house's or flat's number
         self.taxes.forget(rows)
         self._waiting = None
         return found

@@ -241,7 +241,13 @@ class ReceiptReader:
             tax_totals=frozenset(found.taxes.totals()),
         )
         witness = Witness(
-            self._zones.remark, found.items, self._mentioned_at, self._paid_at, self._dishes, self._zones.chosen, self._in_remarks
+            self._zones.remark,
+            found.items,
+            self._mentioned_at,
+            self._paid_at,
+            self._dishes,
+            self._zones.chosen,
+            self._in_remarks,
         )
         return decide_by_witness(paper, witness, rules)
 

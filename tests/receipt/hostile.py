@@ -75,7 +75,8 @@ def reader_shop(till: Till) -> Shop:
     """How a person would set the box up in that shop."""
     convention = Convention(till.decimals, till.mark, till.group)
     rules = Rules(decimals=till.decimals)
-    return Shop(currency=till.currency, convention=convention, rules=rules, date_order="ymd" if till.cjk != "none" else "dmy")
+    order = "dmy" if till.cjk == "none" else "ymd"
+    return Shop(currency=till.currency, convention=convention, rules=rules, date_order=order)
 
 
 # -- the paper
@@ -124,6 +125,12 @@ def _paper(till: Till, sale: receipts.Basket, kind: str, chance: random.Random) 
         return paper
     if rules:
         paper.rule()
+    _totals(paper, till, sale, kind, chance)
+    return paper
+
+
+def _totals(paper: _Paper, till: Till, sale: receipts.Basket, kind: str, chance: random.Random) -> None:
+    sign = -1 if kind == "refund" else 1
     if chance.random() < 0.3:
         paper.slot("between")
         paper.rule()
@@ -143,7 +150,6 @@ def _paper(till: Till, sale: receipts.Basket, kind: str, chance: random.Random) 
     if chance.random() < 0.3:
         paper.rule()
     paper.rows.append(till.thanks)
-    return paper
 
 
 # -- the text
@@ -186,13 +192,13 @@ def _form(form: str, till: Till, text: Sequence[str], columns: int, kind: str) -
     if form == "address":
         return wrap([("地址：" if till.language.startswith("zh") else "Tel: ") + " ".join(text)], columns)
     if form == "table":
-        return [TABLE[till.language] + text[0][: columns // 2]]
+        return [TABLE[till.language] + _worst(text)[: columns // 2]]
     if form == "choice":
         if till.cjk == "none":
             return [f"  + {line}" for line in text]
         return [f"  ●{text[0]}", *text[1:]]
     if form == "item name":
-        return [f"1 x {text[0]}  {price}"]
+        return [f"1 x {_worst(text)}  {price}"]
     return [f"1 x {text[0]}", *text[1:], f"   1   {price}   {price}" if price else "   1"]
 
 
@@ -226,6 +232,11 @@ def _text(till: Till, sale: receipts.Basket, columns: int, chance: random.Random
     if till.cjk != "none" and chance.random() < 0.3:
         lines = [_full_width(line) for line in lines]
     return lines
+
+
+def _worst(text: Sequence[str]) -> str:
+    """The line that says most, where there is room for one."""
+    return max(text, key=lambda line: sum(letter.isalnum() for letter in line))
 
 
 def _full_width(text: str) -> str:
