@@ -190,6 +190,10 @@ class Spool:
         self._rewind_document()
         ended = [d.number for d in self._queue if d.end is not None]
         self._replayed = ended[-1] if ended else -1
+        told = {note.document for note in self._notes if isinstance(note, Gap)}
+        for document in self._queue:
+            if document.missing and document.end is not None and document.number not in told:
+                self.note(Gap(document.number, 0, document.missing))
 
     def pump(self, limit: int = 65536) -> bytes:
         """Bytes of the next frames, at most about `limit`; empty when all is sent."""

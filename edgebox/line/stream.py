@@ -205,6 +205,8 @@ class TillStream:
         reason = obstacle or ending.reason or ("" if self.holding else "not_holding")
         if not reason and not cut and self._profile.cutter and why is not Why.SIGNATURE:
             reason = "no_cut"  # on a printer with a cutter silence is no proof of the end
+        if not reason and self.spool.open is not None and self.spool.open.missing:
+            reason = "too_long"  # the engine has not seen all of it
         number = self.spool.close(ending, why, reason, scanner.state.code_page, settings.answer_ms)
         scanner.next_document(cut)
         self.last_cut = cut or self.last_cut

@@ -9,6 +9,7 @@ from edgebox.escpos.documents import Ending, scan
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.frames import Begin, Data, Decoder, End, Frame, Gap, Outcome, Result, Why
 from edgebox.line.spool import Spool
+from tests.line.wire import Wire
 
 ENDING: Ending = scan(b"TOTAL\n\n\x1dV\x00", PrinterProfile())[0]
 
@@ -108,6 +109,18 @@ def test_one_giant_document_does_not_push_out_the_others_and_says_what_is_missin
     assert bytes_of(frames)[small]
     assert len(bytes_of(frames)[giant]) == 5000
     assert Gap(giant, 0, 95_000) in frames
+    spool.outcome(Outcome(giant, Result.PLAIN, "", 0, 0, b""))
+    spool.rewind()
+    frames = told(spool)
+    assert frames.index(Gap(giant, 0, 95_000)) < frames.index(Begin(giant, b"")), "said again to the next engine"
+
+
+def test_a_receipt_too_long_to_keep_is_not_asked_for_and_prints_whole() -> None:
+    wire = Wire(spool_bytes=4096)
+    receipt = b"1 x coffee  2.50\n" * 300 + b"TOTAL 750.00\n\n\n\x1dV\x00"
+    wire.till(receipt)
+    assert bytes(wire.printed) == receipt
+    assert [(end.ask, end.reason) for end in wire.ends] == [(False, "too_long")]
 
 
 def test_a_document_begun_anew_is_told_from_its_new_beginning() -> None:
