@@ -101,7 +101,7 @@ class ReceiptReader:
         if not text.isascii() and _garbled(text):
             self._garbled += 1
         key, value = self._key(text)
-        trust = self._zones.trust(text, key, value, self._lines)
+        trust = self._zones.trust(text, key, self._lines, line.text)
         self.details.add(line, text, key, value, trust, remark=self._zones.in_remark)
         parts = tokens(text)
         if trust is Trust.NONE:

@@ -63,8 +63,8 @@ class Zones:
         """The line was, or may have been, written freely by a customer."""
         return self._in_remark
 
-    def trust(self, text: str, key: Key | None, value: str, place: int) -> Trust:
-        """How far this line is believed. `key`: what it announces, if anything; `value`: what follows that."""
+    def trust(self, text: str, key: Key | None, place: int, printed: str) -> Trust:
+        """How far this line is believed. `key`: what it announces, if anything; `printed`: before it was normalised."""
         if self._in_remark:
             return self._remark_line(text)
         if key is Key.REMARK:
@@ -73,18 +73,21 @@ class Zones:
             return Trust.NONE
         if key is not None and ":" not in text and self._headings.heads(text):
             key = None  # `名称  数量  单价`
-        if _plain(text) or (self._until_key < Trust.FULL and self._headings.heads(text)):
-            self._until_key, self._full_line = Trust.FULL, False
-            return Trust.FULL
         goes_on, self._full_line = self._full_line and key is None, False
+        if goes_on:
+            self._full_line = _fills_a_line(printed)  # even a rule may be the name's
+            return Trust.NONE
+        if _plain(text) or (self._until_key < Trust.FULL and self._headings.heads(text)):
+            self._until_key = Trust.FULL
+            return Trust.FULL
         is_choice = not text.isascii() and _is_bullet(text.lstrip()[:2])
         is_choice = is_choice or _is_extra(text) is not None
-        if key is not None or (not goes_on and not is_choice and is_rule(text)):
+        if key is not None or (not is_choice and is_rule(text)):
             self._until_key = Trust.FULL
         if key is Key.CUSTOMER and not text.isascii():
             self._until_key, self.chosen = Trust.PARTS, True
-        if goes_on or key in (Key.CUSTOMER, Key.PERSON):
-            self._full_line = _fills_a_line(text)
+        if key in (Key.CUSTOMER, Key.PERSON):
+            self._full_line = _fills_a_line(printed)
             return Trust.NONE
         if is_choice:
             self._until_key, self.chosen = Trust.PARTS, True  # a note may have a second line
@@ -105,6 +108,8 @@ def _is_bullet(begin: str) -> bool:
 
 
 def _fills_a_line(text: str) -> bool:
-    """As long as the paper is wide, but for the last wide letter that had no room."""
+    """As long as the paper is wide, but for the last wide letter that had no room; two columns are no such text."""
+    if "   " in text.strip():
+        return False
     columns = len(text) + sum(east_asian_width(letter) in "WF" for letter in text)
     return any(width - 1 <= columns <= width for width in _PAPER_COLUMNS)
