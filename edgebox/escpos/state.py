@@ -295,6 +295,10 @@ class PrinterState:
         """Idle: whatever followed the unknown opcode is over."""
         self.transparent = False
 
+    def forget(self) -> None:
+        """Nobody knows what went by: modes may be anything until ESC @."""
+        self._known = False
+
     def modes(self) -> Modes:
         """A copy, to restore from later."""
         return Modes(dict(self.slots), self._symbol, self._symbol_ok, self._known and self._restorable())

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.line.core import LineCore
+from edgebox.line.guard import GuardedCore
 from edgebox.line.relay import Relay
 from edgebox.line.settings import LineSettings, from_toml
 
@@ -170,7 +170,8 @@ def _stop_on_signals(relay: Relay) -> None:
 def _relay(settings: LineSettings, profile: PrinterProfile) -> Relay:
     from drivers.registry import printer_end, till_end
 
-    core = LineCore(profile, settings, os.urandom(8), _first_document())
+    core = GuardedCore(profile, settings, os.urandom(8), _first_document())
+    core.on_fault = _log
     till = till_end(settings.till, settings.allow)
     return Relay(core, till, printer_end(settings.printer), settings.engine, _log)
 

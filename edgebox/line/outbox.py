@@ -12,18 +12,20 @@ from collections import deque
 class Outbox:
     """A queue of segments. Each says whether the stream stands at a command's boundary behind it."""
 
-    __slots__ = ("_segments", "inside", "size")
+    __slots__ = ("_segments", "inside", "pushed", "size")
 
     def __init__(self) -> None:
         self._segments: deque[tuple[bytes, bool, bool]] = deque()  # bytes, at a boundary behind them, urgent
         self.inside = False  # what has been written stops inside a command
         self.size = 0  # bytes waiting
+        self.pushed = 0  # bytes that ever came
 
     def push(self, raw: bytes, boundary: bool = True) -> None:
         """Behind everything else. A real-time command, also a part of one, keeps its place before later ones."""
         if raw:
             self._segments.append((raw, boundary, raw[:1] == b"\x10"))
             self.size += len(raw)
+            self.pushed += len(raw)
 
     def push_rest(self, raw: bytes, boundary: bool) -> None:
         """The rest of bytes that were written in part without passing here: nothing may jump in before it."""
@@ -35,6 +37,7 @@ class Outbox:
         if not raw:
             return
         self.size += len(raw)
+        self.pushed += len(raw)
         segments = self._segments
         behind = max((at for at, segment in enumerate(segments, 1) if segment[2]), default=0)
         at, inside = 0, self.inside

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 
 from edgebox.escpos.documents import Ending
-from edgebox.line.frames import Begin, Data, End, Frame, Gap, Outcome, Why, encode
+from edgebox.line.frames import Begin, Data, End, Frame, Gap, Outcome, Result, Why, encode
 
 PIECE = 4096  # bytes of one Data frame
 
@@ -147,6 +147,12 @@ class Spool:
             if document.number == outcome.document:
                 document.outcome = outcome
                 return
+
+    def give_up(self, reason: str) -> None:
+        """Nobody will say what became of the documents that have ended: they went out plain, for this reason."""
+        for document in self._queue:
+            if document.end is not None and document.outcome is None:
+                document.outcome = Outcome(document.number, Result.PLAIN, reason, 0, 0, b"")
 
     def done(self, number: int) -> None:
         """The engine has recorded it."""

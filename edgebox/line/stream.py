@@ -196,6 +196,18 @@ class TillStream:
             self.finish(b"", Why.CLOSE, now, obstacle="printer_gone")
             self.scanner.state.transparent = True
 
+    def begin_anew(self) -> None:
+        """What was known of the stream is no longer believed: its document ends here, unasked, and is not read on."""
+        self._parser = Parser()
+        self._ahead = 0
+        self._tail = b""
+        self.scanner = DocumentScanner(self._profile, self._settings.header_preprint)
+        if self.spool.open is not None:
+            self.spool.close(self.scanner.ending(), Why.CLOSE, "fault", -1, 0)
+        self.spool.give_up("fault")
+        self.scanner.state.forget()
+        self.scanner.offset = self.scanner.start = self._in
+
     # -- ends
 
     def finish(self, cut: bytes, why: Why, now: float, obstacle: str = "") -> Ask | None:
