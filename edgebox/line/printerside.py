@@ -57,6 +57,11 @@ class PrinterSide:
             times.append(self._retry_at)
         return min(times) if times else None
 
+    @property
+    def drained(self) -> bool:
+        """A cable has carried all that its port took; a network printer gets the rest after we have gone."""
+        return self.port is None or not self.is_device or not _queued(self.port)
+
     def mind(self, wanted: bool) -> None:
         """Every turn: dials when wanted, lets go when not."""
         for port, at in list(self._leaving):
@@ -202,7 +207,15 @@ class PrinterSide:
                     self._poll.forget(descriptor)
         for port in [*(port for port, _ in self._leaving), *([self.port] if self.port is not None else [])]:
             self._poll.forget(port)
-            if self.is_device and port.unsent():
+            if self.is_device and _queued(port):  # the line has waited for it as long as it may (Relay.stop)
                 port.abort()  # a printer without paper: closing would wait for it (30 s), and nobody prints meanwhile
             else:
                 port.close()
+
+
+def _queued(port: Port) -> int:
+    """Bytes that a cable has still to carry."""
+    try:
+        return port.unsent()
+    except OSError:
+        return 0  # unplugged: nothing will carry them, and the next read says so

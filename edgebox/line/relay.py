@@ -20,6 +20,7 @@ from edgebox.line.tillside import TillSide
 if TYPE_CHECKING:
     from drivers.base import PrinterEnd, TillEnd
 
+DRAIN_S = 0.01  # asked to end: a cable is asked this often whether it has carried everything
 SLEEP_S = 3600.0  # nothing to do: epoll wakes us
 
 
@@ -78,7 +79,8 @@ class Relay:
 
     def stop(self, within_s: float) -> None:
         """Asked to end: no new client, nothing held, finish the document that is on the way."""
-        self._stop_at = time.monotonic() + within_s
+        if not self._stop_at:  # asked twice is not given twice the time
+            self._stop_at = time.monotonic() + within_s
         self._till.stop_listening()
         self.core.stop(self.now)
 
@@ -95,7 +97,7 @@ class Relay:
         if not self._stop_at:
             return False
         core = self.core
-        drained = not core.outbox.size and not self._till.back and core.between_documents
+        drained = not core.outbox.size and not self._till.back and core.between_documents and self._printer.drained
         tap = self._tap
         if tap is not None and tap.socket is not None and (tap.wants_write or core.spool.eager):
             drained = False  # the engine has not taken everything yet
@@ -111,6 +113,7 @@ class Relay:
         try:
             data = self._read(self._window)
         except OSError as fault:
+            self._clock(time.monotonic())
             self._till.failed(fault)
             return False
         if not data or (self._pace is Pace.GLANCE and not ends_on_ink(data)):
@@ -120,6 +123,7 @@ class Relay:
         try:
             taken = self._write(data)
         except OSError as fault:
+            self._clock(time.monotonic())
             self._printer.lost(fault)
             return False
         core, now = self.core, time.monotonic()
@@ -165,7 +169,7 @@ class Relay:
         if self._tap is not None and self._tap.socket is None:
             times.append(self._tap.retry_at)
         if self._stop_at:
-            times.append(self._stop_at)
+            times.append(self._stop_at if self._printer.drained else self.now + DRAIN_S)
         return min(at for at in times if at is not None)
 
     def _reply(self, data: bytes) -> None:

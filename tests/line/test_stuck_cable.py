@@ -7,10 +7,12 @@ import os
 
 import pytest
 
+from drivers.registry import till_end
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.core import LineCore
 from edgebox.line.poll import Poll
 from edgebox.line.printerside import PrinterSide
+from edgebox.line.relay import Relay
 from edgebox.line.settings import LineSettings
 
 
@@ -46,6 +48,8 @@ class Cable:
         return len(data)
 
     def unsent(self) -> int:
+        if self.fault:
+            raise self.fault
         return self.queued
 
     def close(self) -> None:
@@ -81,3 +85,21 @@ def test_a_fault_in_a_receipt_lets_go_without_waiting() -> None:
     core.outbox.push(b"TOTAL 5.00\n")
     side.write()
     assert (cable.how, side.up) == ("abort", False)
+
+
+def test_the_lines_end_lets_a_cable_carry_what_it_took_and_waits_no_longer_when_asked_twice() -> None:
+    cable = Cable(300)
+    core = LineCore(PrinterProfile(), LineSettings(), b"session1")
+    relay = Relay(core, till_end("pty:"), cable, "", lambda text: None)  # type: ignore[arg-type]
+    relay._printer.mind(True)
+    relay._printer._on_dialling(0)
+    relay.stop(3.0)
+    asked = relay._stop_at
+    assert not relay._finished()
+    assert relay._next_wake() <= relay.now + 0.01
+    cable.queued = 0
+    assert relay._finished()
+    relay.stop(3.0)
+    assert relay._stop_at == asked
+    cable.fault = OSError(errno.EIO, "unplugged")
+    assert relay._finished(), "an unplugged cable carries nothing"
