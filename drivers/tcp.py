@@ -8,7 +8,7 @@ the port), `tcp://fd:3` (a listening socket handed down by the one who started u
 An empty allow-list lets everybody in: the box must work before anyone has configured it. Name the till's address,
 since whoever reaches the port can print, and what they print can earn points.
 Printer end: `tcp://192.168.1.50:9100`. A number is dialled at once; a name has to be looked up first, which stands
-the line still for as long as the resolver takes: prefer numbers.
+the line still for as long as the resolver takes, and again when none of its addresses answers: prefer numbers.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from drivers.address import host_and_port, network, number, spelled
 from drivers.base import Port, Reason, Url, cannot_open
+from edgebox.errors import DriverError
 
 # How much the kernel takes for a printer that reads nothing, besides what the printer's own window lets out. Measured
 # on loopback (Linux 6.18, 4 KiB writes, a receiver with 8 KB): no limit 3.5 MB; SO_SNDBUF 8192 29 KB; this 16 KB, at
@@ -220,10 +221,11 @@ class TcpPrinter:
         self._host, self._port = host_and_port(url)
         if self._port == 0:
             raise url.fault(Reason.BAD_PORT, "port 0 can't be dialled", "printers listen on 9100")
-        self._places: list[Place] = []  # a name's addresses, the next to try first
+        self._places: list[Place] = []  # a name's addresses, the one to dial first
+        self._failed = 0  # of them, those that have failed since they were looked up or one answered
 
     def connect(self) -> TcpPort:
-        family, place = self._next_place()
+        family, place = self._place()
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
             connection.setblocking(False)
@@ -233,23 +235,39 @@ class TcpPrinter:
                 raise OSError(failed, os.strerror(failed))
         except OSError as fault:
             connection.close()
+            self._turn_away()
             raise cannot_open(self._url, fault) from fault
         return TcpPort(connection, spelled(place))
 
-    def _next_place(self) -> Place:
-        """Another address of a name at each attempt. A resolver that fails later leaves us the last ones it knew."""
-        if not self._places:
-            self._places = _look_up(self._url, self._host, self._port)
+    def _place(self) -> Place:
+        """The address that answered last; after a failure a name's next one; after all of them, the name anew.
+
+        A resolver that fails then leaves us the last ones it knew.
+        """
+        if self._failed >= len(self._places):
+            try:
+                self._places = _look_up(self._url, self._host, self._port)
+            except DriverError:
+                if not self._places:
+                    raise
+            self._failed = 0
+        return self._places[0]
+
+    def _turn_away(self) -> None:
         self._places.append(self._places.pop(0))
-        return self._places[-1]
+        self._failed += 1
 
     def connected(self, port: Port) -> bool:
         if not isinstance(port, TcpPort):
             raise TypeError(f"{port!r} was not made by connect()")
         failed = port.failure()
         if failed:
+            self._turn_away()
             raise OSError(failed, os.strerror(failed))
-        return port.stands()
+        stands = port.stands()
+        if stands:
+            self._failed = 0
+        return stands
 
 
 class Place(NamedTuple):
