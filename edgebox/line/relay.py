@@ -179,7 +179,12 @@ class Relay:
 
     def _serve_engine(self, tap: Tap) -> None:
         if tap.socket is None:
-            if self.now < tap.retry_at or not tap.connect(self.now):
+            if self.now < tap.retry_at:
+                return
+            before = tap.trouble
+            if not tap.connect(self.now):
+                if tap.trouble != before:  # said once, not once a second
+                    self._log(f"engine {tap.path}: {tap.trouble}: a plain wire until it is there")
                 return
             self.core.engine_connected()
             self._send_engine(tap, self.core.hello(self._printer.bytes_per_s))

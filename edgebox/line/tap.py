@@ -28,6 +28,7 @@ class Tap:
         self._decoder = Decoder()
         self._unsent = b""
         self.faults = 0  # frames that were nonsense
+        self.trouble = ""  # why there is no engine, in the system's words
 
     @property
     def wants_write(self) -> bool:
@@ -45,12 +46,13 @@ class Tap:
             link.connect(self.path)
         except OSError as fault:
             link.close()
+            self.trouble = fault.strerror or str(fault)
             self.retry_at = now + self._wait_s
             self._wait_s = min(self._wait_s * 2, RETRY_LAST_S)
             if fault.errno not in _MISSING:
                 self.faults += 1
             return False
-        self.socket = link
+        self.socket, self.trouble = link, ""
         self._decoder = Decoder()
         self._unsent = b""
         self._wait_s = RETRY_FIRST_S

@@ -50,6 +50,14 @@ def test_a_line_out_of_descriptors_waits_quietly_and_goes_on(printer: TcpPrinter
             until(lambda: received(printer) == 2 * RECEIPT, "the receipt that waited")
 
 
+def test_an_engine_that_is_not_there_is_named_once(printer: TcpPrinter, tmp_path: Path) -> None:
+    with line_over_tcp(printer.address, "--engine", str(tmp_path / "engine.sock")) as line:
+        one_per_receipt(line.address, [RECEIPT])
+        until(lambda: received(printer) == RECEIPT, "the receipt")
+        time.sleep(0.3)
+        assert [text for text in line.log if "engine.sock: No such file or directory" in text] == line.log != []
+
+
 def test_a_printer_that_is_not_plugged_in_is_named_once_and_found_when_it_is(tmp_path: Path) -> None:
     device = tmp_path / "later" / "printer"
     with Line(f"tcp://127.0.0.1:{free_port()}", f"file:{device}") as line:
