@@ -29,6 +29,8 @@ START_S = 15.0  # engine and line together need about one second; a loaded machi
 RECORD_S = 10.0  # a document is recorded within milliseconds of its cut; without a cut it ends after 5 s of silence
 STORE, DEVICE = 1, 1
 PREFIX = "HTTPS://M.EXAMPLE.CN/C/"
+# What runs leave behind: a folder with anything else in it is never emptied.
+OWN = frozenset({"cloud", "data", "edgebox.toml", "engine.log", "engine.sock", "keys.toml", "line.log", "papers"})
 _LANGUAGE_OF = {"zh-CN": "zh", "zh-TW": "zh"}
 
 
@@ -49,7 +51,7 @@ def free_port() -> int:
 
 
 class Scenario:
-    """The shop, running while the context is open. `folder` is emptied first."""
+    """The shop, running while the context is open. `folder` is emptied first, if all in it is a demo's."""
 
     def __init__(self, folder: Path, shop: Shop, profile: str) -> None:
         self.folder = folder
@@ -67,6 +69,9 @@ class Scenario:
 
     def __enter__(self) -> Self:
         if self.folder.exists():
+            foreign = {path.name for path in self.folder.iterdir()} - OWN
+            if foreign:
+                raise FileExistsError(f"{self.folder} holds {min(foreign)}, which no demo made: name an empty folder")
             shutil.rmtree(self.folder)
         self.papers.mkdir(parents=True)
         self._printer = TcpPrinter(Printer(self._profile, Settings()))

@@ -26,5 +26,13 @@ def test_three_receipts_are_printed_with_slips_that_verify(
 def test_the_keys_and_the_data_of_the_demo_are_for_its_user_only(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     assert main(["--receipts", "1", "--folder", str(folder)]) == 0
+    assert main(["--receipts", "1", "--folder", str(folder)]) == 0, "a second run empties what the first left"
     for private in (folder / "keys.toml", folder / "data" / "receipts.jsonl"):
         assert private.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_with_somebodys_files_is_not_emptied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["--receipts", "1", "--folder", str(tmp_path)]) == 1
+    assert "thesis.txt" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").exists()
