@@ -14,9 +14,9 @@ from typing import NamedTuple
 from edgebox.escpos.encodings import Decoder
 from edgebox.escpos.images import ImageMemory
 from edgebox.escpos.lines import Line, Lines
+from edgebox.escpos.mechanism import Mechanism
 from edgebox.escpos.page import Page
 from edgebox.escpos.parser import Command
-from edgebox.escpos.mechanism import Mechanism
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.style import Node
 from edgebox.escpos.symbols import BarCode, Symbology

@@ -15,9 +15,9 @@ from typing import ClassVar, NamedTuple
 from PIL import Image
 
 from edgebox.escpos.encodings import Decoder
+from edgebox.escpos.mechanism import Mechanism
 from edgebox.escpos.page import Page, Place
 from edgebox.escpos.parser import Command, Parser
-from edgebox.escpos.mechanism import Mechanism
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.style import Node, dots_y
 from edgebox.escpos.symbols import BarCode, Symbology
