@@ -74,17 +74,20 @@ class Program:
 
 @contextlib.contextmanager
 def first_in_line() -> Iterator[bool]:
-    """Runs this process before those it measures, so that a reader never waits for the CPU behind them; if it may."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
+    """Lets this process read at once what has come, whoever runs just then; False: it may not.
+
+    Real-time, because a nice value does not interrupt a program that runs (EEVDF, RUN_TO_PARITY): a reader on the same
+    core would wait until the line has parsed, and blame the wire for it.
+    """
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, -15)
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except PermissionError:
         yield False
         return
     try:
         yield True
     finally:
-        os.setpriority(os.PRIO_PROCESS, 0, before)
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def line_command(till: str, printer: str, engine: str = "", *more: str) -> list[str]:
@@ -96,7 +99,7 @@ def line_command(till: str, printer: str, engine: str = "", *more: str) -> list[
 class EngineProgram(Program):
     """The engine with keys and a folder of its own; ready when made."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
+    def __init__(self, folder: Path, *settings: str, own_session: bool = True) -> None:
         self.folder = folder / f"engine-{time.monotonic_ns()}"
         self.folder.mkdir()
         self.socket = str(self.folder / "engine.sock")
@@ -104,7 +107,7 @@ class EngineProgram(Program):
         cloud_keys.provision(self.folder / "cloud", keys, store=4711, device=1, now=int(time.time()))
         sets = (f"engine.socket={self.socket}", f"engine.data={self.folder}", f"claims.keys={keys}", *settings)
         command = [sys.executable, "-m", "edgebox.engine", *(word for pair in sets for word in ("--set", pair))]
-        super().__init__("engine", command, folder)
+        super().__init__("engine", command, folder, own_session=own_session)
         wait_for(lambda: Path(self.socket).exists(), self)
 
     @property

@@ -20,7 +20,7 @@ from edgebox.escpos.profile import PrinterProfile
 from hw_sim.layouts import compose_all
 from hw_sim.receipt_words import SHOPS, Shop
 from tests.bench.figures import Section, met
-from tests.bench.receipts import CHINESE, LINES, long_receipt
+from tests.bench.receipts import CHINESE, ENGLISH, LINES, long_receipt
 
 CHUNK = 512
 TARGET_MB, TARGET_DENSE_MB = 40.0, 3.0
@@ -109,19 +109,21 @@ def corpus_streams() -> dict[str, list[bytes]]:
 def loads() -> list[Load]:
     """What is parsed."""
     latin = [shop for shop in SHOPS if shop.cjk == "none"]
-    plain = _filled(plain_receipts(latin, LINES), STREAM_BYTES)
+    plain = _filled(plain_receipts([ENGLISH], LINES), STREAM_BYTES)
+    accents = _filled(plain_receipts([shop for shop in latin if shop.language == "de"], LINES), STREAM_BYTES)
     chinese = _filled(plain_receipts([CHINESE], LINES), STREAM_BYTES)
     short = _filled(plain_receipts(latin, 16), STREAM_BYTES)
     layouts = _filled([stream.raw for stream in compose_all(1)], STREAM_BYTES)
     dense = _filled([densest()], SLOW_BYTES)
     found = [
-        Load(f"{LINES}-line receipts", plain, CHUNK, _PROFILE, TARGET_MB),
-        Load(f"{LINES}-line Chinese receipts", chinese, CHUNK, _CJK_PROFILE, TARGET_MB),
+        Load(f"{LINES}-line receipts, ASCII", plain, CHUNK, _PROFILE, TARGET_MB),
+        Load(f"{LINES}-line receipts, umlauts", accents, CHUNK, _PROFILE, TARGET_MB),
+        Load(f"{LINES}-line receipts, Chinese", chinese, CHUNK, _CJK_PROFILE, TARGET_MB),
         Load("16-line receipts", short, CHUNK, _PROFILE, 0),
         Load("every layout of hw_sim", layouts, CHUNK, _PROFILE, 0),
         *(Load(name, _filled(parts, STREAM_BYTES), CHUNK, _PROFILE, 0) for name, parts in corpus_streams().items()),
         Load("densest commands", dense, CHUNK, _PROFILE, TARGET_DENSE_MB),
-        Load(f"{LINES}-line receipts", plain[:SLOW_BYTES], 1, _PROFILE, TARGET_DENSE_MB),
+        Load(f"{LINES}-line receipts, ASCII", plain[:SLOW_BYTES], 1, _PROFILE, TARGET_DENSE_MB),
         Load("densest commands", dense[: SLOW_BYTES // 2], 1, _PROFILE, 0),
     ]
     return [load._replace(name=f"{load.name}, {load.chunk} B") for load in found]
