@@ -77,6 +77,8 @@ class EntryCollector:
             if letters:
                 return self._item(text, place, letters)
         amounts = self._finder.find(text)
+        if not amounts and is_currency(text.strip()):
+            return False  # a column of currencies beside the amounts: the label still waits
         if not amounts:
             self._label_alone(text, parts, place)
             return False
@@ -155,6 +157,11 @@ class EntryCollector:
         if any(entry.role in _TOTALS and entry.firm for entry in self.entries):
             self._table_until = place + _TABLE_LINES
 
+    def tax_totals(self) -> set[int]:
+        """What the table of taxes adds up to, and the printed amounts that a printed tax is the share of."""
+        printed = {entry.minor for entry in (*self.entries, *self.items, *self.bare) if entry.minor > 0}
+        return self.taxes.totals() | {minor for minor in printed if self.taxes.is_taxed(minor)}
+
     def end_line(self) -> None:
         """An untrusted line, or a rule: a waiting label has lost its amount."""
         self._waiting = None
@@ -194,6 +201,8 @@ class EntryCollector:
                 self.entries[-1] = self.entries[-1]._replace(firm=False)
         elif meaning.explained:
             self._enter(entry, meaning)
+            if meaning.role is Role.TAX and entry.firm:
+                self.taxes.include(line, entry.minor)
             self._column_at = place if in_column else -1
         elif len(self.items) < ENTRIES_MAX:
             self.items.append(entry)

@@ -25,6 +25,7 @@ CASH_ROUNDING_MAX = 100  # minor units that cash rounding, or dropping the odd c
 VALUES_MAX = 64  # of each kind that the equations look at: bounds the work on hostile paper
 FINAL = (Role.NET, Role.ROUNDED, Role.PAID)
 ALL, COUNTED, ONE = 4, 3, 2  # how strongly a total is proven: by all tenders, by cash and change, by one tender
+_COLUMN_LINES = 4  # from the first of two labels above each other to the first of their amounts, currencies included
 _BESIDE = 1  # lines between a label that lost its amount and the amount
 _VOUCHERS = (TenderKind.VOUCHER, TenderKind.POINTS)
 _PAYMENTS = (Role.TENDER, Role.TENDERED, Role.PAID)
@@ -67,10 +68,17 @@ class Payments:
 
     def proven(self) -> dict[int, tuple[int, str]]:
         """Totals proven by a payment: value → (strength, reason)."""
-        proven: dict[int, tuple[int, str]] = {}
         bare = {entry.minor for entry in self._paper.bare if entry.firm}
         targets = self.totals | {minor for minor in bare if self._near_total(minor)} | self._rounded_totals()
         changes = {abs(minor) for minor in self.of(Role.CHANGE)}
+        proven = self._by_sums(targets, bare, changes)
+        if not proven:
+            self._displaced(proven, changes)
+        return proven or self._by_sums(self._rounded_up(), set(), changes)
+
+    def _by_sums(self, targets: set[int], bare: set[int], changes: set[int]) -> dict[int, tuple[int, str]]:
+        """The totals among `targets` that what was given, or all tenders, less change are."""
+        proven: dict[int, tuple[int, str]] = {}
         given = self._given()
         for change, paid in product(sorted(changes), given):
             value = paid - change
@@ -92,15 +100,24 @@ class Payments:
                 if value in targets and not self._leaves_tenders(value, value):
                     proven.setdefault(value, (ONE, f"paid with tenders {self.text(value)} = total {self.text(value)}"))
         self._less_vouchers(proven)
-        if not proven:
-            self._displaced(proven, changes)
         return proven
 
     def _rounded_totals(self) -> set[int]:
         """Totals less the rounding that is printed for them; what remains may not be printed itself."""
-        roundings = {abs(minor) for minor in self.of(Role.ROUNDING) if 0 < abs(minor) <= CASH_ROUNDING_MAX}
+        roundings = {abs(minor) for minor in self._roundings()}
         totals = self.of(Role.SUM, Role.DUE, Role.NET)[:VALUES_MAX]
         return {total - rounding for total in totals for rounding in roundings} | self._reduced_totals()
+
+    def _roundings(self) -> set[int]:
+        return {minor for minor in self.of(Role.ROUNDING) if 0 < abs(minor) <= CASH_ROUNDING_MAX}
+
+    def _rounded_up(self) -> set[int]:
+        """Totals with a rounding that is printed without a minus. Many tills print none: only where nothing else fits.
+
+        `TOTAL 1.38, ROUNDING 0.02, CASH 1.40`
+        """
+        roundings = {minor for minor in self._roundings() if minor > 0}
+        return {total + rounding for total in self.of(*FINAL)[:VALUES_MAX] for rounding in roundings}
 
     def _reduced_totals(self) -> set[int]:
         """Totals less what is printed behind them as a discount: `TOTAL 60.00, VOUCHER 10.00, CASH 50.00`."""
@@ -173,7 +190,7 @@ class Payments:
             self._unnamed(proven, changes)
         if proven or any(changes):
             return
-        for value in {*self.charged()} & total_beside | paid_beside & final:
+        for value in {*self.charged()} & total_beside | paid_beside & final | self._in_columns():
             if not self._leaves_tenders(value, value):
                 proven[value] = (ONE, f"paid with tenders {self.text(value)} = total {self.text(value)}")
 
@@ -193,11 +210,21 @@ class Payments:
         if not changes:
             self._unnamed_change(proven, finals, by_minor)
         for change in changes - {0}:
-            if all(total.role is Role.PAID for total in finals) and sum(way.firm for way in self.money) <= 1:
-                for paid in self._given():
-                    if paid > change and paid - change in by_minor and self.sums.reason(paid - change):
-                        words = f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(paid - change)}"
-                        proven[paid - change] = (COUNTED, words)
+            for paid in self._given() if sum(way.firm for way in self.money) <= 1 else ():
+                value = paid - change
+                named = [total.minor for total in finals if total.role is not Role.PAID]
+                if value <= 0 or value not in by_minor or not all(self.sums.becomes(minor, value) for minor in named):
+                    continue
+                if self.sums.reason(value) or self._right_above(by_minor[value], paid):
+                    words = f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(value)}"
+                    proven[value] = (COUNTED, words)
+
+    def _right_above(self, printed: Sequence[Entry], paid: int) -> bool:
+        """One of these is the last amount before the line on which `paid` was handed over."""
+        entries = (*self._paper.entries, *self._paper.items, *self._paper.bare)
+        given = [e.place for e in self._paper.entries if e.minor == paid and e.role in (Role.TENDER, Role.TENDERED)]
+        above = [max((e.place for e in entries if e.place < place), default=-1) for place in given[:1]]
+        return any(entry.place in above for entry in printed)
 
     def _unnamed_change(
         self, proven: dict[int, tuple[int, str]], finals: Sequence[Entry], by_minor: dict[int, list[Entry]]
@@ -209,6 +236,18 @@ class Payments:
             if left > 0 and len(self.money) == 1 and any(entry.place > place for entry in by_minor.get(left, ())):
                 words = f"tendered {self.text(cash.minor)} - {self.text(left)} = {self.text(total.minor)}"
                 proven[total.minor] = (COUNTED, words)
+
+    def _in_columns(self) -> set[int]:
+        """Labels of a total and of a payment, and below them the same amount for both: equal, whichever is whose."""
+        labels = [alone.place for alone in self._paper.alone if alone.label.role in (Role.NET, Role.SUM, Role.DUE)]
+        twice = {
+            way.minor
+            for way in self.money
+            for other in self._paper.bare
+            if other.firm and other.minor == way.minor > 0 and 0 < other.place - way.place <= 1 + _BESIDE
+            and any(0 < way.place - label <= _COLUMN_LINES for label in labels)
+        }  # fmt: skip
+        return twice if len(twice) == 1 else set()
 
     def _beside(self, *roles: Role) -> set[int]:
         """Bare amounts on the line above or below a label with one of these meanings that has no amount of its own."""

@@ -238,7 +238,7 @@ class ReceiptReader:
             says_unpaid=self._says_unpaid,
             items=found.items,
             alone=found.alone,
-            tax_totals=frozenset(found.taxes.totals()),
+            tax_totals=frozenset(found.tax_totals()),
         )
         witness = Witness(
             self._zones.remark,

@@ -78,6 +78,10 @@ class Sums:
         """Some other printed gross amount becomes `value` by the printed discounts, rounding, service and tax."""
         return self._gross_of(value) != 0
 
+    def becomes(self, gross: int, value: int) -> bool:
+        """`gross` becomes `value` by the printed discounts, rounding, service and tax."""
+        return value != gross and value - gross in self._steps()
+
     def _gross_of(self, value: int) -> int:
         grosses = sorted(minor for minor in self._totals if minor != value)[:VALUES_MAX]
         if not grosses:

@@ -37,12 +37,13 @@ class TaxRow(NamedTuple):
 class TaxTable:
     """Collects the rows of one document."""
 
-    __slots__ = ("_hundredth", "rows", "sums")
+    __slots__ = ("_hundredth", "_shares", "rows", "sums")
 
     def __init__(self, decimals: int) -> None:
         self._hundredth = 10**decimals  # an amount of so many minor units, as a rate, is one percent
         self.rows: list[TaxRow] = []
         self.sums: list[TaxRow] = []  # rows that add the others up, as printed
+        self._shares: set[tuple[int, int]] = set()  # rates and taxes that are printed without a base
 
     def add(self, text: str, amounts: Sequence[Amount], *, is_sum: bool) -> TaxRow | None:
         """The row that a line is, if it is one. `is_sum`: its label says total, so no rate need be printed."""
@@ -60,6 +61,19 @@ class TaxTable:
         if row is not None and len(rows) < ROWS_MAX:
             rows.append(row)
         return row
+
+    def include(self, text: str, tax: int) -> None:
+        """A line with a tax alone. Where it prints its rate, `IVA 23% 2,84`, that tells the gross but for rounding."""
+        rates = _printed_rates(text)
+        if len(rates) == 1 and 0 < rates[0] <= RATE_MAX and tax > 0:
+            self._shares.add((rates[0], tax))
+
+    def is_taxed(self, gross: int) -> bool:
+        """The only tax that is printed is that of `gross`, to the half unit that it was rounded by."""
+        if len(self._shares) != 1 or self.rows:
+            return False
+        rate, tax = next(iter(self._shares))
+        return 2 * abs(tax * (10_000 + rate) - gross * rate) <= 10_000 + rate
 
     def count(self) -> tuple[int, int]:
         """How many rows and sums there are, for `forget`."""

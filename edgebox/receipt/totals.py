@@ -184,10 +184,14 @@ class _Work:
         """No firm label of a total: a weaker one counts if the table of taxes, or items and payment, bear it out."""
         weak = {e.minor for e in self.paper.entries if e.role in TOTALS and e.minor > 0}
         charged = {entry.minor for entry in self.payments.money if entry.firm}
+        given = self._given_and_back()
+        if given is not None:
+            return given
         if any(self.of(Role.CHANGE)) or len(charged) > 1:
             return _unknown("no total found", paid=bool(paid))
-        if self._printed_proof() and len(weak) == 1 and self._all_money() == weak:
-            return self._earning(weak.pop(), Confidence.MEDIUM, f"the only amount on the paper; {paid}")
+        only = weak or (charged if any(alone.label.role is Role.NET for alone in self.paper.alone) else set())
+        if self._printed_proof() and len(only) == 1 and self._all_money() == only:
+            return self._earning(only.pop(), Confidence.MEDIUM, f"the only amount on the paper; {paid}")
         confirmed = (weak | charged) & self.sums.tax_totals
         confirmed |= {value for value in charged | weak if self.sums.listed_reach(value, least=2)} if charged else set()
         if charged:
@@ -201,6 +205,23 @@ class _Work:
         if self.payments.totals:
             return _unknown("totals disagree", paid=bool(paid))
         return _unknown("no total found", paid=bool(paid))
+
+    def _given_and_back(self) -> Decision | None:
+        """Cash and change without a total that can be read: their difference, if taxes or items bear it out."""
+        given = {e.minor for e in self.payments.money if e.firm} | {minor for minor in self.of(Role.TENDERED) if minor}
+        changes = {abs(minor) for minor in self.of(Role.CHANGE)}
+        if len(given) != 1 or len(changes) != 1 or self.payments.vouchers:
+            return None
+        paid, change = given.pop(), changes.pop()
+        value = paid - change
+        named = {minor for minor in self.of(*FINAL, Role.DUE, Role.SUM) if minor > 0}
+        if value <= 0 or (named and value not in named):
+            return None
+        reason = self.sums.reason(value)
+        if not reason:
+            return None
+        words = f"tendered {self.text(paid)} - change {self.text(change)} = {self.text(value)}; {reason}"
+        return self._earning(value, Confidence.MEDIUM, words)
 
     def _all_money(self) -> set[int]:
         """All amounts that are shaped as money, whatever they mean."""

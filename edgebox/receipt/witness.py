@@ -39,6 +39,7 @@ _NOWHERE = 1 << 30
 _ITEMS_MAX = 500  # of one receipt, added up from the last one back
 # Lines of items, and no others with a number in them: no key before it, the price last but for a tax code.
 _ends_in_price = re.compile(r"[^:]*[0-9][^\W\d_]?\W*$").match
+_has_decimals = re.compile("[0-9][.,][0-9]{1,2}(?![0-9])").search
 
 Where = Callable[[int], bool]  # of a line's number
 
@@ -74,7 +75,9 @@ def _without_remark(paper: Paper, witness: Witness, rules: Rules, items: Sequenc
     decision = decide(paper, rules)
     if decision.minor is None or not items:
         return decision
-    frame = decide(_part(paper, witness, lambda place: place < items[0] or place > items[-1]), rules)
+    first = min((e.place for e in (*witness.items, *paper.bare) if _is_priced(e)), default=items[0])
+    first = first if first <= items[-1] else items[0]
+    frame = decide(_part(paper, witness, lambda place: place < first or place > items[-1]), rules)
     if frame.minor == decision.minor:
         return decision
     if frame.minor is not None:
@@ -83,10 +86,15 @@ def _without_remark(paper: Paper, witness: Witness, rules: Rules, items: Sequenc
         return decision
     label = max((e.place for e in paper.entries if e.minor == decision.minor and e.role in _TOTALS), default=-1)
     last = max((place for place in items if place < label), default=items[0])
-    above = decide(_part(paper, witness, lambda place: place < items[0] or place > last), rules)
+    above = decide(_part(paper, witness, lambda place: place < first or place > last), rules)
     if above.minor == decision.minor and _tied(decision.minor, paper, witness):
         return decision  # what stands behind it is no item: a table of what a member would have saved
     return _unknown("only a line among the items says that it is paid")
+
+
+def _is_priced(entry: Entry) -> bool:
+    """It may be an item's: numbers in an address have no decimals, where money does."""
+    return entry.firm or _has_decimals(entry.text) is not None
 
 
 def _is_ticket(witness: Witness, before: int) -> bool:

@@ -2,7 +2,8 @@
 
 Owns: reading every case as `edgebox read` would, and the tables. A total is *wrong* when it earns and is not the
 truth's; an *abstention* is a receipt that should earn and does not; a *false award* is a document that must not earn
-and does. Intervals are Wilson's, 95 %.
+and does. What differs from the truth only because the truth leaves cash rounding out, and is the truth's with
+`shop.round_to_cash = false`, is *policy* and counted apart. Intervals are Wilson's, 95 %.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def read(batch: list[Case]) -> list[Found]:
     """Reads cases of the same settings."""
     config = load(None, batch[0].settings)
     shop, lexicon = config.shop_of_reader(), load_lexicon(config.shop.languages)
+    exact = shop._replace(rules=shop.rules._replace(round_to_cash=False))
     finder = AmountFinder(shop.convention)
     out = []
     for case in batch:
@@ -64,6 +66,10 @@ def read(batch: list[Case]) -> list[Found]:
             if again and receipt is not None:
                 total = receipt.amount_minor
             verdict = judge(truth, total) if not again or truth.qualifies else "silent"
+            if verdict == "wrong":
+                unrounded = read_capture(case.raw, PrinterProfile(), lambda: ReceiptReader(exact, lexicon, finder))
+                same = judge(truth, unrounded[number].receipt.amount_minor) == "right"
+                verdict = "policy" if same else verdict
             out.append(
                 Found(name, case.set, case.group, case.side, verdict, truth, total, kind, reasons, again, misled)
             )
@@ -169,9 +175,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.groups:
         print(table("layout or variant", counted(found, "group")))
     print(f"\nreprints among them, whose total is judged though they earn nothing new: {sum(f.reprint for f in found)}")
-    for verdict in ("false award", "wrong", "abstained"):
+    for verdict in ("false award", "wrong", "policy", "abstained"):
         named = [one for one in found if one.verdict == verdict and (one.side == "tuned" or verdict != "abstained")]
-        print(f"\n{verdict}: {sum(one.verdict == verdict for one in found)}")
+        named = [one for one in named if one.total_minor is not None or verdict != "policy"]
+        print(f"\n{verdict}: {len(named) if verdict == 'policy' else sum(one.verdict == verdict for one in found)}")
         for one in named[: options.worst]:
             print(f"  {one.set} {one.case} [{one.side}] truth {one.truth.kind} {one.truth.total_minor}, "
                   f"read {one.kind} {one.total_minor}: {'; '.join(one.reasons)[:140]}")  # fmt: skip

@@ -13,14 +13,14 @@ from tests.accuracy.sets import CORPUS, cases
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no receipt corpus at {CORPUS}")
 TRUTH_ERRS = {
-    "sroie": {"149", "173"},
+    "sroie": {"173"},
     "zenodo_pt": {
         *("zenodo_20210323_173827", "zenodo_20210428_141142", "zenodo_20210428_153414", "zenodo_20210428_223735"),
         *("zenodo_20210429_181303", "zenodo_20210429_203641", "zenodo_20210507_174441", "zenodo_20210508_211110"),
     },
     "express_us": set(),
 }
-LEAST_RIGHT = {"sroie": 0.94, "zenodo_pt": 0.81, "express_us": 0.90}
+LEAST_RIGHT = {"sroie": 0.95, "zenodo_pt": 0.85, "express_us": 0.92}
 
 
 @pytest.mark.parametrize("name", LEAST_RIGHT)

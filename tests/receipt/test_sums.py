@@ -91,6 +91,29 @@ def test_taxes_and_an_amount_without_a_label_make_a_total() -> None:
     assert earned("ANDORINHA 6,00\nTaxa Base IVA Total\n23,00 e 5,28 e 1,22 e 6,50", PAID_EURO) is None
 
 
+def test_a_tax_alone_with_its_rate_confirms_the_amount_that_it_is_the_share_of() -> None:
+    assert earned("GASOLINA EUR 15,21\nTotal: Cartão Bancário\nIVA 23,00% EUR 2,84\n15,21€", PAID_EURO) == 1521
+    assert earned("GASOLINA EUR 15,31\nTotal: Cartão Bancário\nIVA 23,00% EUR 2,84\n15,31€", PAID_EURO) is None
+    receipt = read("BILHETE\nTotal 22,40\nIVA 6% 1,27", PAID_EURO)
+    assert (receipt.amount_minor, receipt.confidence) == (2240, Confidence.HIGH)
+
+
+@given(gross=st.integers(100, 10**7), rate=st.sampled_from([500, 600, 1300, 1900, 2300]))
+def test_the_tax_of_an_amount_is_always_known_as_its_share(gross: int, rate: int) -> None:
+    table = TaxTable(2)
+    table.include(f"iva {rate // 100}%", round(gross * rate / (10_000 + rate)))
+    assert table.is_taxed(gross)
+    assert not table.is_taxed(gross + 50)
+
+
+def test_cash_less_change_is_the_total_where_taxes_or_items_say_so_and_no_label_does() -> None:
+    tax = "Taxa% Sujeito IVA Total\n23,00 3,24 0,75 3,99"
+    assert earned(f"TOTAL\nNumerário 4,00\nTroco 0,01\n{tax}", PAID_EURO) == 399
+    assert earned(f"TOTAL\nNumerário 5,00\nTroco 0,01\n{tax}", PAID_EURO) is None
+    assert earned("CASTELO 5,00\nTOTAL:\nPago em Numerario\nValor entregue: 5,00\nTroco: 0,00", EURO) == 500
+    assert earned("CASTELO 4,00\nTOTAL:\nPago em Numerario\nValor entregue: 5,00\nTroco: 0,00", EURO) is None
+
+
 def test_taxes_that_add_up_to_another_total_confirm_nothing() -> None:
     assert earned("SUB-TOTAL 4.12\n% TAXA 23 % 4.12 0.95\nTOTAL 5.00") is None
 

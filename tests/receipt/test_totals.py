@@ -53,6 +53,12 @@ def test_tendered_less_change_proves_a_total() -> None:
         ("2 ITEM(S) TOTAL (RM): 9.80\nCASH: 10.00\nCHANGE: 0.20", 980),
         ("T O T A L ( R M ) :  8.00\nC A S H :  8.00", 800),
         ("TOTAL EURO *17.00\nCASH *17.00", 1700),  # filled up, so that no digit can be written in front
+        ("TOTAL 1.38\nROUNDING 0.02\nCASH 1.40", 140),  # rounded up, and the rounded total isn't printed
+        ("TOTAL 17.22\nRND ADJ 0.02-\nCASH 20.00\nCHANGE 2.80", 1720),
+        ("TOTAL DUE\nVISA\n84.20\n84.20", 8420),  # two labels, and the same amount for both
+        ("TOTAL\nCASH\nUSD\n40.00\nUSD\n40.00", 4000),
+        ("TOTAL\nVISA\n3.48", 348),  # the only amount
+        ("TEA 9.99\nTAX .95\nSUMMA 10.94\nCASH 11.00\nCHANGE .06", 1094),  # right above the cash, by whatever label
         ("应收金额：2.00\n现金：2.00\n满减满折：-2.90\n实收金额：10.00   找零金额：8.00", 200),
     ],
 )
@@ -76,6 +82,11 @@ def test_the_amount_paid_is_found(paper: str, minor: int) -> None:
         ("TOTAL 33.90\nCASH 50.00", "the payment matches no total"),
         ("TOTAL " + "9" * 40 + ".00\nCASH " + "9" * 40 + ".00", "no total found"),
         ("TOTAL\nNET\n33.90\n30.51\nVISA 5.00", ""),  # two labels, two amounts: which is whose?
+        ("TOTAL\nVISA\n84.20\n48.20", ""),
+        ("TOTAL\nVOUCHER PAYMENT\n10.00\n10.00", ""),
+        ("TEA 4.00\nTOTAL\nVISA\n3.48", ""),
+        ("TOTAL 1.38\nROUNDING 0.02\nCASH 1.42", ""),
+        ("TOTAL 12.00\nSUMMA 10.94\nCASH 11.00\nCHANGE .06", ""),  # a total is printed, and is another
         ("合计:20.00\n团购券:20.00\n实收:0.00", ""),
         ("TOTAL 30.00\nGRAND TOTAL 20.00\nCASH 30.00\nVISA 20.00", ""),
     ],
@@ -137,6 +148,21 @@ def test_nothing_received_is_no_proof_of_payment() -> None:
 def test_other_conventions_of_money() -> None:
     assert earned("SUMME EUR 13,05\nBAR 20,05\nRÜCKGELD 7,00", EURO) == 1305
     assert earned("合計 ¥1,080\nお預り ¥2,000\nお釣り ¥920", YEN) == 1080
+
+
+@pytest.mark.parametrize(
+    "says",
+    ["CASH SALE (MAIN ST)", "CASH INV NO.: 7830F715", "CARD TYPE: VISA", "AUTH CODE: 190275"],
+)
+def test_papers_of_money_received_are_paid(says: str) -> None:
+    assert earned(f"{says}\nTEA 30.00\nMILK 3.90\nTOTAL 33.90") == 3390
+    assert earned(f"TEA 30.00\nMILK 3.90\nTOTAL 33.90\n{says}") == 3390
+
+
+def test_numbers_of_an_address_are_no_items_and_what_stands_below_is_heading() -> None:
+    paper = "LOT 3, MAIN STREET 23\n40300 SHAH ALAM 4\nCASH SALE\nTEA 2.13 5 10.65\nTOTAL 10.65"
+    assert earned(paper) == 1065
+    assert earned("LOT 3, MAIN STREET 23\nTEA 2.13 5 10.65\nCASH SALE\nMILK 1.00\nTOTAL 11.65") is None
 
 
 def test_tender_lines_are_told() -> None:
