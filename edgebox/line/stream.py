@@ -214,7 +214,7 @@ class TillStream:
         """Ends the document in the scanner and the spool; the question to ask, if there is one."""
         scanner, settings = self.scanner, self._settings
         ending = scanner.ending(cut)
-        reason = obstacle or ending.reason or ("" if self.holding else "not_holding")
+        reason = ending.reason or obstacle or ("" if self.holding else "not_holding")
         if not reason and not cut and self._profile.cutter and why is not Why.SIGNATURE:
             reason = "no_cut"  # on a printer with a cutter silence is no proof of the end
         if not reason and self.spool.open is not None and self.spool.open.missing:

@@ -164,6 +164,13 @@ def test_any_stream_gives_the_same_documents_at_any_chunking(raw: bytes, random:
     assert stripped(bytes(parts.printed)).rest == stripped(bytes(whole.printed)).rest
 
 
+def test_a_cut_that_went_out_in_two_parts_is_told_like_a_whole_one() -> None:
+    raw = b"\0\0!\r\x1bi"  # CR alone: nobody knows whether it printed
+    whole, parts = Wire(TEAR_OFF).till(raw), Wire(TEAR_OFF).till(raw, [raw[:5], raw[5:]])
+    assert story(parts) == story(whole)
+    assert [end.reason for end in parts.ends] == ["nothing_printed"]
+
+
 def test_the_judge_sees_a_lost_byte_a_doubled_one_and_one_out_of_order() -> None:
     raw = b"ABC\n\x10\x04\x01\n\n\x1dV\x00"
     for spoilt in (raw[1:], raw + b"\n", raw.replace(b"AB", b"BA"), raw.replace(b"\x10\x04\x01", b""), raw + raw[4:7]):
