@@ -138,7 +138,8 @@ class TcpTill:
         self.address: tuple[str, int] = ("", 0)  # where it really listens, once open
         self._url = url
         self._host, self._port = host_and_port(url, passed_fd_ok=True)
-        names = [*filter(None, url.option("allow").split(",")), *allow]
+        named = url.option("allow")
+        names = [*(named.split(",") if named else ()), *allow]  # an empty name is a fault: it must not let everybody in
         self._allow = [network(url, name.strip()) for name in names]
         self._listener: socket.socket | None = None
 

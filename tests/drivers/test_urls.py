@@ -62,6 +62,7 @@ EITHER_END = [
 ]
 ONE_END = [
     (till_end, "tcp://127.0.0.1:9100?allow=", Reason.BAD_OPTION),
+    (till_end, "tcp://127.0.0.1:9100?allow=,", Reason.BAD_OPTION),
     (till_end, "tcp://127.0.0.1:9100?allow=till", Reason.BAD_OPTION),
     (till_end, "tcp://127.0.0.1:9100?allow=10.0.0.1/33", Reason.BAD_OPTION),
     (till_end, "tcp://127.0.0.1:9100?allow=10.0.0.1/8", Reason.BAD_OPTION),
