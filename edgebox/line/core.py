@@ -355,7 +355,7 @@ class LineCore:
         """Everything held goes out now; a slip would come behind it."""
         self.outbox.push(self._held.take())
         self.stream.scanner.released()
-        if self._ask is None and not self._behind:
+        if self._ask is None and not self._behind and not self._dispatching:
             self._send_partial()
 
     # -- the end of a document
