@@ -12,7 +12,7 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 try:
@@ -24,7 +24,8 @@ except ImportError:
 with atheris.instrument_imports(include=["edgebox"]):
     from edgebox.line.frames import Job, encode
     from tests.fuzz import checks
-    from tests.fuzz.scene import EVERYTHING, Habit, Scene
+    from tests.fuzz.scene import EVERYTHING, Habit, Scene, Step
+    from tests.fuzz.shrink import as_test, shrunk
     from tests.fuzz.streams import chunked, seeds
 
 LONGEST = 4096
@@ -59,14 +60,24 @@ def scanner(data: bytes) -> None:
 def line(data: bytes) -> None:
     """Output is input with blocks, and real-time commands further forward."""
     chance, raw = _split(data)
-    with Scene(chance.getrandbits(16), chance.choice(checks.PROFILES), **chance.choice(_SETTINGS)) as scene:
-        scene.behave(chance.choice(list(Habit)), chance.choice((EVERYTHING, EVERYTHING, 100, 5)))
-        patience = chance.choice((0.0, 0.01, 0.3))
-        for chunk in chunked(raw, chance, chance.choice((3, 30, scene.settings.window_bytes))):
-            scene.send(chunk[: scene.settings.window_bytes])
-            if patience and chance.random() < 0.2:
-                scene.wait(patience)
-        scene.rest()
+    scene = Scene(chance.getrandbits(16), chance.choice(checks.PROFILES), **chance.choice(_SETTINGS))
+    try:
+        with scene:
+            for step in _steps(chance, raw, scene.settings.window_bytes):
+                scene.play(step)
+    except Exception:
+        print("to see it again:\n" + as_test(scene.told, shrunk(scene.told, scene.story)), flush=True)
+        raise
+
+
+def _steps(chance: random.Random, raw: bytes, window: int) -> Iterator[Step]:
+    yield "behave", (chance.choice(list(Habit)), chance.choice((EVERYTHING, EVERYTHING, 100, 5)))
+    patience = chance.choice((0.0, 0.01, 0.3))
+    for chunk in chunked(raw, chance, chance.choice((3, 30, window))):
+        yield "send", (chunk[:window],)
+        if patience and chance.random() < 0.2:
+            yield "wait", (patience,)
+    yield "rest", ()
 
 
 def frames(data: bytes) -> None:

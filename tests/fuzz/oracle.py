@@ -160,8 +160,9 @@ def explain(printed: bytes, till: Sent, blocks: list[int]) -> None:
         ]
         upto = min((one for one in found if one >= 0), default=len(printed))
         until = place + upto - at
-        furthest = max(furthest, at)
-        if printed[at:upto] != rest[place:until] or not _may_stand(blocks, at, upto, place, begins):
+        alike = _alike(printed[at:upto], rest[place:until])
+        furthest = max(furthest, at + alike)
+        if alike < upto - at or not _may_stand(blocks, at, upto, place, begins):
             continue
         if upto == len(printed):
             done = all(count == len(kind.raws) for kind, count in zip(kinds, taken, strict=True)) and until == len(rest)
@@ -179,6 +180,13 @@ def explain(printed: bytes, till: Sent, blocks: list[int]) -> None:
         f"no way to explain the output from byte {furthest} on: "
         f"{printed[max(furthest - 16, 0) : furthest + 24].hex(' ')}; of the till's: {_around(till, furthest)}"
     )
+
+
+def _alike(one: bytes, other: bytes) -> int:
+    """How many bytes both begin with."""
+    if one == other:
+        return len(one)
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _may_stand(blocks: list[int], at: int, upto: int, place: int, begins: bytearray) -> bool:

@@ -61,6 +61,14 @@ def played(scene: Scene, *chunks: bytes) -> Scene:
     return scene
 
 
+def test_the_beginning_of_a_command_stays_behind_what_was_held_too_long() -> None:
+    with Scene(8805, hold_bytes=64, window_bytes=64) as scene:
+        scene.send(b"S\n" + b"\x11" * 60)
+        scene.send(b"\x11" * 10 + b"\x1b")  # more than may be held, and an open command at the chunk's end
+        scene.rest()
+        assert scene.core.counters["held_too_much"]
+
+
 def test_nothing_jumps_into_what_is_sent_to_another_device() -> None:
     with Scene(26) as scene:
         scene.behave(Habit.UNFIT, 7)
