@@ -13,7 +13,7 @@ from collections import deque
 from itertools import accumulate
 
 from edgebox.escpos.commands import Effect
-from edgebox.escpos.parser import Command, Parser, raw_of
+from edgebox.escpos.parser import Command, Event, Parser, raw_of
 
 DLE = 0x10
 
@@ -57,24 +57,26 @@ class Sent:
         """All that was sent."""
         for event in (*self._parser.feed(data), *self._parser.take_open()):
             raw = raw_of(event)
-            new = raw[self._settled :]
+            known = min(self._settled, len(raw))  # bytes of it that went out before it was whole
+            self._settled -= known
             effect = event.effect if isinstance(event, Command) else None
-            if effect is Effect.REALTIME and raw[0] == DLE and not self._settled:
+            if effect is Effect.REALTIME and raw[0] == DLE and not known:
                 self.real_time.add(raw, len(self.rest))
-            elif effect in (Effect.DRAWER, Effect.REALTIME) and not self._settled:
+            elif effect in (Effect.DRAWER, Effect.REALTIME) and not known:
                 self.drawer.add(raw, len(self.rest))  # Star's ESC ACK keeps its place among drawer kicks
             else:
-                begins = isinstance(event, bytes | Command) and not self._settled
-                self.rest += new
-                letters = isinstance(event, bytes)
-                self.may_go_before += bytes((letters or (begins and at == 0)) for at in range(len(new)))
-            self._settled = 0
+                self._stay(event, raw[known:], begins=isinstance(event, Command) and not known)
         partial = self._parser.partial[self._settled :]
         begins = not self._settled and not self._parser.in_payload
         self.may_go_before += bytes(begins and at == 0 for at in range(len(partial)))
         self.rest += partial
         self._settled = len(self._parser.partial)
         self.may_go_before.append(self._parser.at_boundary)
+
+    def _stay(self, event: Event, raw: bytes, *, begins: bool) -> None:
+        letters = isinstance(event, bytes)
+        self.rest += raw
+        self.may_go_before += bytes(letters or (begins and at == 0) for at in range(len(raw)))
 
     def forget(self) -> None:
         """It has been compared."""
