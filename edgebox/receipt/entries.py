@@ -102,6 +102,14 @@ class EntryCollector:
         self._close(label, group, place, text, waiting)
         return True
 
+    def is_total(self, text: str) -> bool:
+        """The line is a total's label and one amount with its decimals; nothing is collected."""
+        amounts = self._finder.find(text)
+        if len(amounts) != 1 or amounts[0].whole or text[amounts[0].end :].strip():
+            return False
+        label = self._lexicon.label(text[: amounts[0].start].strip())
+        return label.explained and label.role in (Role.SUBTOTAL, Role.NET, Role.SUM)
+
     def perhaps_items(self, text: str, parts: tuple[str, ...], place: int) -> list[Entry]:
         """The item that this untrusted line would be; it is not collected."""
         amount = self._finder.last(text)

@@ -101,7 +101,7 @@ class ReceiptReader:
         if not text.isascii() and _garbled(text):
             self._garbled += 1
         key, value = self._key(text)
-        trust = self._zones.trust(text, key, self._lines, line.text)
+        trust = self._trust(text, key, line)
         self.details.add(line, text, key, value, trust, remark=self._zones.in_remark)
         parts = tokens(text)
         if trust is Trust.NONE:
@@ -126,6 +126,11 @@ class ReceiptReader:
         if _is_dish(text):
             self._dishes.append(self._lines)
         self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
+
+    def _trust(self, text: str, key: Key | None, line: Line) -> Trust:
+        if self._zones.may_end(text) and self._entries.is_total(text):
+            self._zones.end_remark()
+        return self._zones.trust(text, key, self._lines, line.text)
 
     def _add_amounts(self, line: Line, text: str, parts: tuple[str, ...], *, parts_only: bool) -> bool:
         """Reads a line's amounts, and tells what they mean; whether it has any."""

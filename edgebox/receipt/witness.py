@@ -40,6 +40,7 @@ _ITEMS_MAX = 500  # of one receipt, added up from the last one back
 # Lines of items, and no others with a number in them: no key before it, the price last but for a tax code.
 _ends_in_price = re.compile(r"[^:]*[0-9][^\W\d_]?\W*$").match
 _has_decimals = re.compile("[0-9][.,][0-9]{1,2}(?![0-9])").search
+_is_counted = re.compile(r"\s*[0-9]{1,3}\s*[x×*]?\s").match
 
 Where = Callable[[int], bool]  # of a line's number
 
@@ -60,6 +61,8 @@ def decide_by_witness(paper: Paper, witness: Witness, rules: Rules) -> Decision:
     """The amount that was paid, by lines that no customer can have written."""
     totals = [entry.place for entry in paper.entries if entry.role in _TOTALS]
     if not totals:
+        if witness.remark >= 0:
+            paper = _part(paper, witness, lambda place: place < witness.remark)
         return decide(paper, rules)
     fees = (entry for entry in paper.entries if entry.role in _FEES and entry.place < totals[0])
     items = sorted(entry.place for entry in (*witness.items, *paper.bare, *fees) if entry.place < totals[-1])
@@ -75,9 +78,8 @@ def _without_remark(paper: Paper, witness: Witness, rules: Rules, items: Sequenc
     decision = decide(paper, rules)
     if decision.minor is None or not items:
         return decision
-    first = min((e.place for e in (*witness.items, *paper.bare) if _is_priced(e)), default=items[0])
-    first = first if first <= items[-1] else items[0]
-    frame = decide(_part(paper, witness, lambda place: place < first or place > items[-1]), rules)
+    headed = _says_paid_above(paper, witness, items[0])
+    frame = decide(_part(paper, witness, lambda place: place < items[0] or place > items[-1], paid=headed), rules)
     if frame.minor == decision.minor:
         return decision
     if frame.minor is not None:
@@ -86,15 +88,21 @@ def _without_remark(paper: Paper, witness: Witness, rules: Rules, items: Sequenc
         return decision
     label = max((e.place for e in paper.entries if e.minor == decision.minor and e.role in _TOTALS), default=-1)
     last = max((place for place in items if place < label), default=items[0])
-    above = decide(_part(paper, witness, lambda place: place < first or place > last), rules)
+    above = decide(_part(paper, witness, lambda place: place < items[0] or place > last, paid=headed), rules)
     if above.minor == decision.minor and _tied(decision.minor, paper, witness):
         return decision  # what stands behind it is no item: a table of what a member would have saved
     return _unknown("only a line among the items says that it is paid")
 
 
-def _is_priced(entry: Entry) -> bool:
-    """It may be an item's: numbers in an address have no decimals, where money does."""
-    return entry.firm or _has_decimals(entry.text) is not None
+def _says_paid_above(paper: Paper, witness: Witness, first: int) -> bool:
+    """A heading says that it was paid, below an address: numbers in one have no decimals, and no item is counted yet.
+
+    `first`: the first line with an amount. Of totals and payments that stand there nothing is believed.
+    """
+    amounts = sorted((*witness.items, *paper.bare, *paper.entries), key=_place)
+    begins = (e.place for e in amounts if e.firm or _has_decimals(e.text) or _is_counted(e.text))
+    begin = min(next(begins, _NOWHERE), witness.dishes[0] if witness.dishes else _NOWHERE)
+    return any(first <= place < begin for place in witness.paid_at)
 
 
 def _is_ticket(witness: Witness, before: int) -> bool:
@@ -138,8 +146,8 @@ def _between(decision: Decision, part: Paper, witness: Witness, rules: Rules) ->
     return _unknown("only a remark may say that it is paid")
 
 
-def _part(paper: Paper, witness: Witness, stays: Where, tells: Where | None = None) -> Paper:
-    """The lines that stay; ways of paying also from lines where `tells` holds."""
+def _part(paper: Paper, witness: Witness, stays: Where, tells: Where | None = None, *, paid: bool = False) -> Paper:
+    """The lines that stay; ways of paying also from lines where `tells` holds. `paid`: something else says so."""
     tells = tells or stays
     mentioned = [way for way, place in zip(paper.mentioned, witness.mentioned_at, strict=True) if tells(place)]
     by_code = paper.says_paid and not witness.paid_at  # a fiscal code says so, which is no line
@@ -147,7 +155,7 @@ def _part(paper: Paper, witness: Witness, stays: Where, tells: Where | None = No
         entries=[e for e in paper.entries if stays(e.place) or (e.role is Role.TENDER and tells(e.place))],
         bare=[entry for entry in paper.bare if stays(entry.place)],
         mentioned=mentioned,
-        says_paid=by_code or any(map(tells, witness.paid_at)),
+        says_paid=by_code or paid or any(map(tells, witness.paid_at)),
         items=[entry for entry in paper.items if stays(entry.place)],
         alone=[label for label in paper.alone if stays(label.place)],
         tax_totals=frozenset(),
@@ -161,6 +169,8 @@ def _tied(value: int, paper: Paper, witness: Witness) -> bool:
     behind a remark, as a customer may have put one there that adds up to a total of the customer's own.
     """
     labels = [entry.place for entry in paper.entries if entry.minor == value and entry.role in _TOTALS]
+    if witness.remark >= 0:  # a card's slip below may repeat the total, and its numbers are no items
+        labels = [place for place in labels if place > witness.remark][:1] or labels
     before = labels[-1] if labels else _NOWHERE
     lines = sorted((*witness.items, *witness.in_remarks), key=_place) if witness.in_remarks else witness.items
     priced = [item for item in lines if item.place < before and _ends_in_price(item.text)]

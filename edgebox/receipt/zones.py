@@ -3,12 +3,13 @@
 Owns: `Zones`, told every line once and in order. Never: what a trusted line means.
 
 A customer's remark may contain `合计 9999 收您 10000 找零 1` or `退货`. So what follows a remark's key counts for
-nothing until a ruled line or the heading of the items ends it. A customer's name, and lines that begin with a bullet
+nothing until a ruled line or the heading of the items ends it; behind a key without a colon (`NOTE`, which heads bills
+as well) a line with a total's label and amount does so too. A customer's name, and lines that begin with a bullet
 (the choices under an item) in a script that tills don't use bullets for, count for nothing; what follows them, up to a
 ruled line or the next key, is neither total nor payment nor kind.
 
-A customer can write ruled lines too. So `remark` tells where such text began, and witness.py believes no line behind it
-that it need not.
+A customer can write ruled lines and totals too. So `remark` tells where such text began, and witness.py believes no
+line behind it that it need not.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _titled = re.compile(rf"([{_MARKS}])(?:\s?\1){{5,}}|^\s*(?:--|\*\*).*(?:--|\*\*)
 _BULLETS = "\u25cf*\u00b7\u2022\u25cb\u25c6>"
 _is_extra = re.compile(r"\s+[+>]\s?[a-z]").match  # `  + no onions`, in the scripts where other marks are titles'
 _PAPER_COLUMNS = (32, 42, 48)  # of printers of 58 and 80 mm: a line as long as one of them goes on in the next
+_TOTAL_LETTERS = 8  # the shortest line with a label and an amount: `TTL 1.00`
 
 
 def is_rule(text: str) -> bool:
@@ -48,13 +50,14 @@ class Zones:
     choices stand on the paper.
     """
 
-    __slots__ = ("_full_line", "_headings", "_in_remark", "_until_key", "chosen", "remark")
+    __slots__ = ("_full_line", "_headings", "_in_remark", "_is_loose", "_until_key", "chosen", "remark")
 
     def __init__(self, headings: Headings) -> None:
         self._headings = headings
         self.remark = -1
         self.chosen = False
         self._in_remark = False
+        self._is_loose = False  # the remark's key stands alone on its line, without a colon
         self._until_key = Trust.FULL  # what lines behind a customer's name or choice may decide, until a key
         self._full_line = False
 
@@ -63,12 +66,21 @@ class Zones:
         """The line was, or may have been, written freely by a customer."""
         return self._in_remark
 
+    def may_end(self, text: str) -> bool:
+        """The line is in a remark that a total ends, and is long enough for one."""
+        return self._in_remark and self._is_loose and text.isascii() and len(text) >= _TOTAL_LETTERS
+
+    def end_remark(self) -> None:
+        """A total's line: what follows is the till's again. witness.py still knows that a remark stood there."""
+        self._in_remark = False
+
     def trust(self, text: str, key: Key | None, place: int, printed: str) -> Trust:
         """How far this line is believed. `key`: what it announces, if anything; `printed`: before it was normalised."""
         if self._in_remark:
             return self._remark_line(text)
         if key is Key.REMARK:
             self._in_remark, self._full_line, self._until_key = True, False, Trust.FULL
+            self._is_loose = ":" not in text and text.isascii()
             self.remark = place if self.remark < 0 else self.remark
             return Trust.NONE
         if key is not None and ":" not in text and self._headings.heads(text):

@@ -171,11 +171,11 @@ def _attack(till: Till, chance: random.Random) -> Attack:
 
 
 FORMS = {
-    "header": ("remark", "remark alone", "name", "table", "address"),
+    "header": ("remark", "remark alone", "heading", "name", "table", "address"),
     "item": ("remark", "choice", "item name", "item name of several lines"),
     "under an item": ("remark", "choice", "item name", "item name of several lines"),
-    "between": ("remark", "remark alone"),
-    "footer": ("remark", "remark alone", "name"),
+    "between": ("remark", "remark alone", "heading"),
+    "footer": ("remark", "remark alone", "heading", "name"),
 }
 
 
@@ -187,6 +187,8 @@ def _form(form: str, till: Till, text: Sequence[str], columns: int, kind: str) -
         return wrap([key + text[0], *text[1:]], columns)
     if form == "remark alone":
         return wrap([key, *text], columns)
+    if form == "heading":
+        return wrap([key.rstrip(" :："), *text], columns)
     if form == "name":
         return wrap([NAME[till.language] + " ".join(text)], columns)
     if form == "address":

@@ -165,6 +165,28 @@ def test_numbers_of_an_address_are_no_items_and_what_stands_below_is_heading() -
     assert earned("LOT 3, MAIN STREET 23\nTEA 2.13 5 10.65\nCASH SALE\nMILK 1.00\nTOTAL 11.65") is None
 
 
+def test_what_stands_in_the_first_item_is_no_heading() -> None:
+    item = "1 x ok\nTOTAL 0.01\nVISA 0.01\n   1   3.40   3.40"
+    assert earned(f"SHOP\n{item}\nROLL 5.25\nTOTAL 8.65") is None
+    assert earned("SHOP\n12 MILL LANE 4\n1 x ok\nPAID\n  1   3.40   3.40\nROLL 5.25\nTOTAL 8.65") is None
+
+
+SPECIAL = "BURGER 5.99\nSpecial Request\nadd lettuce 0.25\nadd sauce 0.40"
+
+
+def test_a_request_without_a_colon_ends_at_the_totals() -> None:
+    assert earned(f"{SPECIAL}\nSubtotal 6.64\nTax 0.63\nTotal 7.27\nVISA 7.27") == 727
+    assert earned(f"{SPECIAL}\nSubtotal 6.64\nTax 0.63\nTotal 7.27") is None
+
+
+@pytest.mark.parametrize(
+    "forged", ["Total 99.00\nVISA 99.00", "Subtotal 93.01\nTotal 99.00\nPAID", "PAID", "VISA 6.64"]
+)
+def test_a_request_without_a_colon_decides_nothing(forged: str) -> None:
+    assert earned(f"{SPECIAL}\n{forged}\nSubtotal 6.64\nTotal 6.64") is None
+    assert earned(f"{SPECIAL}\n{forged}\nSubtotal 6.64\nTotal 6.64\nCASH 10.00\nCHANGE 3.36") in (None, 664)
+
+
 def test_tender_lines_are_told() -> None:
     receipt = read("应付:30.00\n现金:10.00\n支付宝:20.00")
     assert receipt.tenders == ((TenderKind.CASH, 1000), (TenderKind.ALIPAY, 2000))
