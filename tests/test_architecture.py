@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md names every module with its own first sentence. `python -m tests.test_architecture` writes it anew."""
+"""ARCHITECTURE.md names every module with its own first sentence. `python -m tests.test_architecture` writes it."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 Owns: `PaperPrinter`, which is told events in sequence and knows where the paper stands, and `draw` / `render_png` for a
 whole stream. Never: on the path of a receipt; it is for people who look (previews, the simulated printer, tests).
 
-Shape: the mechanism (escpos/mechanism.py) knows the order of things; here each thing becomes dots on a canvas, and an `InkItem`
-with the rows it really burnt, so that a cut through it can be seen.
+Shape: the mechanism (escpos/mechanism.py) knows the order of things; here each thing becomes dots on a canvas, and an
+`InkItem` with the rows it really burnt, so that a cut through it can be seen.
 """
 
 from __future__ import annotations

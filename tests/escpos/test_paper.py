@@ -3,8 +3,8 @@
 import pytest
 
 from edgebox.escpos.encodings import Decoder
-from edgebox.escpos.paper import Line, Paper, Picture, Symbol
 from edgebox.escpos.mechanism import LINE_MAX
+from edgebox.escpos.paper import Line, Paper, Picture, Symbol
 from edgebox.escpos.profile import PrinterProfile
 from tests.escpos.streams import parse
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebox.escpos.lines import LINES_MAX
+from edgebox.escpos.mechanism import LINE_MAX, PIECES_MAX
 from edgebox.escpos.paper import Line, Paper
 from edgebox.escpos.parser import Parser
-from edgebox.escpos.mechanism import LINE_MAX, PIECES_MAX
 from edgebox.escpos.profile import PrinterProfile
 from tests.escpos.streams import (
     ALL_EXAMPLES,
