@@ -268,6 +268,11 @@ class Engine:
         if len(self._recorded) > RECORDED_MAX:
             self._recorded.popitem(last=False)
 
+    def printed(self, line: LineSession, document: int) -> None:
+        """The printer has confirmed a document's slip: counted and said; it usually comes behind the record."""
+        self.counters["slips on paper"] += 1
+        log.info("%s: the printer says that the slip of document %d is on paper", line.name, document)
+
     def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
         """Counted; logged once for each cause."""
         self.counters["faults"] += 1

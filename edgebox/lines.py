@@ -38,6 +38,7 @@ from edgebox.line.frames import (
     Outcome,
     Ping,
     Pong,
+    Printed,
     Result,
     Status,
     encode,
@@ -82,6 +83,9 @@ class Desk(Protocol):
 
     async def record(self, record: ReceiptRecord, award: Award) -> None:
         """Puts it on disk, once. JournalError when that is not possible."""
+
+    def printed(self, line: LineSession, document: int) -> None:
+        """The printer has confirmed a document's slip."""
 
     def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
         """Something went wrong: counted, and logged once for each cause."""
@@ -232,19 +236,28 @@ class LineSession(asyncio.Protocol):
         elif isinstance(frame, Ping):
             self._send(Pong(frame.nonce, ""))
         elif isinstance(frame, Pong):
-            waiting = self._pings.get(frame.nonce)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(frame)
+            self._ponged(frame)
         elif isinstance(frame, Hello):
             self._greet(frame)
         elif isinstance(frame, JobState):
             self._job_state(frame)
         elif isinstance(frame, Status):
             self._printer_state(frame)
-        elif isinstance(frame, Gap):
+        else:
+            self._take_rare(frame)
+
+    def _take_rare(self, frame: Frame) -> None:
+        if isinstance(frame, Gap):
             self._gap(frame)
+        elif isinstance(frame, Printed):
+            self._desk.printed(self, frame.document)
         else:
             self._desk.fault(self.name, f"{type(frame).__name__} is not for the engine")
+
+    def _ponged(self, pong: Pong) -> None:
+        waiting = self._pings.get(pong.nonce)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(pong)
 
     def _greet(self, hello: Hello) -> None:
         self.hello = hello

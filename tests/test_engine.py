@@ -22,6 +22,7 @@ from edgebox.line.frames import (
     JobState,
     Ping,
     Pong,
+    Printed,
     Result,
     Status,
 )
@@ -137,6 +138,18 @@ def test_wechat_credits_its_own_payments_so_they_get_no_slip(folder: Path) -> No
             assert (await line.answer(1, by_wechat)).body == b""
             await line.done(1, Result.PLAIN)
             assert recorded(folder)[0].tenders == (("wechat", 3390),)
+
+    asyncio.run(play())
+
+
+def test_a_slip_that_the_printer_confirms_is_counted(folder: Path) -> None:
+    async def play() -> None:
+        async with running(folder) as engine:
+            line = await FakeLine.connect(engine)
+            await line.print_receipt(1)
+            line.send(Printed(1), Ping(5))
+            assert await line.next() == Pong(5, "")
+            assert engine.counters["slips on paper"] == 1
 
     asyncio.run(play())
 

@@ -17,7 +17,21 @@ from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.state import Buffer
 from edgebox.line.between import Between
 from edgebox.line.breaker import Breaker
-from edgebox.line.frames import Answer, Done, Frame, Hello, Job, JobCancel, Outcome, Ping, Pong, Result, Why, encode
+from edgebox.line.frames import (
+    Answer,
+    Done,
+    Frame,
+    Hello,
+    Job,
+    JobCancel,
+    Outcome,
+    Ping,
+    Pong,
+    Printed,
+    Result,
+    Why,
+    encode,
+)
 from edgebox.line.held import Held
 from edgebox.line.insertion import check, insert
 from edgebox.line.outbox import Outbox
@@ -84,7 +98,7 @@ class LineCore:
 
     @property
     def wants_till(self) -> bool:
-        """Read on from the till? False: let it feel the printer's back-pressure."""
+        """Read on from the till? Else let it feel the printer."""
         return self.outbox.size + self._behind_bytes + self._held.size < self.settings.window_bytes
 
     @property
@@ -145,6 +159,8 @@ class LineCore:
         """Bytes from the printer; what the till gets of them now."""
         out = self.replies.feed(data, now)
         self._tell_status()
+        for document in self.replies.printed:
+            self.spool.note(Printed(document))
         self.counters["slips_proven"] += len(self.replies.printed)
         self.replies.printed.clear()
         return out
@@ -218,7 +234,7 @@ class LineCore:
         elif isinstance(frame, Done):
             self.spool.done(frame.document)
         elif isinstance(frame, Ping):
-            self.spool.note(Pong(frame.nonce, self.counters_text()))
+            self.spool.note(Pong(frame.nonce, self.stream.counters_text()))
         elif isinstance(frame, Pong):
             self.breaker.pong(frame.nonce)
         elif isinstance(frame, Job):
@@ -443,8 +459,3 @@ class LineCore:
         """The line ends: so does the document on its way; the engine gets all of it."""
         if self.stream.scanner.printed:
             self.stream.finish(b"", Why.STOP, now, obstacle="stopping")
-
-    def counters_text(self) -> str:
-        """The counters, `name value` a line."""
-        counters = {**self.counters, "spool_documents": self.spool.documents, "spool_dropped": self.spool.dropped}
-        return "".join(f"{name} {value}\n" for name, value in sorted(counters.items()))

@@ -7,7 +7,7 @@ is an error of the peer: the connection is closed, the wire goes on.
 
 Who says what:
 
-    line → engine   Hello, Begin, Data, End, Outcome, Status, JobState, Gap, Ping, Pong
+    line → engine   Hello, Begin, Data, End, Outcome, Printed, Status, JobState, Gap, Ping, Pong
     engine → line   Answer, Done, Job, JobCancel, Ping, Pong
 """
 
@@ -148,6 +148,12 @@ class JobCancel(NamedTuple):
     job: str
 
 
+class Printed(NamedTuple):
+    """The printer has said that a document's slip is on paper (GS ( H): its claim is printed, not only sent."""
+
+    document: int
+
+
 class JobState(NamedTuple):
     """Progress of a job."""
 
@@ -177,9 +183,13 @@ class Pong(NamedTuple):
     text: str
 
 
-Frame = Hello | Begin | Data | End | Answer | Outcome | Done | Status | Job | JobCancel | JobState | Gap | Ping | Pong
+Frame = (
+    Hello | Begin | Data | End | Answer | Outcome | Done | Printed | Status | Job | JobCancel | JobState | Gap | Ping
+    | Pong
+)  # fmt: skip
 _KINDS: tuple[type[Frame], ...] = (
     Hello, Begin, Data, End, Answer, Outcome, Done, Status, Job, JobCancel, JobState, Gap, Ping, Pong,
+    Printed,
 )  # fmt: skip
 _HEAD = struct.Struct(">IBB")
 _Q, _H, _I = struct.Struct(">q"), struct.Struct(">H"), struct.Struct(">I")

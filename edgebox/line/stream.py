@@ -265,3 +265,8 @@ class TillStream:
         self.spool.add(raw)
         if self.tee_since < 0:
             self.tee_since = now
+
+    def counters_text(self) -> str:
+        """The counters, `name value` a line."""
+        counters = {**self.counters, "spool_documents": self.spool.documents, "spool_dropped": self.spool.dropped}
+        return "".join(f"{name} {value}\n" for name, value in sorted(counters.items()))

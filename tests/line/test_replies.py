@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebox.escpos.status import PrinterStatus
-from edgebox.line.frames import Status
+from edgebox.line.frames import Printed, Status
 from tests.line.wire import CUTTER, Wire
 
 HEAD = b"\x1b@SHOP\nTOTAL 5.00\n"
@@ -123,6 +123,8 @@ def test_the_proof_of_a_slip_stays_here() -> None:
     assert wire.core.wants_printer  # the link is kept for it
     assert wire.says(b"\x37\x22" + mark + b"\0") == b""
     assert wire.core.counters["slips_proven"] == 1
+    wire.turn()
+    assert Printed(wire.ends[0].document) in wire.frames  # the engine hears that the claim is on paper
 
 
 def test_a_proof_that_never_comes_does_not_keep_the_link() -> None:
