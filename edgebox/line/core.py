@@ -17,21 +17,7 @@ from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.state import Buffer
 from edgebox.line.between import Between
 from edgebox.line.breaker import Breaker
-from edgebox.line.frames import (
-    Answer,
-    Done,
-    Frame,
-    Hello,
-    Job,
-    JobCancel,
-    Outcome,
-    Ping,
-    Pong,
-    Printed,
-    Result,
-    Why,
-    encode,
-)
+from edgebox.line.frames import Answer, Done, Frame, Hello, Job, JobCancel, Outcome, Ping, Pong, Result, Why, encode
 from edgebox.line.held import Held
 from edgebox.line.insertion import check, insert
 from edgebox.line.outbox import Outbox
@@ -159,10 +145,9 @@ class LineCore:
         """Bytes from the printer; what the till gets of them now."""
         out = self.replies.feed(data, now)
         self._tell_status()
-        for document in self.replies.printed:
-            self.spool.note(Printed(document))
-        self.counters["slips_proven"] += len(self.replies.printed)
-        self.replies.printed.clear()
+        for printed in self.replies.take_printed():
+            self.counters["slips_proven"] += 1
+            self.spool.note(printed)
         return out
 
     def printer_late(self, now: float) -> bytes:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from edgebox.escpos.parser import Command
 from edgebox.escpos.status import PrinterStatus, Reply, ReplyClass, ReplyParser, after_dle_eot, expects, from_asb
-from edgebox.line.frames import Status
+from edgebox.line.frames import Printed, Status
 
 PATIENCE_S = 2.0  # an unanswered question is forgotten: clones stay silent; a real answer takes milliseconds
 PROOF_S = 5.0  # a slip is on paper some 2 s after its bytes, a printer out of paper never says so
@@ -44,7 +44,7 @@ class Replies:
         self.status = PrinterStatus(0)
         self._told = PrinterStatus(0)
         self.raw = b""  # the last status reply
-        self.printed: list[int] = []  # documents whose slip the printer has confirmed, until taken
+        self._printed: list[Printed] = []  # until taken
 
     def till_asked(self, command: Command, now: float) -> None:
         """The till has asked for something."""
@@ -134,6 +134,11 @@ class Replies:
         """The status is another one than was told last."""
         return self.status != self._told
 
+    def take_printed(self) -> list[Printed]:
+        """The slips that the printer has confirmed since the last time."""
+        printed, self._printed = self._printed, []
+        return printed
+
     def tell(self, connected: bool) -> Status:
         """The status in a frame."""
         self._told = self.status
@@ -158,7 +163,7 @@ class Replies:
             document = self._proofs.pop(reply.raw[2:6], None)
             if document is not None:
                 self._proof_until = self._proof_until if self._proofs else -1.0
-                self.printed.append(document)
+                self._printed.append(Printed(document))
                 return True
         queue = self._asked.get(reply.kind)
         if not queue:
