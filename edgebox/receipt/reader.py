@@ -128,7 +128,9 @@ class ReceiptReader:
         self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
 
     def _trust(self, text: str, key: Key | None, line: Line) -> Trust:
-        if self._zones.may_end(text) and self._entries.is_total(text):
+        """How far a line is believed. No total ends a remark above the items: all below it may be the customer's."""
+        found = self._entries
+        if self._zones.may_end(text) and any(item.firm for item in found.items) and found.is_total(text):
             self._zones.end_remark()
         return self._zones.trust(text, key, self._lines, line.text)
 
