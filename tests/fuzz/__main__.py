@@ -71,6 +71,8 @@ class Run:
         """The last scene ends."""
         if self._scene is not None:
             self._finish(self._scene)
+            self._scene = None
+            checks.forget_words()
 
     # -- the line
 

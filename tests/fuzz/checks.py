@@ -133,6 +133,11 @@ def _shop() -> tuple[object, ...]:
     return shop, load_lexicon(), AmountFinder(shop.convention)
 
 
+def forget_words() -> None:
+    """The lexicon remembers labels that it has met, up to its own limit (see test_findings.py)."""
+    _shop.cache_clear()
+
+
 def new_reader() -> ReceiptReader:
     """A reader of all languages, as the engine's."""
     return ReceiptReader(*_shop())  # type: ignore[arg-type]

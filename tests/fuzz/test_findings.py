@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from edgebox.config import load_lexicon
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.core import LineCore
 from edgebox.line.outbox import Outbox
 from tests.fuzz import checks
 from tests.fuzz.oracle import Broken
-from tests.fuzz.scene import EVERYTHING, Habit, Scene, Step
+from tests.fuzz.scene import EVERYTHING, Habit, Scene, Step, reachable_bytes
 from tests.fuzz.shrink import Told, breaks, shrunk
 
 RECEIPT = b"\x1b@SHOP\nTOTAL 1.00\n\n\n\n\x1dV\x00"
+WORDS_MB = 10  # three memories of 8192 entries, of some 300 bytes each
 TEAR_OFF = PrinterProfile(name="tear-off", dots=384, columns=32, cutter=False)
 
 
@@ -130,6 +132,17 @@ def test_bytes_that_are_kept_for_ever_are_found(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(LineCore, "till_bytes", take)
     with Scene(1, spool_bytes=8192, spool_documents=2) as scene, pytest.raises(Broken, match="keeps"):
         played(scene, *(b"%4094d \n" % at for at in range(320)))
+
+
+def test_the_words_of_hostile_receipts_are_remembered_only_up_to_a_limit() -> None:
+    lexicon = load_lexicon(("en",))
+    empty = reachable_bytes(lexicon)
+    for at in range(20_000):
+        lexicon.label(f"{at} unheard of")
+        lexicon.kind_words((str(at), "unheard", "of"))
+        lexicon.key(f"unheard {at}")
+        if at % 4000 == 3999:
+            assert reachable_bytes(lexicon) < empty + WORDS_MB * (1 << 20)
 
 
 def test_a_story_is_made_short(monkeypatch: pytest.MonkeyPatch) -> None:
