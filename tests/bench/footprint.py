@@ -25,7 +25,7 @@ _SPOOL_RECEIPTS = 600  # of 2 KB: more than its 1 MB
 
 def run(folder: Path, *, quick: bool) -> list[Section]:
     """Section `footprint`."""
-    receipts, idle_s = (200, 5.0) if quick else (1000, 15.0)
+    receipts, idle_s = (100, 3.0) if quick else (1000, 15.0)
     rows = _living(folder, receipts, idle_s)
     starts = sorted(_start_ms(folder, at) for at in range(STARTS))
     rows.append(_row(f"start to first byte, median of {STARTS}", statistics.median(starts), START_MS, "ms"))

@@ -29,7 +29,7 @@ Printing = Callable[[Ends, bytes], float]
 
 def run(folder: Path, *, quick: bool) -> list[Section]:
     """Section `hold`."""
-    receipts = 100 if quick else 1000
+    receipts = 50 if quick else 1000
     rows = []
     engine = EngineProgram(folder)
     ends = Ends("tcp", folder, "hold")

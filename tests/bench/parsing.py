@@ -131,7 +131,7 @@ def loads() -> list[Load]:
 
 def run(folder: Path, *, quick: bool) -> list[Section]:
     """Section `parser`."""
-    rounds = 5 if quick else 15
+    rounds = 3 if quick else 15
     work = loads()
     rates: dict[tuple[str, str], list[float]] = {}
     for _ in range(rounds):

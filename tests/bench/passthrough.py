@@ -154,7 +154,7 @@ def _command(name: str, ends: Ends, engine: EngineProgram | None) -> list[str]:
 
 def run(folder: Path, *, quick: bool) -> list[Section]:
     """Sections `passthrough-tcp`, `passthrough-one-core` (TCP too) and `passthrough-pty`."""
-    rounds, count = (5, 60) if quick else (15, 200)
+    rounds, count = (3, 40) if quick else (15, 200)
     return [_run(kind, folder, rounds=rounds, count=count, one_core=one_core) for kind, one_core in SECTIONS]
 
 
