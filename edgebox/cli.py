@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,9 @@ BAD_INPUT = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without these letters, a name that is no text
     parser = _parser(arguments)
     options = parser.parse_args(arguments)
     try:
@@ -51,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as fault:
-        print(f"edgebox: {fault.filename or ''}: {fault.strerror or fault}", file=sys.stderr)
+        subject = f"{fault.filename}: " if fault.filename else ""
+        print(f"edgebox: {subject}{fault.strerror or fault}", file=sys.stderr)
         return BAD_INPUT
     return code
 

@@ -6,10 +6,11 @@ Owns: which files belong to a configuration: edgebox.toml, the printers it names
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
-from edgebox.config import DEFAULT, FOLDER, load, load_lexicon
-from edgebox.errors import ConfigError
+from edgebox.config import DEFAULT, FOLDER, LineSettings, load, load_lexicon
+from edgebox.errors import ConfigError, EdgeboxError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,20 +23,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """ConfigError with all faults, or one line that says it is good."""
-    from edgebox.printers import find_printer
     from edgebox.receipt_profiles import load_profiles
 
     config = load(options.config, options.overrides)
     load_lexicon(config.shop.languages)
     load_profiles()
-    faults = []
-    for line in config.line:
-        try:
-            find_printer(line.profile, FOLDER / "printers")
-        except ConfigError as fault:
-            faults.append(f"line {line.name}: {fault}")
+    faults = [fault for line in config.line for fault in _line_faults(line)]
+    tills = Counter(line.till for line in config.line if not line.till.startswith("pty:"))
+    faults += [f"two lines listen to {url}" for url, count in tills.items() if count > 1]
+    faults += _key_faults(Path(config.claims.keys))
     if faults:
         raise ConfigError("\n".join(faults), reason="bad_config")
     count = len(config.line)
     print(f"{options.config or DEFAULT}: good, {count} line{'' if count == 1 else 's'}")
     return 0
+
+
+def _line_faults(line: LineSettings) -> list[str]:
+    """What keeps one line from starting. Nothing is opened."""
+    from drivers.registry import printer_end, till_end
+    from edgebox.printers import find_printer
+
+    faults = []
+    own = Path("/etc/edgebox/printers")
+    folder = own if (own / f"{line.profile}.toml").is_file() else FOLDER / "printers"
+    for check in (
+        lambda: find_printer(line.profile, folder),
+        lambda: till_end(line.till, line.allow),
+        lambda: printer_end(line.printer),
+    ):
+        try:
+            check()
+        except EdgeboxError as fault:
+            faults.append(f"line {line.name}: {fault}")
+    return faults
+
+
+def _key_faults(path: Path) -> list[str]:
+    """A key file that is there must be good; one that isn't there yet is no fault of the configuration."""
+    from edgebox.keys import load_keys
+
+    if not path.exists():
+        return []
+    try:
+        load_keys(path)
+    except EdgeboxError as fault:
+        return [str(fault)]
+    return []

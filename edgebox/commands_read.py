@@ -185,7 +185,8 @@ def _explained(path: Path, documents: list[CapturedDocument]) -> str:
 
 
 def _json(path: Path, documents: list[CapturedDocument]) -> str:
-    found = {"file": str(path), "docs": [render(document) for document in documents]}
+    name = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # names need not be text
+    found = {"file": name, "docs": [render(document) for document in documents]}
     return msgspec.json.encode(found).decode()
 
 

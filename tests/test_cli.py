@@ -190,3 +190,29 @@ def test_the_engine_stops_when_it_is_told_to(tmp_path: Path) -> None:
         engine.terminate()
         assert engine.wait(10) == 0
     assert not path.exists()
+
+
+def test_config_check_names_what_keeps_a_line_from_starting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = tmp_path / "keys.toml"
+    keys.write_text("", "utf-8")
+    keys.chmod(0o644)
+    config = tmp_path / "edgebox.toml"
+    config.write_text(
+        f'[claims]\nkeys = "{keys}"\n'
+        '[[line]]\nname = "a"\ntill = "foo://x"\nprinter = "tcp://"\nprofile = "nope"\n'
+        '[[line]]\nname = "b"\ntill = "tcp://127.0.0.1:9100"\nallow = ["banana"]\n'
+        '[[line]]\nname = "c"\ntill = "tcp://127.0.0.1:9100"\n',
+        "utf-8",
+    )
+    assert main(["config", "check", "--config", str(config)]) == 2
+    said = capsys.readouterr().err
+    for fault in ("foo", "host", "nope", "banana", "two lines listen to tcp://127.0.0.1:9100", str(keys)):
+        assert fault in said, fault
+
+
+def test_read_says_names_that_are_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = os.path.join(os.fsencode(tmp_path), b"bad\xffname.bin")
+    with open(name, "wb") as file:
+        file.write(b"SHOP\nTOTAL 5.00\n")
+    assert main(["read", "--json", os.fsdecode(name)]) == 0
+    assert "name.bin" in json.loads(capsys.readouterr().out)["file"]

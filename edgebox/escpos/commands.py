@@ -21,6 +21,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
+PICTURE_MAX = 16 << 20  # bytes: 576 dots and 230,000 rows; a longer one is noise, and would blind the line for hours
 NUL_MAX = 256  # longest NUL-terminated argument we wait for, NUL included; Epson's longest is GS k (255 characters)
 WINDOW = 3 + NUL_MAX  # bytes from an introducer on that a length rule may have to see
 # Acts on reception, also inside a picture: a kick or a status that nobody asked for [Epson, DLE EOT, DLE ENQ, DLE DC4]
@@ -116,7 +117,10 @@ def _raster(raw: bytes) -> int:  # GS v 0 m xL xH yL yH
         return 0
     if raw[2] not in b"0\x00":
         return -1
-    return 8 + (raw[4] + (raw[5] << 8)) * (raw[6] + (raw[7] << 8)) if len(raw) >= 8 else 0
+    if len(raw) < 8:
+        return 0
+    size = (raw[4] + (raw[5] << 8)) * (raw[6] + (raw[7] << 8))
+    return 8 + size if size <= PICTURE_MAX else -1
 
 
 def _variable_bit_image(raw: bytes) -> int:  # GS Q 0 m xL xH yL yH
@@ -509,7 +513,7 @@ TABLE: tuple[Spec, ...] = (
     Spec(b"\x1dW", "GS W", "Set print area width", 4, _M),
     Spec(b"\x1d\\", "GS \\", "Set relative vertical print position in page mode", 4, _M),
     Spec(b"\x1d^", "GS ^", "Execute macro", 5, _I),
-    Spec(b"\x1da", "GS a", "Enable/disable Automatic Status Back", 3, _M),
+    Spec(b"\x1da", "GS a", "Enable/disable Automatic Status Back", 3, _Q),  # answers at once when it enables
     Spec(b"\x1db", "GS b", "Turn smoothing mode on/off", 3, _M),
     Spec(b"\x1dc", "GS c", "Print counter", 2, Effect.BUFFER),
     Spec(b"\x1df", "GS f", "Select font for HRI characters", 3, _M),

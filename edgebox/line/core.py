@@ -92,20 +92,24 @@ class LineCore:
         """Something is to be printed, or is being asked, or a document may still get its slip."""
         if self.outbox.size or self._ask or self._held or self._behind or self._between.jobs.ready:
             return True
-        if self.replies.awaits_proof and self.printer_up:
-            return True
-        return self.stream.scanner.has_ink and self._last_till >= 0
+        proof = self.replies.awaits_proof and self.printer_up
+        return proof or (self.stream.scanner.has_ink and self._last_till >= 0)
 
     @property
     def between_documents(self) -> bool:
         """Nothing of a document is on the way: another client or a job may have the line."""
-        quiet = not self._ask and not self._behind and not self._held and self.stream.at_boundary
-        return quiet and self.stream.scanner.between
+        at_rest = not (self._ask or self._behind or self._held)
+        return at_rest and self.stream.at_boundary and self.stream.scanner.between
+
+    @property
+    def silent(self) -> bool:
+        """Nothing came for as long as ends a document, even in the middle of a line."""
+        return self._last_till < 0 and not (self._ask or self._behind or self._held)
 
     def hello(self, bytes_per_s: int) -> bytes:
         """The frame that opens a connection to the engine; `bytes_per_s` is the printer end's speed, 0 no limit."""
-        tenths = round(self.profile.head_to_cutter_mm * 10)
-        return encode(Hello(self.session, self.settings.name, self.profile.name, bytes_per_s, tenths))
+        name, profile = self.settings.name, self.profile
+        return encode(Hello(self.session, name, profile.name, bytes_per_s, round(profile.head_to_cutter_mm * 10)))
 
     # -- the till's bytes
 

@@ -32,6 +32,7 @@ class PrinterSide:
         self.core = core
         self.port: Port | None = None
         self.up = False
+        self.absent = False  # the last try to reach a network printer failed
         self.is_device = not end.url.startswith("tcp:")
         self.bytes_per_s = end.bytes_per_s
         self.on_reply: Callable[[bytes], None] = lambda data: None
@@ -53,7 +54,7 @@ class PrinterSide:
         times = [at for _, at in self._leaving]
         if self.port is not None and self.port.paced and self.core.outbox.size:
             times.append(self._now + PACE_S)
-        if self.port is None and (self.is_device or self.core.wants_printer):
+        if self.port is None and (self.is_device or self.absent or self.core.wants_printer):
             times.append(self._retry_at)
         return min(times) if times else None
 
@@ -69,6 +70,7 @@ class PrinterSide:
                 self._gone(port)
         wanted = wanted or self.is_device or self.core.wants_printer
         if self.port is None:
+            wanted = wanted or self.absent  # tried until it is back, so that tills can be let in again
             if wanted and self._now >= self._retry_at:
                 self.dial(self._now)
         elif self.up and not wanted:
@@ -87,6 +89,7 @@ class PrinterSide:
         except (OSError, EdgeboxError) as fault:
             self._say(f"printer: {fault}")
             self._retry_at = now + RETRY_S
+            self.absent = not self.is_device
             self.on_gone(True)
             return
         self._poll.watch(self.port, WRITE, self._on_dialling)
@@ -100,9 +103,11 @@ class PrinterSide:
                 return
         except OSError as fault:
             self._retry_at = self._now + RETRY_S
+            self.absent = not self.is_device
             self.lost(fault)
             return
         self.up = True
+        self.absent = False
         self._trouble = ""
         self.core.printer_connected()
         self._poll.watch(port, READ, self._on_printer)

@@ -152,7 +152,7 @@ class Relay:
             if core.outbox.size:
                 self._printer.write()
         self._printer.mind(self._till.owner is not None)
-        self._till.mind(now, self._printer.up)
+        self._till.mind(now, self._printer.up, self._printer.absent)
         self._choose_pace()
         self._wake_at = self._next_wake()
 

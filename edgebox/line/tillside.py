@@ -46,15 +46,15 @@ class TillSide:
         self._now = 0.0
         self._window = core.settings.window_bytes
         self._is_open = False
-
-    @property
-    def is_device(self) -> bool:
-        """A cable: one till, always there."""
-        return self._end.fileno() is None
+        self._shut = False  # not listening because there is no printer
+        # A socket that was handed to us can't be opened again, and port 0 would become another one.
+        self._reopens = not end.url.startswith("tcp://fd:") and ":0" not in end.url[-2:]
+        self.is_device = False  # a cable: one till, always there; known once open
 
     def open(self, now: float) -> None:
         """Listens, or opens the device."""
         self._end.open()
+        self.is_device = self._end.fileno() is None
         self._is_open = True
         self._now = now
         if self.is_device:
@@ -85,7 +85,7 @@ class TillSide:
 
     # -- every turn
 
-    def mind(self, now: float, printer_up: bool) -> None:
+    def mind(self, now: float, printer_up: bool, printer_absent: bool = False) -> None:
         """Listens to the owner as far as the printer lets it, and lets others in at the right moment."""
         self._now = now
         core = self.core
@@ -102,17 +102,50 @@ class TillSide:
             self._show_busy(owner, not wanted and not self.ended)
             events = (READ if wanted else 0) | (WRITE if self.back else 0)
             self._poll.watch(owner, events, self._on_owner)
+        if not self.is_device:
+            self._mind_listener(now, printer_absent)
+
+    def _mind_listener(self, now: float, printer_absent: bool) -> None:
+        """Who comes is let in while there is room; nobody is while there is no printer: a till must hear of it.
+
+        A till that connects, sends its receipt and closes would hear nothing of a reset behind it.
+        """
+        if self._cannot_accept and now >= self._retry_at:
+            self._cannot_accept = False
+        if printer_absent != self._shut and self._is_open and self._reopens:
+            self._shut_door(printer_absent)
         listener = self._end.fileno()
-        if listener is not None and self._is_open:
-            if self._cannot_accept and now >= self._retry_at:
-                self._cannot_accept = False
-            room = len(self._parked) + (owner is not None) < CLIENTS_MAX and not self._cannot_accept
-            self._poll.watch(listener, READ if room else 0, self._accept)
+        if listener is None or not self._is_open or self._shut:
+            return
+        room = (not self._full or self._floor_open) and not self._cannot_accept
+        self._poll.watch(listener, READ if room else 0, self._accept)
+
+    def _shut_door(self, shut: bool) -> None:
+        """Stops listening, or listens again: a till's connect is refused meanwhile, as it would be without the box."""
+        try:
+            if shut:
+                listener = self._end.fileno()
+                if listener is not None:
+                    self._poll.forget(listener)
+                self._end.close()
+            else:
+                self._end.open()
+        except (OSError, EdgeboxError) as fault:
+            self._log(f"till end: {fault}")
+            self._cannot_accept, self._retry_at = True, self._now + RETRY_S
+            return
+        self._shut = shut
+        self._log("tills are refused until the printer is there" if shut else "the printer is there: tills are let in")
+
+    @property
+    def _full(self) -> bool:
+        return len(self._parked) + (self.owner is not None) >= CLIENTS_MAX
 
     @property
     def _is_quiet(self) -> bool:
         """Nothing of the owner's is on the way, either way."""
-        return self.core.between_documents and not self.core.outbox.size and not self.back
+        core = self.core
+        return (core.between_documents or core.silent) and not core.outbox.size and not self.back
 
     @property
     def _goes_on(self) -> bool:
@@ -219,6 +252,8 @@ class TillSide:
             self._cannot_accept = not self.is_device
             return
         self._trouble = ""
+        if port is not None and self._full:
+            self._make_room()
         if port is None:
             self._retry_at = self._now + RETRY_S
             self.core.counters["clients_refused"] = self._end.refused
@@ -227,6 +262,12 @@ class TillSide:
         else:
             self._parked.append(port)
             self._poll.watch(port, READ if self._floor_open else 0, self._speaker(port))
+
+    def _make_room(self) -> None:
+        """The floor is open and everybody is silent: the one that has been so the longest goes, for the newcomer."""
+        silent = self._parked[0]
+        self._log(f"till {silent.peer}: silent, and {CLIENTS_MAX} tills are connected; let go for another")
+        self._drop(silent)
 
     def _own(self, port: Port) -> None:
         self.owner, self.ended = port, False
