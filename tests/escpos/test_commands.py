@@ -170,3 +170,10 @@ def test_a_bar_code_without_its_end_is_given_up_after_the_longest_one_there_is()
 
 def test_tab_stops_without_their_end_are_given_up() -> None:
     assert commands(b"\x1bD" + b"\x09" * 50)[0].effect is Effect.UNKNOWN
+
+
+def test_a_picture_longer_than_any_roll_does_not_blind_the_line() -> None:
+    """Four bytes of noise behind GS v 0 would make the parser wait for 4 GB: no slip for the rest of the day."""
+    parser = Parser()
+    events = (*parser.feed(b"\x1dv0\x00\xff\xff\xff\xff"), *parser.feed(b"\x1b@TOTAL 5.00\n\x1dV\x00"))
+    assert [event.name for event in events if isinstance(event, Command)] == ["unknown", "ESC @", "GS V"]
