@@ -320,7 +320,7 @@ def test_chunks_make_no_difference_to_the_paper(stream: bytes, seed: int) -> Non
 def test_every_command_of_the_table_can_be_drawn() -> None:
     for before in (b"", b"AB", b"\x1bL"):
         for example in ALL_EXAMPLES:
-            printed(b"\x1b@" + before + example + b"\nEND\n\x0c", NARROW)
+            assert printed(b"\x1b@" + before + example + b"\nEND\n\x0c", NARROW).image().width >= NARROW.dots
 
 
 @pytest.mark.skipif(not FILES, reason=CORPUS_MISSING)
