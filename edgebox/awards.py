@@ -13,12 +13,12 @@ import hmac
 from collections import OrderedDict
 from typing import NamedTuple
 
-from edgebox.config import Config
 from edgebox.errors import ClaimError
 from edgebox.escpos.compose import Body, Press
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
 from edgebox.model import Confidence, DocumentKind, Modifier, Receipt, TenderKind
+from edgebox.settings import Config
 from edgebox.slips.points import Offer, Settings, points_slip
 
 REMEMBERED_MAX = 20_000  # claims; a day of the busiest shop, at about 300 bytes each

@@ -9,8 +9,9 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from edgebox.config import DEFAULT, FOLDER, LineSettings, load, load_lexicon
+from edgebox.config import DEFAULT, FOLDER, load, load_lexicon
 from edgebox.errors import ConfigError, EdgeboxError
+from edgebox.settings import LineSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from edgebox.captures import CapturedDocument, read_capture
-from edgebox.config import FOLDER, Config, load, load_lexicon
+from edgebox.config import FOLDER, load, load_lexicon
 from edgebox.errors import EdgeboxError
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.explain import explain
@@ -26,6 +26,7 @@ from edgebox.receipt.profiles import Profile
 from edgebox.receipt.reader import ReceiptReader
 from edgebox.receipt.redact import Pseudonyms
 from edgebox.receipt_profiles import load_profiles
+from edgebox.settings import Config
 
 FILE_MAX = 64 << 20  # bytes of one capture: a month of a small shop
 

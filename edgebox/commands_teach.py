@@ -13,13 +13,14 @@ from pathlib import Path
 
 from edgebox.captures import CapturedDocument, read_capture
 from edgebox.commands_read import capture_bytes, line_of, reader_of
-from edgebox.config import Config, load, load_lexicon
+from edgebox.config import load, load_lexicon
 from edgebox.errors import EdgeboxError
 from edgebox.model import format_minor
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.profiles import Profile
 from edgebox.receipt.teach import Sample, Taught, teach
 from edgebox.receipt_profiles import EXAMPLE
+from edgebox.settings import Config
 
 CAPTURES_MAX = 3  # more teach nothing new, and a person has to read each of them
 _total = re.compile(r"\d{1,9}(?:\.\d{1,3})?").fullmatch

@@ -27,7 +27,7 @@ from pathlib import Path
 import msgspec
 
 from edgebox.awards import Award, Awards, Granted
-from edgebox.config import FOLDER, Config, load, load_lexicon
+from edgebox.config import FOLDER, load, load_lexicon
 from edgebox.errors import ClaimError, ConfigError, SlipError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
@@ -46,6 +46,7 @@ from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.reader import ReceiptReader
 from edgebox.receipt.redact import Pseudonyms
 from edgebox.receipt_profiles import load_profiles
+from edgebox.settings import Config
 from edgebox.slips import qr
 from edgebox.tills import Tills, shift_record
 

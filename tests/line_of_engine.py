@@ -27,6 +27,7 @@ from edgebox.line.frames import (
 )
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
+from edgebox.settings import Config
 from hw_sim.cloud_keys import keyring
 
 NOW = 1_795_000_000  # 2026-11-18
@@ -122,7 +123,7 @@ CONNECTED: list[FakeLine] = []
 Play = Callable[..., Coroutine[Any, Any, None]]
 
 
-def settings(folder: Path, *overrides: str) -> config.Config:
+def settings(folder: Path, *overrides: str) -> Config:
     own = [f"engine.socket={folder}/engine.sock", f"engine.data={folder}/data", *overrides]
     return config.load(None, own)
 

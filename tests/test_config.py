@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebox import config
+from edgebox import config, settings
 from edgebox.errors import ConfigError
 from edgebox.line import settings as line_settings
 from edgebox.model import TenderKind
@@ -28,23 +28,23 @@ def faults(text: str, *overrides: str) -> list[str]:
 def test_the_shipped_file_says_the_defaults() -> None:
     shipped = config.load()
     (line,), (scanner,) = shipped.line, shipped.scanner
-    assert msgspec.structs.replace(shipped, line=(), scanner=()) == config.Config()
+    assert msgspec.structs.replace(shipped, line=(), scanner=()) == settings.Config()
     ends = {"till": "", "printer": "", "engine": ""}
-    assert msgspec.structs.replace(line, **ends) == config.LineSettings()
-    assert scanner == config.ScannerSettings()
+    assert msgspec.structs.replace(line, **ends) == settings.LineSettings()
+    assert scanner == settings.ScannerSettings()
     assert line.engine == shipped.engine.socket
 
 
-@pytest.mark.parametrize("section", config.SECTIONS)
+@pytest.mark.parametrize("section", settings.SECTIONS)
 def test_every_setting_stands_in_the_shipped_file_with_a_comment(section: str) -> None:
     header = rf"^\[{{1,2}}{section}\]{{1,2}}$"
     body = re.split(header, SHIPPED, flags=re.MULTILINE)[1].split("\n[")[0]
     documented = set(re.findall(r"^(\w+) = .*  # \S.*$", body, re.MULTILINE))
-    assert documented == {field.name for field in msgspec.structs.fields(config.SECTIONS[section])}
+    assert documented == {field.name for field in msgspec.structs.fields(settings.SECTIONS[section])}
 
 
 def test_the_line_knows_the_same_settings_with_the_same_defaults() -> None:
-    schema = {field.name: field.default for field in msgspec.structs.fields(config.LineSettings)}
+    schema = {field.name: field.default for field in msgspec.structs.fields(settings.LineSettings)}
     defaults = line_settings.LineSettings()._asdict()
     for key, value in defaults.items():
         if isinstance(value, bytes):
@@ -145,7 +145,7 @@ def test_a_lexicon_file_names_its_language_and_repeats_no_word(path: Path) -> No
 
 def test_every_language_that_may_be_configured_has_words() -> None:
     languages = {path.stem for path in (config.FOLDER / "lexicon").glob("*.toml")}
-    assert set(config._choices(tuple[config.Language, ...])) == languages
+    assert set(config._choices(tuple[settings.Language, ...])) == languages
 
 
 def test_a_bad_lexicon_is_named_with_its_file(tmp_path: Path) -> None:

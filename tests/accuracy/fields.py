@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgebox.captures import read_capture
-from edgebox.config import Config, load, load_lexicon
+from edgebox.config import load, load_lexicon
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.reader import ReceiptReader
+from edgebox.settings import Config
 from tests.accuracy.sets import CORPUS, SETTINGS, as_escpos, rows, side
 
 LEXICON = load_lexicon()

@@ -10,7 +10,7 @@ import random
 from functools import cache
 
 from edgebox import config
-from edgebox.config import Config, load_lexicon
+from edgebox.config import load_lexicon
 from edgebox.errors import ClaimError, ConfigError
 from edgebox.escpos.documents import DocumentScanner, Verdict
 from edgebox.escpos.paper import Paper
@@ -23,6 +23,7 @@ from edgebox.loyalty import claims
 from edgebox.model import Confidence, DocumentKind
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.reader import ReceiptReader
+from edgebox.settings import Config
 from hw_sim.printer import Printer, Settings
 from tests.fuzz.oracle import Broken
 from tests.fuzz.streams import chunked

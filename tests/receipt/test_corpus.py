@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from edgebox.captures import read_capture
-from edgebox.config import Config, load, load_lexicon
+from edgebox.config import load, load_lexicon
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.receipt.reader import ReceiptReader
+from edgebox.settings import Config
 
 CORPUS = Path(__file__).parents[2] / "../shared/corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no receipt corpus at {CORPUS}")

@@ -1,0 +1,205 @@
+"""What may stand in `edgebox.toml`: each section as a type, with its limits and defaults.
+
+Owns: the names, types, limits and defaults of all settings. Never: reads a file (edgebox/config.py does).
+`config/edgebox.toml` documents each setting and a test holds the two together; another holds `LineSettings` to the
+line's own reading of its table with the standard library (edgebox/line/settings.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edgebox.model import TenderKind
+from edgebox.receipt.money import Convention
+from edgebox.receipt.reader import Shop
+from edgebox.receipt.totals import Rules
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")]
+Milliseconds = Annotated[int, Meta(ge=0, le=600_000)]
+Bytes = Annotated[int, Meta(ge=0, le=1 << 28)]
+Minor = Annotated[int, Meta(ge=0, le=10**12)]
+Hex = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}\s*)*$")]
+TopicName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{0,64}$")]
+Language = Literal["zh", "en", "de", "fr", "es", "pt", "it", "id", "ja", "ko"]
+
+
+class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[shop]"""
+
+    name: str = ""
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] = "CNY"
+    decimals: Annotated[int, Meta(ge=0, le=3)] = 2
+    decimal_mark: Annotated[str, Meta(max_length=2, pattern=r"^[^\w\s]*$")] = "."
+    group_marks: Annotated[str, Meta(max_length=4, pattern=r"^[^\w]*$")] = ","
+    round_to_cash: bool = True
+    earn_basis: Literal["net", "net_less_service"] = "net"
+    medium_max: Minor = 200_000  # 2,000.00: a wrong label then costs the points of one banquet at most
+    date_order: Literal["ymd", "dmy", "mdy"] = "ymd"
+    languages: tuple[Language, ...] = ()
+    tz: str = "Asia/Shanghai"
+
+
+class TillSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[till]"""
+
+    prints_after_payment: bool = False
+    delivery_earns: bool = True
+    number_scope: Literal["store", "till"] = "store"
+    learn_layouts: Annotated[int, Meta(ge=0, le=1000)] = 20
+
+
+class SlipSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[slip]"""
+
+    languages: tuple[Literal["zh", "en"], ...] = ("zh",)
+    max_bytes: Bytes = 16384
+    max_wire_ms: Milliseconds = 2500
+
+
+class ClaimSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[claims]"""
+
+    keys: str = "keys.toml"
+    lifetime_hours: Annotated[int, Meta(ge=1, le=24 * 366)] = 72
+    weak: Literal["none", "pending"] = "none"
+
+
+class PointsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[points]"""
+
+    spend_per_point: Annotated[int, Meta(ge=1, le=10**9)] = 100
+    minimum: Minor = 100
+    excluded_tenders: tuple[TenderKind, ...] = (TenderKind.WECHAT,)  # WeChat Pay credits its own: twice would be wrong
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[engine]"""
+
+    socket: Annotated[str, Meta(min_length=1, max_length=100)] = "/run/edgebox/engine.sock"
+    group: bool = False
+    data: Annotated[str, Meta(min_length=1)] = "/var/lib/edgebox"
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[store]"""
+
+    max_mb: Annotated[int, Meta(ge=16, le=1 << 20)] = 2048  # a 16 GB card keeps most of itself for the system
+    reserve_mb: Annotated[int, Meta(ge=1, le=1 << 16)] = 64  # for receipts, claims, redemptions
+    keep_days: Annotated[int, Meta(ge=1, le=3660)] = 90
+    audit_days: Annotated[int, Meta(ge=1, le=3660)] = 400  # some laws ask for six months of logs, some for a year
+    sightings_s: Annotated[float, Meta(ge=0.05, le=60)] = 1.0
+
+
+class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[sync]"""
+
+    url: Annotated[str, Meta(pattern=r"^$|^(mqtts?|wss?)://[^/\s?#@]+(/[^\s?#]*)?$")] = ""
+    tenant: TopicName = ""
+    store: TopicName = ""
+    box: TopicName = ""
+    topics: Annotated[str, Meta(pattern=r"^[^+#\s\x00]+$")] = "edgebox/v1/{tenant}/{store}/{box}"
+    user: str = ""
+    credentials: str = "credentials"
+    fleet_keys: tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,32}:[A-Za-z0-9+/]{43}=$")], ...] = ()
+    ack: Literal["cloud", "broker"] = "cloud"
+    window: Annotated[int, Meta(ge=1, le=1024)] = 64
+    batch_bytes: Annotated[int, Meta(ge=1024, le=1 << 22)] = 128 << 10
+    heartbeat_s: Annotated[int, Meta(ge=1, le=3600)] = 60
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
+    session_expiry_s: Annotated[int, Meta(ge=0, le=(1 << 32) - 1)] = 86_400
+    backoff_max_s: Annotated[int, Meta(ge=1, le=3600)] = 120
+    retain: bool = True
+    will: bool = True
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[log]"""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class LineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[[line]]; the same keys and defaults as edgebox.line.settings.LineSettings, bytes written as text."""
+
+    name: Name = "line1"
+    till: str = ""
+    printer: str = ""
+    profile: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")] = "generic-80"
+    engine: str = ""
+    answer_ms: Annotated[int, Meta(ge=1, le=2000)] = 150
+    feed_hold_ms: Milliseconds = 200
+    idle_ms: Milliseconds = 0
+    close_ms: Milliseconds = 1000
+    hold_bytes: Annotated[int, Meta(ge=64, le=1 << 20)] = 1024
+    window_bytes: Annotated[int, Meta(ge=64, le=1 << 20)] = 4096
+    spool_documents: Annotated[int, Meta(ge=1, le=4096)] = 64
+    spool_bytes: Annotated[int, Meta(ge=4096, le=1 << 28)] = 1 << 20
+    placement: Literal["before_cut", "own_slip"] = "before_cut"
+    end_signature: Hex = ""
+    header_preprint: str = ""
+    job_quiet_ms: Milliseconds = 1000
+    proof_of_print: bool = False
+    status_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
+    allow: tuple[str, ...] = ()
+
+
+class ScannerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[[scanner]]"""
+
+    name: Name = "scanner1"
+    scanner: str = ""
+    till: str = ""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole file."""
+
+    shop: ShopSettings = ShopSettings()
+    till: TillSettings = TillSettings()
+    slip: SlipSettings = SlipSettings()
+    claims: ClaimSettings = ClaimSettings()
+    points: PointsSettings = PointsSettings()
+    engine: EngineSettings = EngineSettings()
+    store: StoreSettings = StoreSettings()
+    sync: SyncSettings = SyncSettings()
+    log: LogSettings = LogSettings()
+    line: tuple[LineSettings, ...] = ()
+    scanner: tuple[ScannerSettings, ...] = ()
+
+    def shop_of_reader(self) -> Shop:
+        """What the receipt reader needs to know."""
+        shop, till = self.shop, self.till
+        return Shop(
+            currency=shop.currency,
+            convention=Convention(shop.decimals, shop.decimal_mark, shop.group_marks),
+            rules=Rules(
+                decimals=shop.decimals,
+                round_to_cash=shop.round_to_cash,
+                less_service=shop.earn_basis == "net_less_service",
+                medium_max_minor=shop.medium_max,
+                prints_after_payment=till.prints_after_payment,
+            ),
+            date_order=shop.date_order,
+            delivery_earns=till.delivery_earns,
+            number_scope=till.number_scope,
+        )
+
+
+SECTIONS: Mapping[str, type[msgspec.Struct]] = {
+    "shop": ShopSettings,
+    "till": TillSettings,
+    "slip": SlipSettings,
+    "claims": ClaimSettings,
+    "points": PointsSettings,
+    "engine": EngineSettings,
+    "store": StoreSettings,
+    "sync": SyncSettings,
+    "log": LogSettings,
+    "line": LineSettings,
+    "scanner": ScannerSettings,
+}
+LISTS = ("line", "scanner")
