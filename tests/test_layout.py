@@ -44,6 +44,9 @@ ROOMS = (
     Room("edgebox.receipt", ours=("edgebox.escpos",)),
     Room("edgebox.loyalty", ours=("edgebox.receipt",)),
     Room("edgebox.slips", ours=("edgebox.escpos", "edgebox.receipt", "edgebox.loyalty"), libraries=("qrcode",)),
+    Room("edgebox.store.events", ours=(), libraries=("msgspec",)),
+    Room("sync.contract", ours=(), libraries=("msgspec",)),
+    Room("sync.session", ours=("sync.contract",), libraries=("msgspec",)),
     # The adapters of the line do its I/O and hold no policy. A driver is loaded when its URL names it, so that a line
     # over TCP never pays for pyserial.
     Room("edgebox.line.daemon", ours=LINE, lazily=("drivers", "edgebox.printers"), pure=False),

@@ -1,0 +1,222 @@
+"""What is recorded: one frozen type for each thing that happens, and the stream it belongs to.
+
+Owns: the names and fields of all that the box writes down and sends. Never: raw print bytes, names, phones, card
+numbers, payment codes, a customer's words or a device's address: what is not in these types can't reach the disk.
+
+The JSON of an event (msgspec, `type` first) is at once the journal's row and what the cloud gets; a consumer must
+accept fields that it does not know. Times: `at` is seconds since 1970 by the box's clock; whether that clock was right
+stands on the journal row. Amounts are minor units. Hashes and ids are lower-case hex.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+
+class Stream(StrEnum):
+    """What the cloud consumes separately. In order of importance: the first are sent first, kept longest."""
+
+    RECEIPTS = "receipts"
+    CLAIMS = "claims"
+    REDEMPTIONS = "redemptions"
+    JOBS = "jobs"
+    AUDIT = "audit"
+    SCANS = "scans"
+    HEALTH = "health"
+    VISITS = "visits"
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """What all have in common. `at`: seconds since 1970 when it happened."""
+
+    at: int
+
+
+class ShiftRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A till's own report, as edgebox.model.ShiftReport."""
+
+    receipts: int | None = None
+    sum_minor: int | None = None
+    refunds: int | None = None
+    refund_minor: int | None = None
+    tenders: tuple[tuple[str, int | None], ...] = ()
+    since: str = ""
+    until: str = ""
+
+
+class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="receipt"):
+    """One document as it was read, and what came of it.
+
+    `session` (hex) and `document` name it for ever. `at`: when it ended. `claim` and `url`: the claim that was minted;
+    `voided`: its slip was not printed, so the claim is void. `result`: frames.Result's name. `transaction` and
+    `member`: keyed hashes. `z_check`: what came of comparing a report with the receipts seen.
+    """
+
+    session: str
+    document: int
+    line: str
+    kind: str
+    modifiers: tuple[str, ...] = ()
+    qualifies: bool = False
+    amount_minor: int | None = None
+    currency: str = ""
+    decimals: int = 2
+    confidence: str = "low"
+    reasons: tuple[str, ...] = ()
+    number: str = ""
+    till: str = ""
+    printed_date: str = ""
+    printed_time: str = ""
+    tenders: tuple[tuple[str, int | None], ...] = ()
+    claim: str = ""
+    url: str = ""
+    points: int = 0
+    revision: int = 0
+    voided: bool = False
+    result: str = ""
+    result_reason: str = ""
+    hold_us: int = 0
+    replayed: bool = False
+    cashier: str = ""
+    table: str = ""
+    transaction: str = ""
+    member: str = ""
+    fiscal: str = ""
+    layout: str = ""
+    profile: str = ""
+    report: ShiftRecord | None = None
+    z_check: str = ""
+    z_equal: bool = False
+
+
+class ClaimState(StrEnum):
+    """What became of a claim's slip."""
+
+    GRANTED = "granted"  # its bytes went to the printer
+    UNKNOWN = "unknown"  # the line died before it could say: it may be on paper
+    VOID = "void"  # late, refused or not printed: nobody can hold it
+    AGAIN = "again"  # the stored token was printed once more
+    ON_PAPER = "on_paper"  # the printer confirmed it
+
+
+class ClaimRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
+    """A claim and what became of it; recorded in one transaction with its receipt, where there is one.
+
+    The cloud credits a claim only if this event agrees with the token that the customer shows.
+    """
+
+    claim: str
+    url: str
+    state: ClaimState
+    amount_minor: int
+    currency: str = ""
+    decimals: int = 2
+    points: int = 0
+    revision: int = 0
+    line: str = ""
+    session: str = ""
+    document: int = 0
+
+
+class RedemptionRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="redemption"):
+    """A coupon's one-time use, or why there was none. `code`: keyed hash; `request`: the unchanged request id."""
+
+    request: str
+    code: str
+    state: str
+    reason: str = ""
+    coupon: str = ""
+    stock: str = ""
+    value_minor: int = 0
+    points: int = 0
+    number: int = 0
+    cashier: str = ""
+    offline: bool = False
+
+
+class ScanRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="scan"):
+    """One code of ours read by a scanner. `code`: keyed hash; codes that are not ours are not recorded."""
+
+    scanner: str
+    kind: str
+    code: str = ""
+
+
+class VisitRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="visit"):
+    """A presence. `at`: its start; `until`: its end, 0 while it lasts."""
+
+    tag: str
+    until: int = 0
+    zone: str = ""
+    role: str = ""
+    nearest_cm: int = 0
+
+
+class SightingRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="sighting"):
+    """One advertisement of a listed beacon. Written in groups; the first thing given up when the disk is short."""
+
+    tag: str
+    rssi_dbm: int
+    distance_cm: int = 0
+
+
+class HealthRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="health"):
+    """A part's state has changed. `state`: ok, warning or failed."""
+
+    part: str
+    state: str
+    words: str = ""
+    value: float = 0.0
+
+
+class AuditRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="audit"):
+    """Who changed what. Never holds a secret: values of secret settings are left out by who records it."""
+
+    who: str
+    what: str
+    target: str = ""
+    before: str = ""
+    after: str = ""
+    reason: str = ""
+
+
+class JobRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="job"):
+    """A step of a command or print job. `args`: the command's arguments as JSON, without secrets."""
+
+    job: str
+    command: str
+    state: str
+    progress: float = 0.0
+    reason: str = ""
+    by: str = ""
+    expires: int = 0
+    args: str = ""
+    result: str = ""
+
+
+Event: TypeAlias = (
+    ReceiptRecord
+    | ClaimRecord
+    | RedemptionRecord
+    | ScanRecord
+    | VisitRecord
+    | SightingRecord
+    | HealthRecord
+    | AuditRecord
+    | JobRecord
+)
+
+STREAM_OF: dict[type[Event], Stream] = {
+    ReceiptRecord: Stream.RECEIPTS,
+    ClaimRecord: Stream.CLAIMS,
+    RedemptionRecord: Stream.REDEMPTIONS,
+    ScanRecord: Stream.SCANS,
+    VisitRecord: Stream.VISITS,
+    SightingRecord: Stream.VISITS,
+    HealthRecord: Stream.HEALTH,
+    AuditRecord: Stream.AUDIT,
+    JobRecord: Stream.JOBS,
+}

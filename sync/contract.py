@@ -1,0 +1,236 @@
+"""What box and cloud say to each other over MQTT 5: every topic, message and command, typed once.
+
+Owns: names, fields and limits of the contract. `edgebox contract --asyncapi` writes AsyncAPI and JSON Schemas from it.
+Never: sends anything (client.py), checks a signature (signing.py) or decides (session.py, commands.py).
+
+All messages are JSON, UTF-8, at most MESSAGE_BYTES. Both sides must accept fields that they don't know. `at`, `issued`
+and the like are seconds since 1970.
+
+Topics, each behind the box's prefix (`[sync] topics`, by default edgebox/v1/{tenant}/{store}/{box}):
+
+    up/{stream}   box → cloud   Batch      QoS 1   rows of one stream and epoch, in order
+    state         box → cloud   State      QoS 1   sign of life; retained and as a will where the broker has that
+    ask           box → cloud   Ask        QoS 1   a question with response topic and correlation data (coupons)
+    reply         box → cloud   Reply      QoS 1   every step of a command
+    reported      box → cloud   Reported   QoS 1   which bundles are in force, which were rejected and why
+    ack           cloud → box   Ack        QoS 1   how far the cloud has a stream, and what it misses
+    cmd           cloud → box   Signed     QoS 1   a Command
+    desired       cloud → box   Signed     QoS 1   a Bundle; retained where the broker has that
+    answer        cloud → box   Answer     QoS 1   to an Ask
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+VERSION = 1
+MESSAGE_BYTES = 256 << 10  # AWS IoT takes 128 KiB, EMQX 1 MiB by default; batches are far below
+
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all have in common."""
+
+
+# -- rows on their way up
+
+
+class Batch(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Rows of one stream and epoch, in order of `seq`. One live row is a batch of one.
+
+    The dedupe key of a row is (box, epoch, stream, seq). Each of `rows` is a Row, or a Lost for numbers that were given
+    up; together they have no gap.
+    """
+
+    v: int = VERSION
+    box: str
+    epoch: str
+    stream: str
+    rows: tuple[Row, ...]
+
+
+class Row(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """One journal row. `boot` and `mono_ms`: which run of the machine, and its uptime; `trusted`: the clock was right.
+
+    `event`: as edgebox/store/events.py writes it; absent if `lost` says why rows `seq`…`to` were given up.
+    """
+
+    seq: int
+    to: int = 0
+    lost: str = ""
+    boot: str = ""
+    mono_ms: int = 0
+    at_ms: int = 0
+    trusted: bool = False
+    event: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Ack(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """The cloud has every row of `stream` and `epoch` through `seq`. `missing`: ranges behind it to be sent again."""
+
+    v: int = VERSION
+    stream: str
+    epoch: str
+    through: int
+    missing: tuple[tuple[int, int], ...] = ()
+
+
+# -- signs of life
+
+
+class Backlog(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What waits of one stream. `oldest`: when its first row was recorded."""
+
+    rows: int
+    oldest: int = 0
+
+
+class State(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A sign of life, good for `expires_s`; a box that sends none in that time is to be taken as offline."""
+
+    v: int = VERSION
+    box: str
+    online: bool = True
+    at: int = 0
+    trusted: bool = False
+    expires_s: int = 0
+    boot: str = ""
+    up_s: int = 0
+    version: str = ""
+    epoch: str = ""
+    backlog: dict[str, Backlog] = {}
+    refused: dict[str, int] = {}
+    health: dict[str, str] = {}
+    lines: dict[str, str] = {}
+    bundles: dict[str, int] = {}
+
+
+# -- questions
+
+
+class Ask(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A question that a person waits for. `id` stays the same however often it is asked."""
+
+    v: int = VERSION
+    id: Id
+    what: str
+    args: dict[str, Any] = {}
+    at: int = 0
+
+
+class Answer(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What the cloud says to an Ask."""
+
+    v: int = VERSION
+    id: Id
+    ok: bool
+    reason: str = ""
+    result: dict[str, Any] = {}
+
+
+# -- commands and bundles
+
+
+class Signed(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """`body` (the JSON text of a Command or Bundle), signed by the fleet key that `key` names (Ed25519, base64)."""
+
+    key: str
+    signature: str
+    body: str
+
+
+class JobPhase(StrEnum):
+    """Where a command stands; the last five are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+
+
+class Command(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Do this once. `id` makes it so: a box that has seen it answers with what came of it.
+
+    `boxes`: names of the boxes meant, or ("*",) with `stores`. Not carried out after `expires`.
+    """
+
+    v: int = VERSION
+    id: Id
+    command: str
+    args: msgspec.Raw = msgspec.Raw(b"{}")
+    tenant: str
+    stores: tuple[str, ...] = ()
+    boxes: tuple[str, ...] = ()
+    by: str = ""
+    issued: int
+    expires: int
+
+
+class Reply(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A step of a command. `reason` is a stable word, `words` are for a person."""
+
+    v: int = VERSION
+    id: str
+    box: str
+    command: str
+    state: JobPhase
+    progress: float = 0.0
+    reason: str = ""
+    words: str = ""
+    result: dict[str, Any] = {}
+    at: int = 0
+
+
+class BundleKind(StrEnum):
+    """What can be desired of a box as a whole, each with its own revisions."""
+
+    CONFIG = "config"
+    RULES = "rules"
+    SLIPS = "slips"
+    PROFILES = "profiles"
+    LEXICON = "lexicon"
+    MEMBERS = "members"
+    BEACONS = "beacons"
+    TAGS = "tags"
+
+
+class Bundle(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """The whole of one kind, in force from `activate_at` (0: at once). `revision` only goes up."""
+
+    v: int = VERSION
+    kind: BundleKind
+    revision: Annotated[int, Meta(ge=1, le=(1 << 53) - 1)]
+    content: msgspec.Raw
+    tenant: str
+    stores: tuple[str, ...] = ()
+    boxes: tuple[str, ...] = ()
+    by: str = ""
+    issued: int
+    activate_at: int = 0
+
+
+class BundleState(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Where one kind of bundle stands. `rejected`: key → why, for each key that can't be had."""
+
+    revision: int = 0
+    state: str = ""
+    ready: int = 0
+    rejected: dict[str, str] = {}
+    reason: str = ""
+
+
+class Reported(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What is in force and what became of what was desired."""
+
+    v: int = VERSION
+    box: str
+    at: int = 0
+    bundles: dict[str, BundleState] = {}
