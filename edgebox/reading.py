@@ -41,12 +41,20 @@ class OpenDocument:
         paper.feed(self._parser.take_open())
         self._read()
 
-    def finish(self) -> Receipt:
-        """The document has ended."""
+    def answer(self) -> Receipt:
+        """The document has ended: what the till's cut waits for. The rest follows by `completed`."""
         self._paper.feed(self._parser.finish())
         self._paper.finish()
         self._read()
-        return self._reader.finish()
+        return self._reader.answer()
+
+    def completed(self, receipt: Receipt) -> Receipt:
+        """An `answer`, or what the desk made of it, with what only the record needs. Nobody waits for it."""
+        return self._reader.completed(receipt)
+
+    def finish(self) -> Receipt:
+        """Both at once."""
+        return self.completed(self.answer())
 
     def _read(self) -> None:
         lines = self._paper.take_lines()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from edgebox.escpos.lines import Line
 from edgebox.escpos.paper import Item as PaperItem
 from edgebox.escpos.paper import Picture, Symbol
-from edgebox.model import Confidence, Details, PrintedPicture, Receipt, Tax, Tender
+from edgebox.model import Confidence, Details, Item, PrintedPicture, Receipt, Tax, Tender
 from edgebox.receipt.entries import Entry
 from edgebox.receipt.fields import FieldFinder, shown_code
 from edgebox.receipt.fiscal import Fiscal, FiscalFinder
@@ -41,19 +41,27 @@ class Kept(NamedTuple):
     trust: Trust
 
 
+class _Sold(NamedTuple):
+    """A line with what was sold. `minor` None: no amount, so perhaps a name; `whole`: printed without decimals."""
+
+    place: int
+    minor: int | None = None
+    whole: bool = False
+
+
 class DetailCollector:
     """Collects the details of one document."""
 
     __slots__ = (
-        "_about_person", "_items_over", "_labelled", "_personal", "_pseudonyms", "fields", "fiscal", "item_lines",
-        "items", "layout", "lines", "pictures",
+        "_about_person", "_decimals", "_items_over", "_labelled", "_personal", "_pseudonyms", "_sold", "fields",
+        "fiscal", "layout", "lines", "pictures",
     )  # fmt: skip
 
     def __init__(self, date_order: str, decimals: int, lexicon: Lexicon, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
         self.fields = FieldFinder(date_order, lexicon.fields)
-        self.items = ItemCollector(decimals)
-        self.item_lines: list[int] = []  # the numbers of the lines that items were read from
+        self._decimals = decimals
+        self._sold: list[_Sold] = []  # lines that tell of what was sold, in order; read when somebody asks
         self.fiscal = FiscalFinder()
         self.layout = LayoutMarks()
         self.lines: list[Kept] = []
@@ -65,7 +73,8 @@ class DetailCollector:
 
     def add(self, line: Line, text: str, key: Key | None, value: str, trust: Trust, *, remark: bool = False) -> None:
         """A line, as soon as it is known whom it comes from. `remark`: a customer may have written it freely."""
-        self._follow_person(text, key, value)
+        if self._about_person or key is Key.CUSTOMER or key is Key.PERSON:
+            self._follow_person(text, key, value)
         self.lines.append(Kept(line, text, key, trust))
         if trust is Trust.NONE:
             if not remark and (key is Key.PERSON or key is Key.CUSTOMER):
@@ -80,9 +89,9 @@ class DetailCollector:
         """`customer:` with nothing behind it: the name stands below, and perhaps an address."""
         if key is Key.CUSTOMER or key is Key.PERSON:
             self._about_person = 0 if value else _ADDRESS_LINES
-        elif self._about_person and (key is not None or is_rule(text)):
+        elif key is not None or is_rule(text):
             self._about_person = 0
-        elif self._about_person:
+        else:
             self._about_person -= 1
             self._personal.add(len(self.lines))
 
@@ -94,8 +103,8 @@ class DetailCollector:
             elif isinstance(item, Picture) and len(self.pictures) < PICTURES_MAX:
                 self.pictures.append(PrintedPicture(item.width, item.height, item.top, item.start, item.end))
 
-    def meaning(self, line: Line, entry: Entry | None, item: Entry | None, *, has_amount: bool) -> None:
-        """What a line's last amount turned out to be: one with a meaning, an item's, or none."""
+    def meaning(self, entry: Entry | None, item: Entry | None, *, has_amount: bool) -> None:
+        """What the last line's last amount turned out to be: one with a meaning, an item's, or none."""
         if entry is not None:
             self._labelled.add(len(self.lines) - 1)
             self.layout.label(entry.text)
@@ -103,31 +112,44 @@ class DetailCollector:
         elif self._items_over or len(self.lines) - 1 in self._personal:
             return
         elif item is not None:
-            known = len(self.items.items)
-            self.items.add(line.text[:LINE_MAX], item.minor, whole=not item.firm)
-            if len(self.items.items) > known:
-                place = len(self.lines) - 1
-                named_above = self.items.items[-1].name[:4] not in line.text
-                self.item_lines += [place - 1, place] if named_above else [place]
+            self._sold.append(_Sold(len(self.lines) - 1, item.minor, not item.firm))
         elif not has_amount:
-            self.items.name(line.text[:LINE_MAX])
+            self._sold.append(_Sold(len(self.lines) - 1))
 
     # -- the end
 
-    def finish(self, entries: list[Entry]) -> Details:
-        """All of it, redacted."""
+    def for_answer(self) -> Details:
+        """What the answer to a cut may depend on, and what costs nothing."""
         fields, pseudonyms = self.fields, self._pseudonyms
         return Details(
             cashier=fields.cashier,
             table=fields.table,
             transaction=fields.transaction(pseudonyms),
             member=fields.member(pseudonyms),
-            items=tuple(self.items.items),
-            taxes=_taxes(entries),
             sure=fields.sure(),
             layout=self.layout.fingerprint(),
-            pictures=tuple(self.pictures),
         )
+
+    def for_record(self, details: Details, entries: list[Entry]) -> Details:
+        """The rest as well, redacted: nobody waits for it."""
+        items, _ = self.sold()
+        return details._replace(items=items, taxes=_taxes(entries), pictures=tuple(self.pictures))
+
+    def sold(self) -> tuple[tuple[Item, ...], tuple[int, ...]]:
+        """What was sold, and the numbers of the lines that say so. Costs more than all else of a line together."""
+        found = ItemCollector(self._decimals)
+        places: list[int] = []
+        for place, minor, whole in self._sold:
+            text = self.lines[place].line.text[:LINE_MAX]
+            if minor is None:
+                found.name(text)
+                continue
+            known = len(found.items)
+            found.add(text, minor, whole=whole)
+            if len(found.items) > known:
+                named_above = found.items[-1].name[:4] not in text
+                places += [place - 1, place] if named_above else [place]
+        return tuple(found.items), tuple(places)
 
     def shown_number(self) -> str:
         """The receipt's number as it may leave."""

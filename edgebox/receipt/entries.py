@@ -73,7 +73,12 @@ class EntryCollector:
         if parts_only:
             return self._add_parts(text, parts, place)
         if not self._waiting and not self._lexicon.may_label(parts):
-            letters = sum([len(part) for part in parts if not (part.isdigit() or is_currency(part))])
+            letters = 0
+            for part in parts:
+                if not (part.isdigit() or is_currency(part)):
+                    letters += len(part)
+                    if letters > _FEW_LETTERS:
+                        break
             if letters:
                 return self._item(text, place, letters)
         amounts = self._finder.find(text)
@@ -170,6 +175,11 @@ class EntryCollector:
         printed = {entry.minor for entry in (*self.entries, *self.items, *self.bare) if entry.minor > 0}
         return self.taxes.totals() | {minor for minor in printed if self.taxes.is_taxed(minor)}
 
+    @property
+    def waits(self) -> bool:
+        """A label alone on its line waits for its amount."""
+        return self._waiting is not None
+
     def end_line(self) -> None:
         """An untrusted line, or a rule: a waiting label has lost its amount."""
         self._waiting = None
@@ -200,8 +210,8 @@ class EntryCollector:
         else:
             meaning, line = waiting, f"{self._waiting_text.strip()} {line.strip()}"
             in_column = self._label_above()
-        several = sum(not amount.whole for amount in group) > 1
-        shaped = not value.whole or value.marked or max(line) >= _FIRST_WIDE
+        several = len(group) > 1 and sum(not amount.whole for amount in group) > 1
+        shaped = not value.whole or value.marked or (not line.isascii() and max(line) >= _FIRST_WIDE)
         entry = Entry(Role.ITEM, None, value.minor, place, shaped and not several, line.strip())
         if meaning is None:
             self.bare.append(entry)

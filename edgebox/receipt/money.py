@@ -50,6 +50,8 @@ CURRENCY = "|".join(re.escape(code) for code in sorted(_CODES, key=len, reverse=
 _ANNOUNCE = (*_CODES, *(f"{code}{mark}" for code in _CODES for mark in ".:"), *_SYMBOLS, "-", "\u2212", "(")
 _before = re.compile(rf"([\-\u2212(]\s?)?((?:(?<![a-z])(?:{CURRENCY})[.:]?|[{_SYMBOLS}])\s*)?(-\s?)?$").search
 _after = re.compile(rf"(\s?(?:[{_UNITS_AFTER}]|(?:{CURRENCY})(?![a-z])|[{_SYMBOLS}](?!\s?\d)))?(-(?!\w)|\))?").match
+_ANNOUNCE_ENDS = frozenset(announce[-1] for announce in _ANNOUNCE)
+_NOTHING = ("", " ", "  ")  # what stands before and behind most amounts
 _CODE_DIGITS = (
     7  # a whole number so long, with no currency beside it, is a card's or a customer's, where money has decimals
 )
@@ -120,7 +122,9 @@ class AmountFinder:
         digits = digits.replace(mark, "") if mark else digits or "0"  # ".10" is printed for 0.10
         left = text[max(match.start() - _REACH, 0) : match.start()]
         near = left.rstrip(" ")
-        before = _before(left) if not near[-1:].isdigit() and near.endswith(_ANNOUNCE) else None
+        before = _before(left) if near[-1:] in _ANNOUNCE_ENDS and near.endswith(_ANNOUNCE) else None
+        if before is None and left[-1:] in _NOTHING and text[match.end() : match.end() + 2] in _NOTHING:
+            return self._plain(digits, part, match)
         sign, unit, inner = before.groups() if before else (None, None, None)
         after = _after(text, match.end())
         if len(digits) > _DIGITS_MAX or after is None:
@@ -133,7 +137,7 @@ class AmountFinder:
         if _is_glued(left, start, end, bool(unit), bool(part)) or _goes_on(text, after.end(), bool(part)):
             return None
         decimals = self.convention.decimals
-        minor = int(digits) * 10**decimals + (int(part.ljust(decimals, "0")) if part else 0)
+        minor = self._minor(digits, part)
         if sign or inner or tail == "-":
             minor = -minor
         if decimals and not part and not (unit or unit_after) and len(digits) >= _CODE_DIGITS:
@@ -141,6 +145,17 @@ class AmountFinder:
         return Amount(
             minor, match.start() - (end - start), after.end(), bool(decimals) and not part, bool(unit or unit_after)
         )
+
+    def _plain(self, digits: str, part: str | None, match: re.Match[str]) -> Amount | None:
+        """An amount with nothing but blanks around it: nine of ten."""
+        whole = bool(self.convention.decimals) and not part
+        if len(digits) > _DIGITS_MAX or (whole and len(digits) >= _CODE_DIGITS):
+            return None
+        return Amount(self._minor(digits, part), match.start(), match.end(), whole, False)
+
+    def _minor(self, digits: str, part: str | None) -> int:
+        decimals = self.convention.decimals
+        return int(digits) * 10**decimals + (int(part.ljust(decimals, "0")) if part else 0)
 
 
 def _is_glued(left: str, start: int, end: int, has_unit: bool, has_decimals: bool) -> bool:

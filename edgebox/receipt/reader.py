@@ -98,7 +98,7 @@ class ReceiptReader:
         self.pictures += sum(isinstance(item, Picture) for item in items)
 
     def _read(self, text: str, line: Line) -> None:
-        if not text.isascii() and _garbled(text):
+        if not text.isascii() and _may_be_garbled(text) and _garbled(text):
             self._garbled += 1
         key, value = self._key(text)
         trust = self._trust(text, key, line)
@@ -119,13 +119,14 @@ class ReceiptReader:
             self._kinds.say(DocumentKind.REPORT, "a field of it")
         elif key is Key.PAID:
             self._entries.add(value, tokens(value), self._lines)
-        if is_rule(text):
+        if self._entries.waits and is_rule(text):
             self._entries.end_line()
         if not self._add_amounts(line, text, parts, parts_only=trust is Trust.PARTS):
             self._kinds.add(parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
         if _is_dish(text):
             self._dishes.append(self._lines)
-        self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
+        if len(self._entries.mentioned) > len(self._mentioned_at):
+            self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
 
     def _trust(self, text: str, key: Key | None, line: Line) -> Trust:
         """How far a line is believed. No total ends a remark above the items: all below it may be the customer's."""
@@ -143,7 +144,7 @@ class ReceiptReader:
         item = found.items[-1] if len(found.items) > items else None
         if item is None and len(found.bare) > bare:
             item = found.bare[-1]  # figures below the name of what was sold
-        self.details.meaning(line, entry, item, has_amount=has_amount)
+        self.details.meaning(entry, item, has_amount=has_amount)
         return has_amount
 
     def _names_a_person(self, text: str) -> bool:
@@ -173,6 +174,15 @@ class ReceiptReader:
 
     def finish(self) -> Receipt:
         """The document as read so far; may be asked again after more lines."""
+        return self.completed(self.answer())
+
+    def completed(self, receipt: Receipt) -> Receipt:
+        """An `answer` with what only the record needs: what was sold, taxes, pictures, a report's figures."""
+        receipt = receipt._replace(details=self.details.for_record(receipt.details, self._entries.entries))
+        return self._with_report(receipt) if receipt.kind is DocumentKind.REPORT else receipt
+
+    def answer(self) -> Receipt:
+        """The document as far as anybody decides by it; a cut waits for this."""
         shop, fields = self._shop, self.details.fields
         entries = self._entries.entries
         receipt = Receipt(
@@ -187,7 +197,7 @@ class ReceiptReader:
             printed_time=fields.time,
             tenders=_tenders(entries, self._entries.mentioned),
             lines=self._lines,
-            details=self.details.finish(entries),
+            details=self.details.for_answer(),
         )
         if self._lines > LINES_MAX:
             return receipt._replace(reasons=(f"more than {LINES_MAX} lines",))
@@ -214,8 +224,7 @@ class ReceiptReader:
             decision = with_fiscal(decision, fiscal, entries, shop.convention.decimals)
         if decision.reasons == ("no total found",) and self.pictures:
             decision = decision._replace(reasons=("raster: a picture, and no total in letters",))
-        judged = _judged(receipt, kind, why, decision, shop)
-        return self._with_report(judged) if judged.kind is DocumentKind.REPORT else judged
+        return _judged(receipt, kind, why, decision, shop)
 
     def _with_report(self, receipt: Receipt) -> Receipt:
         """What the till's own report says."""
@@ -230,7 +239,8 @@ class ReceiptReader:
     def explained(self, amount_minor: int | None) -> tuple[Explained, ...]:
         """The paper's lines, redacted, with what each was taken for. `amount_minor`: what was decided on."""
         details = self.details
-        return explained(details.lines, self.redacted(), self._entries.entries, details.item_lines, amount_minor)
+        _, item_lines = details.sold()
+        return explained(details.lines, self.redacted(), self._entries.entries, item_lines, amount_minor)
 
     def _decide(self, fiscal: Fiscal | None, profile: Profile | None) -> Decision:
         found = self._entries
@@ -312,6 +322,7 @@ def _tenders(entries: Sequence[Entry], mentioned: Sequence[object]) -> tuple[Ten
     return tuple(out)
 
 
+_may_be_garbled = re.compile("[\u2552-\u259f\ufffd]").search  # what the next one looks for: one class is fast
 # Corners of single with double frames, and blocks at letters: two-byte text shown in a code page of one byte.
 _garbled = re.compile(
     "[\u2552\u2553\u2555\u2556\u2558\u2559\u255b\u255c\u255e\u255f\u2561\u2562\u2564-\u2568\u256a\u256b]"

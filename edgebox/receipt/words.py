@@ -11,6 +11,8 @@ import re
 import unicodedata
 
 _LATIN_MARKS = re.compile("[\u0300-\u036f]")  # accents; the marks of kana (3099, 309A) are letters' own and stay
+# Letters with an accent, and accents by themselves; beyond these, in Chinese, Japanese and Korean, there are none.
+_may_have_accents = re.compile("[\u00c0-\u2e7f]").search
 # One token: a run of letters, a run of digits, or one character of a script that is written without spaces. Hangul is
 # taken by the syllable as well: receipts space it out to fill a column.
 _TOKEN = re.compile(
@@ -31,7 +33,7 @@ def normalise(text: str) -> str:
     if text.isascii():
         return _joined(text.lower())
     text = unicodedata.normalize("NFKC", _joining_blank.sub(JOINT, text)).casefold()
-    if not text.isascii():
+    if _may_have_accents(text) is not None:
         text = unicodedata.normalize("NFC", _LATIN_MARKS.sub("", unicodedata.normalize("NFKD", text)))
     return _joined(text)
 
