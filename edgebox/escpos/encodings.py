@@ -194,7 +194,8 @@ class Decoder:
         self._fixed = _CODEC_OF_CJK.get(profile.cjk)
         self._on = self._fixed is not None and profile.cjk_on
         self._scores = [0] * len(_SCRIPTS)
-        self._known: str | None = None  # a short cut: the codec of all lines before, when those were many
+        # a short cut: the printer's own codec, or that of all lines before, when those were many
+        self._known: str | None = self._fixed if self._on else None
         self._two_byte = 0  # lines of two-byte text less lines of UTF-8, so far
 
     def line(self, pieces: Sequence[tuple[bytes, Charset]]) -> list[Text]:

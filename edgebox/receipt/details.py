@@ -28,6 +28,8 @@ from edgebox.receipt.zones import Trust, is_rule
 PICTURES_MAX = 64  # kept of one document; a page printed in stripes is one
 _TAXES_MAX = 16
 _ADDRESS_LINES = 3  # name, street and town
+_NONE, _FULL = Trust.NONE, Trust.FULL  # asked for of every line, and an enum's member takes eight times as long
+_PEOPLE = (Key.PERSON, Key.CUSTOMER)
 _PERSONAL = (Key.PERSON, Key.CUSTOMER, Key.REMARK)
 _TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL)
 
@@ -73,21 +75,21 @@ class DetailCollector:
 
     def add(self, line: Line, text: str, key: Key | None, value: str, trust: Trust, *, remark: bool = False) -> None:
         """A line, as soon as it is known whom it comes from. `remark`: a customer may have written it freely."""
-        if self._about_person or key is Key.CUSTOMER or key is Key.PERSON:
+        if self._about_person or (key is not None and key in _PEOPLE):
             self._follow_person(text, key, value)
         self.lines.append(Kept(line, text, key, trust))
-        if trust is Trust.NONE:
-            if not remark and (key is Key.PERSON or key is Key.CUSTOMER):
+        if trust is _NONE:
+            if not remark and key in _PEOPLE:
                 self.fields.add_person(text, is_staff=key is Key.PERSON)
             return
         self.fields.add(text, key, value)
-        if trust is Trust.FULL and not remark:
+        if trust is _FULL and not remark:
             self.layout.add(text)
             self.fiscal.add_line(line.text)
 
     def _follow_person(self, text: str, key: Key | None, value: str) -> None:
         """`customer:` with nothing behind it: the name stands below, and perhaps an address."""
-        if key is Key.CUSTOMER or key is Key.PERSON:
+        if key in _PEOPLE:
             self._about_person = 0 if value else _ADDRESS_LINES
         elif key is not None or is_rule(text):
             self._about_person = 0

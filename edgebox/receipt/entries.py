@@ -73,12 +73,7 @@ class EntryCollector:
         if parts_only:
             return self._add_parts(text, parts, place)
         if not self._waiting and not self._lexicon.may_label(parts):
-            letters = 0
-            for part in parts:
-                if not (part.isdigit() or is_currency(part)):
-                    letters += len(part)
-                    if letters > _FEW_LETTERS:
-                        break
+            letters = _letters(parts)
             if letters:
                 return self._item(text, place, letters)
         amounts = self._finder.find(text)
@@ -154,6 +149,8 @@ class EntryCollector:
 
     def _row(self, text: str, amounts: list[Amount], place: int) -> bool:
         """A row of a table of taxes; one that adds the others up is a total as well, though not a firm one."""
+        if sum([not amount.whole for amount in amounts]) < 2:
+            return False
         label = self._lexicon.label(text[: amounts[0].start].strip())
         is_sum = label.explained and label.role in _TOTALS
         row = self.taxes.add(text, amounts, is_sum=is_sum)
@@ -261,3 +258,14 @@ class EntryCollector:
             role = Role.IGNORE  # `18% Tip 4.38 Total 28.74` on one line: a proposal
         firm = entry.firm and role is not Role.WEAK and not (role in _TOTALS and entry.place <= self._table_until)
         self.entries.append(entry._replace(role=role, tender=meaning.tender, firm=firm))
+
+
+def _letters(parts: tuple[str, ...]) -> int:
+    """How many letters the words have, currencies aside; more than a few are not counted."""
+    letters = 0
+    for part in parts:
+        if not (part.isdigit() or is_currency(part)):
+            letters += len(part)
+            if letters > _FEW_LETTERS:
+                break
+    return letters

@@ -74,10 +74,11 @@ class FieldFinder:
             return
         transaction = self._transaction
         rank = self._pairs(text)
-        if key is Key.NUMBER and self._transaction == transaction:
-            self._add_number(value)
-        elif key is Key.TILL and not self.till:
-            self.till = _shown(_code(value))
+        if key is not None:
+            if key is Key.NUMBER and self._transaction == transaction:
+                self._add_number(value)
+            elif key is Key.TILL and not self.till:
+                self.till = _shown(_code(value))
         self._dates(text, _UNLABELLED if rank is None else rank)
 
     def add_person(self, text: str, *, is_staff: bool) -> None:

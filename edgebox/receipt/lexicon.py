@@ -149,6 +149,7 @@ class Lexicon:
         self.headings = Headings(listed)
         for trie in (self._amounts, self._kinds, self._loose, self._keys, self._paid, self._unpaid):
             trie.seal()
+        self._paid_words = self._paid.beginnings(None) | self._unpaid.beginnings(None)
         self._amount_words = self._amounts.beginnings(_FILLER)
         self._known_keys: dict[str, Key | None] = {}
         self._labels: dict[str, Label] = {}
@@ -262,6 +263,10 @@ class Lexicon:
         found, leftover = self._keys.cover(tokens(text))
         keys = [key for key in found if isinstance(key, Key)]
         return keys[0] if keys and leftover <= 1 else None
+
+    def may_say_paid(self, parts: tuple[str, ...]) -> bool:
+        """Some word of the line may say that it was paid, or not; hardly any line's does."""
+        return not self._paid_words.isdisjoint(parts)
 
     def says_paid(self, parts: tuple[str, ...]) -> bool:
         """The line says that it was paid, and little else."""

@@ -120,13 +120,14 @@ class AmountFinder:
     def _amount(self, text: str, match: re.Match[str]) -> Amount | None:
         digits, mark, part = match.groups()
         digits = digits.replace(mark, "") if mark else digits or "0"  # ".10" is printed for 0.10
-        left = text[max(match.start() - _REACH, 0) : match.start()]
+        begin, close = match.span()
+        left = text[max(begin - _REACH, 0) : begin]
         near = left.rstrip(" ")
         before = _before(left) if near[-1:] in _ANNOUNCE_ENDS and near.endswith(_ANNOUNCE) else None
-        if before is None and left[-1:] in _NOTHING and text[match.end() : match.end() + 2] in _NOTHING:
-            return self._plain(digits, part, match)
+        if before is None and left[-1:] in _NOTHING and text[close : close + 2] in _NOTHING:
+            return self._plain(digits, part, begin, close)
         sign, unit, inner = before.groups() if before else (None, None, None)
-        after = _after(text, match.end())
+        after = _after(text, close)
         if len(digits) > _DIGITS_MAX or after is None:
             return None
         start, end = before.span() if before else (len(left), len(left))
@@ -142,16 +143,14 @@ class AmountFinder:
             minor = -minor
         if decimals and not part and not (unit or unit_after) and len(digits) >= _CODE_DIGITS:
             return None
-        return Amount(
-            minor, match.start() - (end - start), after.end(), bool(decimals) and not part, bool(unit or unit_after)
-        )
+        return Amount(minor, begin - (end - start), after.end(), bool(decimals) and not part, bool(unit or unit_after))
 
-    def _plain(self, digits: str, part: str | None, match: re.Match[str]) -> Amount | None:
+    def _plain(self, digits: str, part: str | None, begin: int, close: int) -> Amount | None:
         """An amount with nothing but blanks around it: nine of ten."""
         whole = bool(self.convention.decimals) and not part
         if len(digits) > _DIGITS_MAX or (whole and len(digits) >= _CODE_DIGITS):
             return None
-        return Amount(self._minor(digits, part), match.start(), match.end(), whole, False)
+        return Amount(self._minor(digits, part), begin, close, whole, False)
 
     def _minor(self, digits: str, part: str | None) -> int:
         decimals = self.convention.decimals

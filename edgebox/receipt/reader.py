@@ -40,6 +40,7 @@ LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstai
 _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
 # A dish with its count and no price: `2 x Brezel`, `牛肉面 x2`, `牛肉面      2`.
 _is_dish = re.compile(r"\s*(?:[0-9]{1,3}\s?[x×*]\s[^0-9:]+|[^0-9:]+(?:\s[x×*]\s?|\s\s)[0-9]{1,3}\s*)$").match
+_NONE, _FULL = Trust.NONE, Trust.FULL  # asked for of every line, and an enum's member takes eight times as long
 _KEY_LETTERS = 28  # longest text before a colon that may be a key
 
 
@@ -104,29 +105,36 @@ class ReceiptReader:
         trust = self._trust(text, key, line)
         self.details.add(line, text, key, value, trust, remark=self._zones.in_remark)
         parts = tokens(text)
-        if trust is Trust.NONE:
+        if trust is _NONE:
             self._entries.end_line()
             if self._zones.in_remark and key is not Key.REMARK:
                 self._in_remarks += self._entries.perhaps_items(text, parts, self._lines)
             return
-        if self._lexicon.says_unpaid(parts):
-            self._says_unpaid = True
-        elif trust is Trust.FULL and self._lexicon.says_paid(parts) and not self._names_a_person(text):
-            self._paid_at.append(self._lines)
+        if self._lexicon.may_say_paid(parts):
+            if self._lexicon.says_unpaid(parts):
+                self._says_unpaid = True
+            elif trust is _FULL and self._lexicon.says_paid(parts) and not self._names_a_person(text):
+                self._paid_at.append(self._lines)
+        if key is not None:
+            self._add_key(key, value)
+        if self._entries.waits and is_rule(text):
+            self._entries.end_line()
+        if not self._add_amounts(text, parts, parts_only=trust is not _FULL):
+            self._kinds.add(parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
+        has_cents = text[-3:-2] in (".", ",") and text[-1:].isdigit()  # then a price stands last, and nothing else
+        if not has_cents and _is_dish(text):
+            self._dishes.append(self._lines)
+        if len(self._entries.mentioned) > len(self._mentioned_at):
+            self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
+
+    def _add_key(self, key: Key, value: str) -> None:
+        """What the value behind a key says about the whole document."""
         if key is Key.KIND:
             self._kinds.add_value(tokens(value))
         elif key is Key.REPORT:
             self._kinds.say(DocumentKind.REPORT, "a field of it")
         elif key is Key.PAID:
             self._entries.add(value, tokens(value), self._lines)
-        if self._entries.waits and is_rule(text):
-            self._entries.end_line()
-        if not self._add_amounts(line, text, parts, parts_only=trust is Trust.PARTS):
-            self._kinds.add(parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
-        if _is_dish(text):
-            self._dishes.append(self._lines)
-        if len(self._entries.mentioned) > len(self._mentioned_at):
-            self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
 
     def _trust(self, text: str, key: Key | None, line: Line) -> Trust:
         """How far a line is believed. No total ends a remark above the items: all below it may be the customer's."""
@@ -135,7 +143,7 @@ class ReceiptReader:
             self._zones.end_remark()
         return self._zones.trust(text, key, self._lines, line.text)
 
-    def _add_amounts(self, line: Line, text: str, parts: tuple[str, ...], *, parts_only: bool) -> bool:
+    def _add_amounts(self, text: str, parts: tuple[str, ...], *, parts_only: bool) -> bool:
         """Reads a line's amounts, and tells what they mean; whether it has any."""
         found = self._entries
         entries, items, bare = len(found.entries), len(found.items), len(found.bare)

@@ -19,7 +19,8 @@ _TOKEN = re.compile(
     "[\u3005\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
     "|[a-z\u00df-\u024f\u0370-\u052f]+|\\d+|[^\\W\\d_]"
 )
-# Three letters and more with one blank between any two. The first search is for the commonest part of such a word.
+# Three letters and more with one blank between any two. The first searches are for the commonest parts of such a word.
+_lone_letter = re.compile(" [a-z] ").search
 _spaced = re.compile("(?<![a-z0-9])[a-z] [a-z] [a-z](?![a-z0-9])").search
 _spaced_word = re.compile("(?<![a-z0-9])[a-z](?: [a-z](?![a-z0-9])){2,}").sub
 JOINT = "\u066c"  # stands for a blank that joins groups of digits, which NFKC would make a plain blank
@@ -40,7 +41,7 @@ def normalise(text: str) -> str:
 
 def _joined(text: str) -> str:
     """Words that are spaced out to look wide, letter by letter, as one."""
-    if _spaced(text) is None:
+    if _lone_letter(text) is None or _spaced(text) is None:
         return text
     return _spaced_word(lambda match: match[0].replace(" ", ""), text)
 

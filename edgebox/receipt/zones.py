@@ -23,7 +23,9 @@ from edgebox.receipt.lexicon import Key
 
 _MARKS = r"\-=*_~#+.\u2014\u2500\u2501\u2550"
 _plain = re.compile(rf"^\s*([{_MARKS}])(?:\s?\1){{5,}}\s*$").match
-_titled = re.compile(rf"([{_MARKS}])(?:\s?\1){{5,}}|^\s*(?:--|\*\*).*(?:--|\*\*)\s*$").search
+_six_marks = re.compile(rf"[{_MARKS}](?:\s?[{_MARKS}]){{5}}").search  # any six; asked first, as it is quick
+_six_alike = re.compile(rf"([{_MARKS}])(?:\s?\1){{5}}").search
+_framed = re.compile(r"\s*(?:--|\*\*).*(?:--|\*\*)\s*$").match
 _BULLETS = "\u25cf*\u00b7\u2022\u25cb\u25c6>"
 _is_extra = re.compile(r"\s+[+>]\s?[a-z]").match  # `  + no onions`, in the scripts where other marks are titles'
 _PAPER_COLUMNS = (32, 42, 48)  # of printers of 58 and 80 mm: a line as long as one of them goes on in the next
@@ -32,7 +34,7 @@ _TOTAL_LETTERS = 8  # the shortest line with a label and an amount: `TTL 1.00`
 
 def is_rule(text: str) -> bool:
     """A line that parts two zones: six or more of one mark, or words between double marks."""
-    return _titled(text) is not None
+    return (_six_marks(text) is not None and _six_alike(text) is not None) or _framed(text) is not None
 
 
 class Trust(IntEnum):
