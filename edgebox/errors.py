@@ -38,3 +38,20 @@ class ClaimError(EdgeboxError):
 
 class SlipError(EdgeboxError):
     """A slip can't be composed for this printer (too wide, too long, script missing)."""
+
+
+class StoreError(EdgeboxError):
+    """Something is not recorded, or can't be asked for.
+
+    Reasons: `locked` (another engine has the database), `io` (the system's words follow), `corrupt`, `version` (a newer
+    edgebox wrote it), `refused` (SQLite takes no such row), `slow` (a question took too long), `ack` (an acknowledgement
+    beyond what exists), `epoch` (no such epoch), `size` (a fact too large), `closed`.
+    """
+
+
+class StoreFull(StoreError):
+    """There is no room. Reasons: `disk` (the card is full), `budget` ([store] max_mb), `queue` (too many wait)."""
+
+
+class SyncError(EdgeboxError):
+    """The cloud can't be reached or won't have us; `reason` says why (url, credentials, tls, clock, refused …)."""

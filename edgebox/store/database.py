@@ -1,0 +1,229 @@
+"""The database file: opened for this process alone, looked over after a power cut, set aside when it is broken.
+
+Owns: the file's name, its PRAGMAs, the check, and the epoch. Never: deletes a database, and never goes on without one.
+
+One connection, in WAL mode, with synchronous=FULL: a COMMIT returns when the log is on the card. Reasons and figures:
+
+- page_size: see PAGE_BYTES.
+- auto_vacuum=INCREMENTAL: retention gives space back in small steps; must be set before the first table.
+- wal_autocheckpoint: the writer copies the log into the file when nobody waits (edgebox/store/writer.py); the pragma is
+  only for a shop that is busy for very long. journal_size_limit cuts the log back after that.
+- cache_size: 8 MB; the inner pages of a database with a million receipts take 2 MB, and the box has 512 MB for all.
+- mmap_size=0: a card that fails gives an error code then, not a SIGBUS.
+- secure_delete=FAST: what is deleted is overwritten where that costs no extra write.
+- cell_size_check: damage is found early.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from edgebox.errors import StoreError, StoreFull
+from edgebox.store.clock import Clock
+from edgebox.store.migrations import migrate
+from edgebox.store.places import EPOCH_MAX
+from edgebox.store.sidecar import Left, Sidecar
+
+FILE = "edgebox.db"
+PAGE_BYTES = 4096
+WAL_PAGES = 4000  # 16 MB: the longest that the log becomes
+CACHE_KB = 8192
+BUSY_MS = 1000  # for a reader in another process that stands in the way of a checkpoint
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    f"wal_autocheckpoint={WAL_PAGES}",
+    f"journal_size_limit={WAL_PAGES * PAGE_BYTES}",
+    f"cache_size=-{CACHE_KB}",
+    f"busy_timeout={BUSY_MS}",
+    "mmap_size=0",
+    "temp_store=MEMORY",
+    "secure_delete=FAST",
+    "cell_size_check=ON",
+    "trusted_schema=OFF",
+)
+CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+NO_ROOM = frozenset({sqlite3.SQLITE_FULL})
+
+
+class Epoch(NamedTuple):
+    """A life of the database."""
+
+    ordinal: int
+    name: str
+
+
+class Database:
+    """The open file. `news`: what a person should hear about this start."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        """Blocks; after a power cut for the time of a check. StoreError."""
+        self.path = folder / FILE
+        self.news: list[str] = []
+        self._salvaged = False
+        self._clock = clock
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as fault:
+            raise StoreError(f"{folder}: {fault.strerror}", reason="io", hint="[engine] data") from fault
+        self._sidecar = Sidecar(folder)
+        try:
+            self._open()
+        except BaseException:
+            self._sidecar.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Brings the log into the file and says that all is well. StoreError; let go of it is in any case."""
+        try:
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self.connection.close()
+            self._sidecar.write(Left.CLEAN, self._sidecar.ordinal)
+        except sqlite3.Error as fault:
+            raise fault_of(fault, self.path) from fault
+        except OSError as fault:
+            raise StoreError(f"{self.path}: {fault.strerror}", reason="io") from fault
+        finally:
+            self.connection.close()
+            self._sidecar.close()
+
+    def mend(self, why: str) -> None:
+        """The file is broken: sets it aside, salvages what can be read, and opens the new one in a new epoch."""
+        self.connection.close()
+        self._mend(why)
+        self._open()
+
+    # -- opening
+
+    def _open(self) -> None:
+        why = self._visible_damage()
+        if why:
+            self._mend(why)
+        try:
+            self._connect()
+        except StoreError as fault:
+            if fault.reason != "corrupt":
+                raise
+            self._mend(str(fault))
+            self._connect()
+
+    def _visible_damage(self) -> str:
+        """An empty file is none that SQLite complains of: it would throw the log away and begin anew."""
+        if not self._sidecar.ordinal or not self.path.exists() or self.path.stat().st_size:
+            return ""
+        return "the file is empty"
+
+    def _connect(self) -> None:
+        was_there = self.path.exists()
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # -wal and -shm take its rights over
+        self.connection = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000
+        )
+        try:
+            self._prepare()
+            self._begin(was_there)
+        except sqlite3.Error as fault:
+            self.connection.close()
+            raise fault_of(fault, self.path) from fault
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        execute = self.connection.execute
+        execute(f"PRAGMA page_size={PAGE_BYTES}")
+        execute("PRAGMA auto_vacuum=INCREMENTAL")
+        for pragma in PRAGMAS:
+            execute(f"PRAGMA {pragma}").fetchall()
+        if self._sidecar.left is Left.OPEN:
+            self._check()
+        migrate(self.connection)
+
+    def _check(self) -> None:
+        """After a power cut. StoreError `corrupt`."""
+        ((found,), *_) = self.connection.execute("PRAGMA quick_check(1)").fetchall()
+        if found != "ok":
+            raise StoreError(f"{self.path}: {found}", reason="corrupt")
+
+    def _mend(self, why: str) -> None:
+        try:
+            from edgebox.store.rescue import mend
+        except ImportError as fault:
+            raise StoreError(f"{self.path}: {why}", reason="corrupt", hint="edgebox restore") from fault
+        self.news.append(f"the database was damaged ({why}): {mend(self.path, why, self._clock.now().at_ms)}")
+        self._sidecar.write(Left.NEW, self._sidecar.ordinal)
+        self._salvaged = True
+
+    # -- whose run this is
+
+    def _begin(self, was_there: bool) -> None:
+        """The epoch, and this run of the machine."""
+        reading = self._clock.now()
+        execute = self.connection.execute
+        row = execute("SELECT epoch, name FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
+        why = self._why_new(Epoch(*row) if row else None, was_there)
+        execute("BEGIN IMMEDIATE")
+        if why:
+            ordinal = max(self._sidecar.ordinal, row[0] if row else 0) + 1
+            if ordinal > EPOCH_MAX:
+                raise StoreError("no more epochs", reason="epoch", hint="begin with an empty folder")
+            row = ordinal, f"{ordinal:04d}-{secrets.token_hex(4)}"
+            execute("INSERT INTO epochs VALUES (?, ?, ?, ?)", (*row, reading.at_ms, why))
+        self.epoch = Epoch(*row)
+        execute("INSERT OR IGNORE INTO boots (id) VALUES (?)", (reading.boot,))
+        ((self.boot,),) = execute("SELECT boot FROM boots WHERE id = ?", (reading.boot,)).fetchall()
+        execute("COMMIT")
+        self._sidecar.write(Left.OPEN, self.epoch.ordinal)
+        _sync_folder(self.path.parent)
+
+    def _why_new(self, newest: Epoch | None, was_there: bool) -> str:
+        """Why a new epoch begins; "" goes on with the newest."""
+        if self._salvaged:
+            self._salvaged = False
+            return "salvaged"
+        if newest is None and not self._sidecar.ordinal:
+            return "first"
+        if not was_there:
+            self.news.append("the database was lost: a new one begins")
+            return "lost"
+        if self._sidecar.left is Left.NEW:
+            return "restored"
+        if newest is None or newest.ordinal < self._sidecar.ordinal:
+            self.news.append("the database is older than this box remembers: a new epoch begins")
+            return "older"
+        return ""
+
+
+def fault_of(fault: sqlite3.Error, path: Path) -> StoreError:
+    """SQLite's error as ours."""
+    code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    primary = code & 0xFF  # extended codes stand above it [sqlite.org/rescode.html]
+    words = f"{path}: {fault}"
+    if primary in NO_ROOM:
+        return StoreFull(words, reason="disk", hint="free some space")
+    if primary in CORRUPT:
+        return StoreError(words, reason="corrupt", hint="it is salvaged at the next start")
+    if primary == sqlite3.SQLITE_INTERRUPT:
+        return StoreError(words, reason="slow")
+    if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY):
+        return StoreError(words, reason="io", hint="look at the card: dmesg")
+    return StoreError(words, reason="refused")
+
+
+def _sync_folder(folder: Path) -> None:
+    """New files' names are on disk, too. [fsync(2): a file's own sync doesn't say so]"""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

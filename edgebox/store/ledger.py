@@ -1,0 +1,152 @@
+"""The tables that the managers' page asks: one row for each receipt, claim, redemption …, written with its journal row.
+
+Owns: which event goes into which table, and what replaces what. Never: the journal (journal.py), a transaction
+(writer.py), or more of an event than can be asked for: the whole of it is in the journal under the same place.
+
+Each event costs a fixed number of statements, each of which finds its row by a key.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from edgebox.store.events import (
+    AuditRecord,
+    ClaimRecord,
+    Event,
+    HealthRecord,
+    JobRecord,
+    ReceiptRecord,
+    RedemptionRecord,
+    ScanRecord,
+    VisitRecord,
+)
+
+_RECEIPT = f"INSERT INTO receipts VALUES ({', '.join('?' * 28)})"
+# The newest state of the highest revision stays: two lines that print one bill record in any order. What the printer
+# has confirmed is no longer merely granted.
+_CLAIM = f"""INSERT INTO claims VALUES ({", ".join("?" * 13)}) ON CONFLICT (claim) DO UPDATE SET
+    place = excluded.place, at = excluded.at, state = excluded.state, url = excluded.url,
+    amount_minor = excluded.amount_minor, currency = excluded.currency, decimals = excluded.decimals,
+    points = excluded.points, revision = excluded.revision, line = excluded.line, session = excluded.session,
+    document = excluded.document
+    WHERE excluded.revision > revision
+    OR (excluded.revision = revision AND NOT (state = 'on_paper' AND excluded.state = 'granted'))"""
+_REDEMPTION = f"INSERT INTO redemptions VALUES ({', '.join('?' * 13)})"
+_SCAN = "INSERT INTO scans VALUES (?, ?, ?, ?, ?)"
+_VISIT = """INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tag, at) DO UPDATE SET
+    place = excluded.place, until = excluded.until, zone = excluded.zone, role = excluded.role,
+    nearest_cm = excluded.nearest_cm"""
+_HEALTH = """INSERT INTO health VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (part) DO UPDATE SET
+    place = excluded.place, at = excluded.at, state = excluded.state, words = excluded.words, value = excluded.value"""
+_AUDIT = "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?)"
+_JOB = """INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job) DO UPDATE SET
+    place = excluded.place, at = excluded.at, state = excluded.state, expires = excluded.expires,
+    body = excluded.body"""
+
+
+def recorded_before(connection: sqlite3.Connection, receipt: ReceiptRecord) -> tuple[int, int] | None:
+    """Places of the same document's receipt and claim, if it was recorded before; the claim's is 0 for none."""
+    row: tuple[int, int] | None = connection.execute(
+        "SELECT place, claim_place FROM receipts WHERE session = ? AND document = ?",
+        (receipt.session, receipt.document),
+    ).fetchone()
+    return row
+
+
+def enter(connection: sqlite3.Connection, event: Event, place: int, body: bytes, claim_place: int = 0) -> None:
+    """Writes the event's row, if it has one. `claim_place`: where the claim of a receipt stands in the journal."""
+    if isinstance(event, ReceiptRecord):
+        connection.execute(_RECEIPT, _receipt(event, place, claim_place))
+    elif isinstance(event, ClaimRecord):
+        connection.execute(_CLAIM, _claim(event, place))
+    elif isinstance(event, JobRecord):
+        row = (event.job, place, place, event.at, event.command, event.state, event.expires, body)
+        connection.execute(_JOB, row)
+    elif isinstance(event, HealthRecord):
+        connection.execute(_HEALTH, (event.part, place, event.at, event.state, event.words, event.value))
+    elif isinstance(event, AuditRecord):
+        connection.execute(_AUDIT, (place, event.at, event.who, event.what, event.target, event.reason))
+    else:
+        _enter_rest(connection, event, place)
+
+
+def _enter_rest(connection: sqlite3.Connection, event: Event, place: int) -> None:
+    if isinstance(event, RedemptionRecord):
+        connection.execute(_REDEMPTION, _redemption(event, place))
+    elif isinstance(event, ScanRecord):
+        connection.execute(_SCAN, (place, event.at, event.scanner, event.kind, event.code))
+    elif isinstance(event, VisitRecord):
+        row = (event.tag, event.at, place, event.until, event.zone, event.role, event.nearest_cm)
+        connection.execute(_VISIT, row)
+
+
+def _receipt(event: ReceiptRecord, place: int, claim_place: int) -> tuple[object, ...]:
+    return (
+        place,
+        event.session,
+        event.document,
+        claim_place,
+        event.at,
+        event.line,
+        event.kind,
+        " ".join(event.modifiers),
+        event.qualifies,
+        event.amount_minor,
+        event.currency,
+        event.decimals,
+        event.confidence,
+        event.number,
+        event.till,
+        event.printed_date,
+        event.printed_time,
+        msgspec.json.encode(event.tenders).decode(),
+        event.claim,
+        event.points,
+        event.revision,
+        event.voided,
+        event.result,
+        event.hold_us,
+        event.cashier,
+        event.table,
+        event.z_check,
+        event.z_equal,
+    )
+
+
+def _claim(event: ClaimRecord, place: int) -> tuple[object, ...]:
+    return (
+        event.claim,
+        place,
+        event.at,
+        event.state.value,
+        event.url,
+        event.amount_minor,
+        event.currency,
+        event.decimals,
+        event.points,
+        event.revision,
+        event.line,
+        event.session,
+        event.document,
+    )
+
+
+def _redemption(event: RedemptionRecord, place: int) -> tuple[object, ...]:
+    return (
+        place,
+        event.at,
+        event.request,
+        event.code,
+        event.state,
+        event.reason,
+        event.coupon,
+        event.stock,
+        event.value_minor,
+        event.points,
+        event.number,
+        event.cashier,
+        event.offline,
+    )
