@@ -17,7 +17,7 @@ from qrcode.util import QRData
 
 from edgebox.escpos.style import Setting
 from edgebox.escpos.symbols import BarCode, Symbology
-from edgebox.paper.bars import check_digit, modules
+from edgebox.escpos.bars import check_digit, modules
 from edgebox.paper.dots import scaled
 from edgebox.paper.fonts import glyph, note_font
 
