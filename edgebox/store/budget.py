@@ -71,7 +71,7 @@ def importance_of(event_type: type[Event], stream: Stream) -> Importance:
 
 def limits(settings: StoreSettings, usage: Usage) -> Limits:
     """The limits with this much on the disk."""
-    spare = max(usage.disk - LOG_ROOM, int(usage.disk * DISK_SHARE) if usage.disk < 2 * LOG_ROOM else 0)
+    spare = max(usage.disk - LOG_ROOM, int(usage.disk * DISK_SHARE))
     capacity = min(settings.max_mb * MB, usage.used + usage.free + spare)
     wide = max(0, capacity - settings.reserve_mb * MB)
     return Limits(int(wide * PRESSED), int(wide * SIGHTINGS), int(wide * ORDINARY), wide, capacity)

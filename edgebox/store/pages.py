@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -56,7 +57,7 @@ class PageFile:
         self.pages = max([len(self._raw) // self.page_size, *self._over])
         self._usable = self.page_size  # no database of ours reserves bytes at the end of a page
         self.tables: dict[int, str] = {}  # root page → table's name, as far as the schema can be read
-        self._tree: dict[int, int] = {}  # page → root
+        self._tree = array("L", bytes(array("L").itemsize * (self.pages + 1)))  # page → root; 0: no tree leads to it
         self._find_trees()
 
     def close(self) -> None:
@@ -70,7 +71,7 @@ class PageFile:
         free = self._free()
         for known in (True, False):
             for page in range(1, self.pages + 1):
-                if (page in self._tree) == known and page not in free:
+                if bool(self._tree[page]) == known and page not in free:
                     yield from self._records(page)
 
     # -- pages
@@ -92,7 +93,7 @@ class PageFile:
 
     def _find_trees(self) -> None:
         self._walk(1)
-        schema = [record for page in sorted(self._tree) for record in self._records(page)]
+        schema = [record for page in range(1, self.pages + 1) if self._tree[page] for record in self._records(page)]
         for record in schema:
             match record.values:
                 case ("table", str(name), str(), int(root), *_):
@@ -105,7 +106,7 @@ class PageFile:
         waiting = [root]
         while waiting:
             number = waiting.pop()
-            if number in self._tree:
+            if number > self.pages or self._tree[number]:
                 continue
             self._tree[number] = root
             waiting += self._children(number)
@@ -136,14 +137,14 @@ class PageFile:
             trunk, count = struct.unpack_from(">II", raw, 0)
             count = min(count, self.page_size // 4 - 2)
             found.update(struct.unpack_from(f">{count}I", raw, 8))
-        return found - set(self._tree)
+        return {page for page in found if page <= self.pages and not self._tree[page]}
 
     # -- cells
 
     def _records(self, number: int) -> Iterator[Record]:
         raw = self.page(number)
         start = _SCHEMA_HEAD if number == 1 else 0
-        root = self._tree.get(number, 0)
+        root = self._tree[number]
         if not raw or raw[start] not in (_INDEX_INNER, _INDEX_LEAF, _TABLE_LEAF):
             self.damaged += bool(root) and not (raw and raw[start] == _TABLE_INNER)
             return
@@ -181,7 +182,7 @@ class PageFile:
         have, following = local, struct.unpack_from(">I", raw, at + local)[0]
         while have < length:
             page = self.page(following)
-            if not page or following in self._tree:
+            if not page or self._tree[following]:
                 raise Damaged
             following = struct.unpack_from(">I", page, 0)[0]
             parts.append(page[4:usable][: length - have])

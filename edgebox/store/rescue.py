@@ -1,0 +1,190 @@
+"""What happens to a broken database: looked at before SQLite touches it, set aside, salvaged into a new one.
+
+Owns: the look, the names of what is set aside, and the order of steps in which nothing can be lost. Never: deletes or
+changes a broken file; never decides row by row (salvage.py).
+
+1. `look` finds what SQLite would pass over: an empty file (it throws the log away), a log whose middle is broken (it
+   ignores the rest), a log without its database. quick_check is the Database's own, after an unclean stop.
+2. `mend` writes `edgebox.db.salvaging` from the broken files, which it only reads, and syncs it.
+3. That becomes `edgebox.db.salvaged`: from here on a power cut only has to be followed by steps 4 and 5 again.
+4. The broken file, its -wal and -shm go to `broken-2026-11-18T184207/`.
+5. The salvaged file takes the database's name. Who opens it begins a new epoch.
+
+At most ASIDE_MAX broken databases are set aside. With so many the card is dying: the next one stays where it is, the
+store does not open, nothing is recorded and nothing promised, and the shop prints on without slips.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edgebox.errors import StoreError, StoreFull
+from edgebox.store.events import Stream
+from edgebox.store.migrations import migrate
+from edgebox.store.pages import MAGIC, PageFile
+from edgebox.store.places import NUMBER_OF, STREAMS, pack, span
+from edgebox.store.salvage import WHY, Salvage, Salvaged
+from edgebox.store.wal import read_wal
+from edgebox.store.waterline import FILE as MARK
+from edgebox.store.waterline import Mark, read_mark
+
+ASIDE_MAX = 8
+ASIDE = "broken-"
+TAILS = ("-wal", "-shm")
+PAGE_BYTES = 4096  # as edgebox/store/database.py, which this module may not import: it imports this one
+
+
+def look(path: Path) -> str:
+    """What is wrong with the files, in words; "": nothing that can be seen without SQLite. OSError.
+
+    A missing or empty database without a log is nothing to salvage; whether it should be there is the sidecar's to say.
+    """
+    if _salvaged(path).exists():
+        return "a repair was interrupted"
+    log = _tail(path, "-wal")
+    size = path.stat().st_size if path.exists() else 0
+    logged = log.stat().st_size if log.exists() else 0
+    if not size:
+        return "the database is empty or missing, its log is there" if logged else ""
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return "the file is not a database"
+    if logged:
+        broken = read_wal(log.read_bytes()).broken
+        if broken:
+            return f"the log is broken in {broken} places"
+    return ""
+
+
+def mend(path: Path, why: str, at_ms: int) -> str:
+    """Sets the broken database aside and puts a whole one in its place; in words what came of it.
+
+    `at_ms`: now, in milliseconds since 1970. StoreError `corrupt`: too many are set aside already; StoreFull `disk`:
+    no room to salvage into. Then everything is as it was.
+    """
+    try:
+        aside = _aside(path, at_ms)
+        words = "the repair is finished"
+        if not _salvaged(path).exists():
+            words = _words(_salvage(path, at_ms))
+            os.replace(_salvaging(path), _salvaged(path))
+            _sync(path.parent)
+        aside.mkdir(mode=0o700)
+        (aside / "why").write_text(f"{why}\n{words}\n", "utf-8")
+        for tail in (*TAILS, ""):
+            if _tail(path, tail).exists():
+                os.replace(_tail(path, tail), aside / f"{path.name}{tail}")
+        _sync(aside)
+        os.replace(_salvaged(path), path)
+        _sync(path.parent)
+    except OSError as fault:
+        raise StoreError(f"{path}: {fault.strerror}", reason="io", hint="look at the card: dmesg") from fault
+    return f"{words}; the broken files are in {aside}"
+
+
+def asides(folder: Path) -> list[Path]:
+    """The broken databases that were set aside, oldest first."""
+    return sorted(found for found in folder.glob(f"{ASIDE}*") if found.is_dir())
+
+
+def give_up_behind(connection: sqlite3.Connection, mark: Mark | None, at_ms: int) -> dict[Stream, int]:
+    """Numbers that the mark says were given and the database has no row for: noted as lost, counted by stream.
+
+    In the caller's transaction. Not empty: a new epoch has to begin. Only the mark's own epoch is looked at.
+    """
+    if mark is None:
+        return {}
+    known = connection.execute(
+        "SELECT 1 FROM epochs WHERE epoch = ? AND name = ?", (mark.ordinal, mark.name)
+    ).fetchone()
+    return {stream: count for stream in STREAMS if known and (count := _behind(connection, mark, stream, at_ms))}
+
+
+def _behind(connection: sqlite3.Connection, mark: Mark, stream: Stream, at_ms: int) -> int:
+    low, high = span(stream, mark.ordinal)
+    ends = connection.execute(
+        "SELECT (SELECT max(place) FROM journal WHERE place BETWEEN ?1 AND ?2) - ?1,"
+        " (SELECT max(last) FROM lost WHERE first BETWEEN ?1 AND ?2) - ?1,"
+        " (SELECT max(acknowledged, removed) FROM heads WHERE stream = ?3 AND epoch = ?4)",
+        (low, high, NUMBER_OF[stream], mark.ordinal),
+    ).fetchone()
+    end = max(found or 0 for found in ends)
+    if mark.ends[stream] <= end:
+        return 0
+    row = (pack(stream, mark.ordinal, end + 1), pack(stream, mark.ordinal, mark.ends[stream]), WHY, at_ms)
+    connection.execute("INSERT INTO lost VALUES (?, ?, ?, ?)", row)
+    return mark.ends[stream] - end
+
+
+# -- the steps
+
+
+def _salvage(path: Path, at_ms: int) -> Salvaged:
+    target = _salvaging(path)
+    target.unlink(missing_ok=True)  # of an interrupted attempt; the broken files are all still there
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    mark = read_mark(path.parent / MARK)
+    old = PageFile(path, _tail(path, "-wal"))
+    new = sqlite3.connect(target, isolation_level=None)
+    try:
+        new.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE"):
+            new.execute(f"PRAGMA {pragma}").fetchall()  # the file is worth nothing until it is whole and synced
+        migrate(new)
+        marks = [pack(stream, mark.ordinal, end) for stream, end in mark.ends.items() if end] if mark else []
+        found = Salvage(old, new).run(marks, {mark.ordinal: mark.name} if mark else {}, at_ms)
+        ((words,), *_) = new.execute("PRAGMA quick_check(1)").fetchall()
+        if words != "ok":
+            raise StoreError(f"{target}: {words}", reason="corrupt", hint="the card is dying: replace it")
+    except sqlite3.Error as fault:
+        target.unlink(missing_ok=True)
+        if getattr(fault, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            raise StoreFull(f"{target}: {fault}", reason="disk", hint="free some space, then start again") from fault
+        raise StoreError(f"{target}: {fault}", reason="io", hint="look at the card: dmesg") from fault
+    finally:
+        new.close()
+        old.close()
+    _sync(target)
+    return found
+
+
+def _words(found: Salvaged) -> str:
+    lost = ", ".join(f"{count} {stream}" for stream, count in found.lost.items()) or "none"
+    return f"{found.rows} rows salvaged, {found.rebuilt} of them from what the page knew; lost: {lost}"
+
+
+def _aside(path: Path, at_ms: int) -> Path:
+    """A name that is free."""
+    have = asides(path.parent)
+    if len(have) >= ASIDE_MAX:
+        raise StoreError(
+            f"{path.parent}: {len(have)} broken databases are set aside",
+            reason="corrupt",
+            hint="the card is dying: take them away, and replace it",
+        )
+    stamp = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H%M%S")
+    names = (path.parent / f"{ASIDE}{stamp}{tail}" for tail in ("", *(f"-{n}" for n in range(2, ASIDE_MAX + 2))))
+    return next(name for name in names if not name.exists())
+
+
+def _tail(path: Path, tail: str) -> Path:
+    return path.with_name(path.name + tail)
+
+
+def _salvaging(path: Path) -> Path:
+    return _tail(path, ".salvaging")
+
+
+def _salvaged(path: Path) -> Path:
+    return _tail(path, ".salvaged")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

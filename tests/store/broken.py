@@ -1,0 +1,67 @@
+"""A database as a power cut leaves it, to be broken in the tests."""
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgebox.store.database import FILE, PAGE_BYTES
+from edgebox.store.events import Event, Stream
+from edgebox.store.store import Store
+from tests.faults.ledger import Ledger, claim, receipt
+
+PAIRS = 300
+
+
+def left_open(
+    folder: Path, pairs: int = PAIRS, *, acknowledged: int = 0, more: Sequence[Event] = ()
+) -> tuple[Path, Ledger]:
+    """A folder with `pairs` receipts and claims, whose process ended without a word; and what was accepted."""
+    ledger = Ledger()
+
+    async def play(home: Path) -> None:
+        store = Store.open(home)
+        for number in range(1, pairs + 1):
+            await store.record(receipt(number), claim(number))
+            ledger.accept(receipt(number), claim(number))
+        for event in more:
+            await store.record(event)
+            ledger.accept(event)
+        if acknowledged:
+            for stream in (Stream.RECEIPTS, Stream.CLAIMS):
+                await store.acknowledge(stream, store.epoch, acknowledged)
+        shutil.copytree(home, folder)
+        await store.close()
+
+    asyncio.run(play(folder.with_name(f"{folder.name}.alive")))
+    return folder / FILE, ledger
+
+
+def settle(path: Path) -> None:
+    """Brings the log into the file, as a checkpoint does; the box still stopped without a word."""
+    import sqlite3
+
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+def spoil(path: Path, page: int, raw: bytes = bytes(PAGE_BYTES)) -> None:
+    """Writes `raw` over a page, counted from 1."""
+    with path.open("r+b") as file:
+        file.seek((page - 1) * PAGE_BYTES)
+        file.write(raw)
+
+
+def consumed(folder: Path, ledger: Ledger) -> list[str]:
+    """Opens the store and takes everything; what the store had to say."""
+
+    async def play() -> list[str]:
+        store = Store.open(folder)
+        await ledger.consume(store)
+        await ledger.audit(store)
+        news = list(store.news)
+        await store.close()
+        return news
+
+    return asyncio.run(play())
