@@ -16,17 +16,23 @@ One connection, in WAL mode, with synchronous=FULL: a COMMIT returns when the lo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from edgebox.errors import StoreError, StoreFull
 from edgebox.store.clock import Clock
+from edgebox.store.events import Stream
 from edgebox.store.migrations import migrate
 from edgebox.store.places import EPOCH_MAX
+from edgebox.store.rescue import give_up_behind, look, mend
 from edgebox.store.sidecar import Left, Sidecar
+from edgebox.store.waterline import FILE as MARK
+from edgebox.store.waterline import Mark, Waterline, read_mark
 
 FILE = "edgebox.db"
 PAGE_BYTES = 4096
@@ -66,16 +72,17 @@ class Database:
         self.news: list[str] = []
         self._salvaged = False
         self._clock = clock
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as fault:
-            raise StoreError(f"{folder}: {fault.strerror}", reason="io", hint="[engine] data") from fault
-        self._sidecar = Sidecar(folder)
-        try:
-            self._open()
-        except BaseException:
-            self._sidecar.close()
-            raise
+        with contextlib.ExitStack() as undo:
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._sidecar = Sidecar(folder)
+                undo.callback(self._sidecar.close)
+                self._waterline = Waterline(folder / MARK)
+                undo.callback(self._waterline.close)
+                self._open()
+            except OSError as fault:
+                raise StoreError(f"{folder}: {fault.strerror}", reason="io", hint="[engine] data") from fault
+            undo.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +102,13 @@ class Database:
             raise StoreError(f"{self.path}: {fault.strerror}", reason="io") from fault
         finally:
             self.connection.close()
+            self._waterline.close()
             self._sidecar.close()
+
+    def committed(self, ends: Mapping[Stream, int]) -> None:
+        """Puts the last number of each stream beside the database, for the case that the card loses a commit."""
+        with contextlib.suppress(OSError):  # it only helps to find what a bad card does; the record itself is safe
+            self._waterline.write(Mark(*self.epoch, ends))
 
     def mend(self, why: str) -> None:
         """The file is broken: sets it aside, salvages what can be read, and opens the new one in a new epoch."""
@@ -118,10 +131,10 @@ class Database:
             self._connect()
 
     def _visible_damage(self) -> str:
-        """An empty file is none that SQLite complains of: it would throw the log away and begin anew."""
-        if not self._sidecar.ordinal or not self.path.exists() or self.path.stat().st_size:
-            return ""
-        return "the file is empty"
+        """What SQLite would pass over: of an empty file it throws the log away and begins anew."""
+        if self._sidecar.ordinal and self.path.exists() and not self.path.stat().st_size:
+            return "the file is empty"
+        return look(self.path)
 
     def _connect(self) -> None:
         was_there = self.path.exists()
@@ -156,11 +169,8 @@ class Database:
             raise StoreError(f"{self.path}: {found}", reason="corrupt")
 
     def _mend(self, why: str) -> None:
-        try:
-            from edgebox.store.rescue import mend
-        except ImportError as fault:
-            raise StoreError(f"{self.path}: {why}", reason="corrupt", hint="edgebox restore") from fault
-        self.news.append(f"the database was damaged ({why}): {mend(self.path, why, self._clock.now().at_ms)}")
+        words = mend(self.path, why, self._clock.now().at_ms)
+        self.news.append(f"the database was damaged ({why}): {words}")
         self._sidecar.write(Left.NEW, self._sidecar.ordinal)
         self._salvaged = True
 
@@ -170,9 +180,9 @@ class Database:
         """The epoch, and this run of the machine."""
         reading = self._clock.now()
         execute = self.connection.execute
-        row = execute("SELECT epoch, name FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
-        why = self._why_new(Epoch(*row) if row else None, was_there)
         execute("BEGIN IMMEDIATE")
+        row = execute("SELECT epoch, name FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
+        why = self._why_new(Epoch(*row) if row else None, was_there, reading.at_ms)
         if why:
             ordinal = max(self._sidecar.ordinal, row[0] if row else 0) + 1
             if ordinal > EPOCH_MAX:
@@ -183,13 +193,17 @@ class Database:
         execute("INSERT OR IGNORE INTO boots (id) VALUES (?)", (reading.boot,))
         ((self.boot,),) = execute("SELECT boot FROM boots WHERE id = ?", (reading.boot,)).fetchall()
         execute("COMMIT")
+        self._salvaged = False
         self._sidecar.write(Left.OPEN, self.epoch.ordinal)
         _sync_folder(self.path.parent)
 
-    def _why_new(self, newest: Epoch | None, was_there: bool) -> str:
+    def _why_new(self, newest: Epoch | None, was_there: bool, at_ms: int) -> str:
         """Why a new epoch begins; "" goes on with the newest."""
+        behind = give_up_behind(self.connection, read_mark(self.path.parent / MARK), at_ms)
+        if behind:
+            lost = ", ".join(f"{count} {stream}" for stream, count in behind.items())
+            self.news.append(f"the card has lost what it had confirmed: {lost}")
         if self._salvaged:
-            self._salvaged = False
             return "salvaged"
         if newest is None and not self._sidecar.ordinal:
             return "first"
@@ -201,7 +215,7 @@ class Database:
         if newest is None or newest.ordinal < self._sidecar.ordinal:
             self.news.append("the database is older than this box remembers: a new epoch begins")
             return "older"
-        return ""
+        return "cut short" if behind else ""
 
 
 def fault_of(fault: sqlite3.Error, path: Path) -> StoreError:

@@ -59,9 +59,10 @@ class Journal:
         """Where the stream's next row will stand."""
         return pack(stream, self.epoch.ordinal, self._staged[stream] + 1)
 
-    def keep(self) -> None:
-        """The transaction is committed."""
+    def keep(self) -> dict[Stream, int]:
+        """The transaction is committed; the last numbers given."""
         self._ends = dict(self._staged)
+        return self._ends
 
     def undo(self) -> None:
         """It is not."""

@@ -218,7 +218,7 @@ class Writer:
             if isinstance(fault, sqlite3.Error):
                 raise self._understood(fault) from fault
             raise
-        self.journal.keep()
+        self.database.committed(self.journal.keep())
         self.commits += 1
         self._is_tidy = False
         return result
