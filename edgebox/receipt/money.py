@@ -51,7 +51,8 @@ _ANNOUNCE = (*_CODES, *(f"{code}{mark}" for code in _CODES for mark in ".:"), *_
 _before = re.compile(rf"([\-\u2212(]\s?)?((?:(?<![a-z])(?:{CURRENCY})[.:]?|[{_SYMBOLS}])\s*)?(-\s?)?$").search
 _after = re.compile(rf"(\s?(?:[{_UNITS_AFTER}]|(?:{CURRENCY})(?![a-z])|[{_SYMBOLS}](?!\s?\d)))?(-(?!\w)|\))?").match
 _ANNOUNCE_ENDS = frozenset(announce[-1] for announce in _ANNOUNCE)
-_NOTHING = ("", " ", "  ")  # what stands before and behind most amounts
+_NOTHING = ("", " ")  # what stands before and behind most amounts
+_AFTER_BLANK = frozenset((*_UNITS_AFTER, *(code[0] for code in _CODES), *_SYMBOLS, "%"))  # may belong to the amount
 _CODE_DIGITS = (
     7  # a whole number so long, with no currency beside it, is a card's or a customer's, where money has decimals
 )
@@ -124,7 +125,8 @@ class AmountFinder:
         left = text[max(begin - _REACH, 0) : begin]
         near = left.rstrip(" ")
         before = _before(left) if near[-1:] in _ANNOUNCE_ENDS and near.endswith(_ANNOUNCE) else None
-        if before is None and left[-1:] in _NOTHING and text[close : close + 2] in _NOTHING:
+        alone = left[-1:] in _NOTHING and text[close : close + 1] in _NOTHING
+        if alone and before is None and text[close + 1 : close + 2] not in _AFTER_BLANK:
             return self._plain(digits, part, begin, close)
         sign, unit, inner = before.groups() if before else (None, None, None)
         after = _after(text, close)

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import footprint, hold, machine, parsing, passthrough
+from tests.bench import footprint, hold, machine, parsing, passthrough, reading
 from tests.bench.box import ROOT, Broken
 from tests.bench.figures import MISSED, Section, as_text, write
 
 SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "passthrough": passthrough.run,
     "parser": parsing.run,
+    "reading": reading.run,
     "hold": hold.run,
     "footprint": footprint.run,
 }
