@@ -51,6 +51,15 @@ class Backlog(NamedTuple):
     oldest_ms: int
 
 
+class Extent(NamedTuple):
+    """One stream in one epoch: the cloud has rows 1 to `acknowledged`, and the last one is `end`."""
+
+    stream: Stream
+    epoch: str
+    acknowledged: int
+    end: int
+
+
 def pack(stream: Stream, ordinal: int, seq: int) -> int:
     """The rowid."""
     return NUMBER_OF[stream] << (EPOCH_BITS + SEQ_BITS) | ordinal << SEQ_BITS | seq

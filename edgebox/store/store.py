@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from edgebox.errors import StoreError
+from edgebox.errors import StoreError, StoreFull
 from edgebox.settings import StoreSettings
 from edgebox.store.clock import Clock, SystemClock, Trust
 from edgebox.store.database import Database
 from edgebox.store.events import ClaimRecord, Event, JobRecord, ReceiptRecord, SightingRecord, Stream
-from edgebox.store.places import STREAMS, Backlog, JournalRow, Place, span
+from edgebox.store.journal import Journal
+from edgebox.store.places import EPOCH_MAX, STREAMS, Backlog, Extent, JournalRow, Place, span
 from edgebox.store.writer import PUT_FACT, TRUSTED_FACT, Kind, Sealed, Writer
 
 GROUP_MAX = 100  # sightings of one group: what a power cut may take [house plan §9]
@@ -135,6 +136,10 @@ class Store:
         """For every stream the oldest epoch that the cloud hasn't got all of (else this one), and how far it has it."""
         return await self._ask(lambda _: self._writer.journal.high_water())
 
+    async def extents(self) -> list[Extent]:
+        """For every stream the epochs that the cloud hasn't got all of, and this one; oldest first."""
+        return await self._ask(lambda _: list(_extents(self._writer.journal)))
+
     async def backlog(self) -> dict[Stream, Backlog]:
         """For every stream, what the cloud has not acknowledged."""
         return await self._ask(lambda _: self._writer.journal.backlog())
@@ -147,6 +152,15 @@ class Store:
     @on_committed.setter
     def on_committed(self, listener: Callable[[frozenset[Stream]], None] | None) -> None:
         self._writer.on_committed = listener
+
+    @property
+    def gate(self) -> Callable[[Event, int], StoreFull | None]:
+        """Asked on the writer's thread before an event of so many bytes is recorded: why not, or None."""
+        return self._writer.gate
+
+    @gate.setter
+    def gate(self, gate: Callable[[Event, int], StoreFull | None]) -> None:
+        self._writer.gate = gate
 
     # -- questions and changes
 
@@ -233,12 +247,20 @@ class Store:
         self._database.close()
 
 
+def _extents(journal: Journal) -> Iterator[Extent]:
+    for stream in STREAMS:
+        for epoch in journal.epochs():
+            through, end = journal.acknowledged(stream, epoch.ordinal), journal.end(stream, epoch.ordinal)
+            if through < end or epoch.ordinal == journal.epoch.ordinal:
+                yield Extent(stream, epoch.name, through, end)
+
+
 def _highest_ms(connection: sqlite3.Connection) -> int:
     """The latest trusted time, of the fact and the newest rows."""
     row = connection.execute("SELECT value FROM facts WHERE key = ?", (TRUSTED_FACT,)).fetchone()
     times = [int(row[0]) if row else 0]
     for stream in STREAMS:
-        low, high = span(stream, 0)[0], span(stream, (1 << 16) - 1)[1]
+        low, high = span(stream, 0)[0], span(stream, EPOCH_MAX)[1]
         found = connection.execute(
             "SELECT at_ms, trusted FROM journal WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT 1", (low, high)
         ).fetchone()
