@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgebox.config import DEFAULT, FOLDER, load, load_lexicon
 from edgebox.errors import ConfigError, EdgeboxError
+from edgebox.receipt.profiles import Profile
 from edgebox.settings import LineSettings
 
 
@@ -28,8 +30,8 @@ def run(options: argparse.Namespace) -> int:
 
     config = load(options.config, options.overrides)
     load_lexicon(config.shop.languages)
-    load_profiles()
-    faults = [fault for line in config.line for fault in _line_faults(line)]
+    receipts = load_profiles()
+    faults = [fault for line in config.line for fault in _line_faults(line, receipts)]
     tills = Counter(line.till for line in config.line if not line.till.startswith("pty:"))
     faults += [f"two lines listen to {url}" for url, count in tills.items() if count > 1]
     faults += _key_faults(Path(config.claims.keys))
@@ -40,10 +42,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _line_faults(line: LineSettings) -> list[str]:
+def _line_faults(line: LineSettings, receipts: Sequence[Profile]) -> list[str]:
     """What keeps one line from starting. Nothing is opened."""
     from drivers.registry import printer_end, till_end
     from edgebox.printers import find_printer
+    from edgebox.receipt_profiles import line_needs
 
     faults = []
     own = Path("/etc/edgebox/printers")
@@ -52,6 +55,7 @@ def _line_faults(line: LineSettings) -> list[str]:
         lambda: find_printer(line.profile, folder),
         lambda: till_end(line.till, line.allow),
         lambda: printer_end(line.printer),
+        lambda: line_needs(line, receipts),
     ):
         try:
             check()

@@ -25,7 +25,7 @@ from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.profiles import Profile
 from edgebox.receipt.reader import ReceiptReader
 from edgebox.receipt.redact import Pseudonyms
-from edgebox.receipt_profiles import load_profiles
+from edgebox.receipt_profiles import line_needs, load_profiles
 from edgebox.settings import Config
 
 FILE_MAX = 64 << 20  # bytes of one capture: a month of a small shop
@@ -93,7 +93,8 @@ def line_of(config: Config, name: str) -> tuple[PrinterProfile, bytes]:
             names = ", ".join(line.name for line in config.line) or "none"
             raise EdgeboxError(f"no [[line]] called {name!r}", reason="no_line", hint=f"there are: {names}")
         return PrinterProfile(), b""
-    return find_printer(line.profile, FOLDER / "printers"), line.header_preprint.encode("gb18030")
+    header, _ = line_needs(line, load_profiles())
+    return find_printer(line.profile, FOLDER / "printers"), header.encode("gb18030")
 
 
 def render(document: CapturedDocument) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from edgebox.config import FOLDER
 from edgebox.errors import ConfigError
 from edgebox.receipt.profiles import Profile, profile_from
+from edgebox.settings import LineSettings
 
 FOLDERS = (FOLDER / "receipts", Path("/etc/edgebox/receipts"))
 EXAMPLE = "example"
@@ -38,6 +39,22 @@ def load_profile(path: Path) -> Profile:
         return profile_from(path.stem, table)
     except ConfigError as fault:
         raise ConfigError(f"{path}: {fault.args[0]}", reason="bad_receipt_profile", hint=fault.hint) from fault
+
+
+def line_needs(line: LineSettings, profiles: Sequence[Profile]) -> tuple[str, str]:
+    """`header_preprint` and `end_signature` of a [[line]]: its own, or its receipt profile's where it has none.
+
+    ConfigError `no_receipt_profile`: it names one that isn't there; the line itself then goes on without.
+    """
+    if not line.receipts:
+        return line.header_preprint, line.end_signature
+    found = next((profile for profile in profiles if profile.name == line.receipts), None)
+    if found is None:
+        places = " or ".join(map(str, FOLDERS))
+        raise ConfigError(
+            f"no receipt profile {line.receipts!r}", reason="no_receipt_profile", hint=f"it belongs into {places}"
+        )
+    return line.header_preprint or found.header_preprint, line.end_signature or found.end_signature
 
 
 def load_profiles(folders: Sequence[Path] = FOLDERS) -> tuple[Profile, ...]:

@@ -145,6 +145,7 @@ class LineSettings(msgspec.Struct, frozen=True, kw_only=True):
     proof_of_print: bool = False
     status_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
     allow: tuple[str, ...] = ()
+    receipts: Annotated[str, Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,47})?$")] = ""
 
 
 class ScannerSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.guard import GuardedCore
 from edgebox.line.relay import Relay
-from edgebox.line.settings import LineSettings, from_toml
+from edgebox.line.settings import LineSettings, from_toml, with_receipts
 
 USAGE = """usage: edgebox-line --till URL --printer URL [--engine SOCKET] [--name N] [--config F] [--profile P]
                     [--set KEY=VALUE]
@@ -36,7 +36,8 @@ One line: bytes from the till's end to the printer's end and back, with a slip b
 """
 STOP_WITHIN_S = 3.0  # systemd waits 90; a document takes about one
 PRIORITY = -10  # the wire before anything else on the box
-SHIPPED = Path(__file__).parents[2] / "config" / "printers"
+SHIPPED = Path(__file__).parents[2] / "config"
+OWN = Path("/etc/edgebox")
 FLAGS = ("till", "printer", "engine", "name", "config", "profile", "set")
 
 
@@ -82,8 +83,22 @@ def _settings(argv: list[str]) -> LineSettings:
     return merged
 
 
-def _configured(argv: list[str]) -> tuple[LineSettings, PrinterProfile]:
-    """Settings and profile, read in a child process: tomllib and the capability data would stay in our memory."""
+def _told_by_receipts(settings: LineSettings) -> tuple[LineSettings, str]:
+    """With what the till's receipt profile says, or as they are and why: for want of it the shop still prints."""
+    if not settings.receipts:
+        return settings, ""
+    file = Path("receipts", f"{settings.receipts}.toml")
+    path = OWN / file if (OWN / file).is_file() else SHIPPED / file
+    try:
+        return with_receipts(settings, path.read_text(encoding="utf-8"), str(path)), ""
+    except (OSError, ValueError) as fault:
+        return settings, f"goes on without its receipt profile: {path}: {getattr(fault, 'strerror', None) or fault}"
+    except ConfigError as fault:
+        return settings, f"goes on without its receipt profile: {fault}"
+
+
+def _configured(argv: list[str]) -> tuple[LineSettings, PrinterProfile, str]:
+    """Settings, profile and a warning, read in a child: tomllib and the capability data would stay in our memory."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -99,14 +114,14 @@ def _configured(argv: list[str]) -> tuple[LineSettings, PrinterProfile]:
     kind, *fields = marshal.loads(told)
     if kind == "fault":
         raise ConfigError(fields[0], reason="config")
-    return LineSettings(*fields[0]), PrinterProfile(*fields[1])
+    return LineSettings(*fields[0]), PrinterProfile(*fields[1]), fields[2]
 
 
 def _told(argv: list[str]) -> bytes:
     """The child's side: both as plain tuples, or the fault in words."""
     try:
-        settings = _settings(argv)
-        return marshal.dumps(("ok", tuple(settings), tuple(_profile(settings.profile))))
+        settings, warning = _told_by_receipts(_settings(argv))
+        return marshal.dumps(("ok", tuple(settings), tuple(_profile(settings.profile)), warning))
     except EdgeboxError as fault:
         return marshal.dumps(("fault", str(fault)))
     except Exception as fault:  # whatever it is, it must be said by the parent: the child has no exit code of its own
@@ -118,8 +133,8 @@ def _profile(name: str) -> PrinterProfile:
         return PrinterProfile()
     from edgebox.printers import find_printer
 
-    own = Path("/etc/edgebox/printers")
-    return find_printer(name, own if (own / f"{name}.toml").is_file() else SHIPPED)
+    folder = OWN if (OWN / "printers" / f"{name}.toml").is_file() else SHIPPED
+    return find_printer(name, folder / "printers")
 
 
 def _log(text: str) -> None:
@@ -183,7 +198,10 @@ def main(argv: list[str] | None = None) -> int:
         print(USAGE)
         return 0
     try:
-        relay = _relay(*_configured(arguments))
+        settings, profile, warning = _configured(arguments)
+        if warning:
+            _log(f"edgebox-line: {warning}")
+        relay = _relay(settings, profile)
         _stop_on_signals(relay)
         become_urgent(PRIORITY)
         gc.collect()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from edgebox.errors import ConfigError
 
 PLACEMENTS = ("before_cut", "own_slip")
+FROM_RECEIPTS = ("end_signature", "header_preprint")  # keys that a receipt profile may hold as well
 _LEAST = {  # below these a line can't work; 0 for all others
     "window_bytes": 64,  # the longest command that goes out in one piece
     "spool_documents": 2,  # the one that waits for its answer and the next
@@ -41,6 +42,7 @@ class LineSettings(NamedTuple):
     proof_of_print: bool = False  # ask the printer (GS ( H) whether the slip is on paper; profile must allow
     status_s: int = 0  # ask the printer's state every so often between documents; 0: never ask, only listen
     allow: tuple[str, ...] = ()  # clients of a TCP till end
+    receipts: str = ""  # the till's receipt profile, for `end_signature` and `header_preprint` that are not set here
 
     def idle_after_ms(self, cutter: bool) -> int:
         """Silence that ends a document: quick where the customer tears, long where a cut is expected."""
@@ -80,6 +82,21 @@ def from_toml(text: str, name: str, source: str) -> LineSettings:
     raise ConfigError(f"{source}: no [[line]] called {name!r}", reason="no_line", hint="check --name")
 
 
+def with_receipts(settings: LineSettings, text: str, source: str) -> LineSettings:
+    """What the till's receipt profile (its TOML) says for the line, where the line's own table says nothing.
+
+    ConfigError names the file. The profile's other keys are the reader's, and not looked at.
+    """
+    import tomllib  # as above
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise ConfigError(f"{source}: {fault}", reason="toml") from fault
+    told = {key: table[key] for key in FROM_RECEIPTS if table.get(key) and not getattr(settings, key)}
+    return settings._replace(**_checked(told, source))
+
+
 def _from_table(table: dict[str, object], source: str) -> LineSettings:
     return LineSettings()._replace(**_checked(table, source))
 
@@ -108,6 +125,8 @@ def _checked(table: dict[str, object], source: str) -> dict[str, Any]:
 
 
 def _limits(key: str, value: object, source: str) -> None:
+    if key == "receipts" and isinstance(value, str) and value and not value.replace("-", "").isalnum():
+        raise ConfigError(f"{source}: [[line]] receipts: expected a name of a-z, 0-9 and -", reason="bad_value")
     least = _LEAST.get(key, 0)
     if type(value) is int and value < least:
         raise ConfigError(f"{source}: [[line]] {key}: expected {least} or more, got {value}", reason="bad_value")

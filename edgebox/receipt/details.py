@@ -179,6 +179,14 @@ class DetailCollector:
         """The lines, normalised, that the till wrote."""
         return [kept.text for kept in self.lines if kept.trust is Trust.FULL]
 
+    def trusted_places(self) -> list[int]:
+        """Their numbers."""
+        return [place for place, kept in enumerate(self.lines) if kept.trust is Trust.FULL]
+
+    def share(self, other: DetailCollector) -> None:
+        """Takes what another reader of the same paper has seen of symbols and pictures."""
+        self.fiscal, self.pictures = other.fiscal, other.pictures
+
     def with_fiscal(self, receipt: Receipt, fiscal: Fiscal) -> Receipt:
         """The code's number and time in place of what was found by words. Germany's number is its signature's: the
         receipt's own is kept where one is printed."""

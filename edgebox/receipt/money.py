@@ -156,7 +156,8 @@ class AmountFinder:
 
     def _minor(self, digits: str, part: str | None) -> int:
         decimals = self.convention.decimals
-        return int(digits) * 10**decimals + (int(part.ljust(decimals, "0")) if part else 0)
+        scale: int = 10**decimals
+        return int(digits) * scale + (int(part.ljust(decimals, "0")) if part else 0)
 
 
 def _is_glued(left: str, start: int, end: int, has_unit: bool, has_decimals: bool) -> bool:

@@ -59,17 +59,23 @@ class Lists(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a profile finds on a paper. `totals`: all distinct amounts; `refusal` "": it may earn."""
+    """What a profile finds on a paper. `totals`: all distinct amounts; `refusal` "": it may earn; `receipt_at`: lines
+    that are a white word, and say so that it is a receipt, and paid."""
 
     totals: tuple[int, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
     kind: DocumentKind | None = None
     refusal: str = ""
-    black_lines: frozenset[int] = frozenset()
+    receipt_at: tuple[int, ...] = ()
 
 
 class Profile(NamedTuple):
-    """One layout. `document` lists are asked of the whole paper, `line` lists of each line that may hold a total."""
+    """One layout.
+
+    `document` lists are asked of the whole paper: with a black word it never earns; with a white one as a line of its
+    own it is a receipt, and paid; where white ones are listed and none is on it, it earns nothing. `line` lists are
+    asked of each line: one with a black word never counts; the amount on one with a white word is the total.
+    """
 
     name: str
     layouts: tuple[frozenset[str], ...] = ()
@@ -81,10 +87,13 @@ class Profile(NamedTuple):
     header_preprint: str = ""
     end_signature: str = ""
 
+    def is_black(self, line: str) -> bool:
+        """The trusted line (normalised) never counts, whatever stands on it."""
+        return bool(self.line.black) and self.line.is_black(tokens(line[:LINE_MAX]))
+
     def read(self, lines: Sequence[str], finder: AmountFinder, date_order: str) -> Told:
         """Asks the paper's trusted lines (normalised)."""
         parts = [tokens(line[:LINE_MAX]) for line in lines]
-        black = frozenset(place for place, words in enumerate(parts) if self.line.is_black(words))
         totals: list[int] = []
         fields: dict[str, str] = {}
         for name, anchor in self.anchors:
@@ -92,13 +101,24 @@ class Profile(NamedTuple):
                 if name == "total":
                     if anchor.pattern is None and not _ends(anchor.label, parts[place]):
                         continue  # `total quantity` is not `total`
-                    if place not in black and self.line.allow(parts[place]):
+                    if self.line.allow(parts[place]):
                         totals += [amount.minor for amount in finder.find(value)[-1:]]
                 elif name not in fields:
                     fields.update(_field(name, value, date_order))
-        whole = [part for words in parts for part in (*words, "")]
-        refusal = "" if self.document.allow(whole) else "its profile's words say that it earns nothing"
-        return Told(tuple(dict.fromkeys(totals)), tuple(fields.items()), self._kind(parts), refusal, black)
+        if self.line.white and not any(name == "total" for name, _ in self.anchors):
+            white = (line for line, words in zip(lines, parts, strict=True) if self.line.allow(words))
+            totals += [amount.minor for line in white for amount in finder.find(line)[-1:]]
+        refusal = self._refusal([part for words in parts for part in (*words, "")])
+        said = tuple(place for place, words in enumerate(parts) if words in self.document.white)
+        return Told(tuple(dict.fromkeys(totals)), tuple(fields.items()), self._kind(parts), refusal, said)
+
+    def _refusal(self, whole: Sequence[str]) -> str:
+        """Why no paper of its words earns; "" it may."""
+        if self.document.is_black(whole):
+            return "a black word of its profile says that it earns nothing"
+        if not self.document.allow(whole):
+            return "none of its profile's white words is on it"
+        return ""
 
     def _kind(self, parts: Sequence[tuple[str, ...]]) -> DocumentKind | None:
         """The first kind of which a word is a line of its own."""

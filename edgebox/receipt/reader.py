@@ -17,7 +17,7 @@ from edgebox.escpos.lines import Line
 from edgebox.escpos.paper import Item as PaperItem
 from edgebox.escpos.paper import Picture
 from edgebox.escpos.style import Setting, Style
-from edgebox.model import Confidence, DocumentKind, Modifier, NumberScope, Receipt, Tender
+from edgebox.model import Confidence, Details, DocumentKind, Modifier, NumberScope, Receipt, Tender
 from edgebox.receipt.details import DetailCollector
 from edgebox.receipt.entries import Entry, EntryCollector
 from edgebox.receipt.explained import Explained, explained
@@ -41,6 +41,8 @@ _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order#
 # A dish with its count and no price: `2 x Brezel`, `牛肉面 x2`, `牛肉面      2`.
 _is_dish = re.compile(r"\s*(?:[0-9]{1,3}\s?[x×*]\s[^0-9:]+|[^0-9:]+(?:\s[x×*]\s?|\s\s)[0-9]{1,3}\s*)$").match
 _NONE, _FULL = Trust.NONE, Trust.FULL  # asked for of every line, and an enum's member takes eight times as long
+# Kinds that a profile's word for "receipt" corrects: papers that look like one. No word makes a refund a sale.
+_MISTAKEN = (DocumentKind.PRE_BILL, DocumentKind.QUOTE, DocumentKind.PICK_UP, DocumentKind.KITCHEN)
 _KEY_LETTERS = 28  # longest text before a colon that may be a key
 
 
@@ -75,6 +77,7 @@ class ReceiptReader:
         self._zones = Zones(lexicon.headings)
         self._kinds = KindFinder(lexicon)
         self._finder = finder or AmountFinder(shop.convention)
+        self._pseudonyms = pseudonyms
         self._entries = EntryCollector(lexicon, self._finder)
         self.details = DetailCollector(shop.date_order, shop.convention.decimals, lexicon, pseudonyms)
         self._says_unpaid = False
@@ -84,6 +87,8 @@ class ReceiptReader:
         self._in_remarks: list[Entry] = []  # what may be items that a remark without an end has swallowed
         self._garbled = 0  # lines whose letters can't be what was printed
         self._lines = 0
+        self._profile: Profile | None = None  # chosen already, whatever the layout
+        self._judge = self  # who answers: without the lines that a profile says never count, another one
         self.pictures = 0  # told by the owner; a document of pictures alone can't be read
 
     def feed(self, lines: Iterable[Line]) -> None:
@@ -186,11 +191,35 @@ class ReceiptReader:
 
     def completed(self, receipt: Receipt) -> Receipt:
         """An `answer` with what only the record needs: what was sold, taxes, pictures, a report's figures."""
-        receipt = receipt._replace(details=self.details.for_record(receipt.details, self._entries.entries))
-        return self._with_report(receipt) if receipt.kind is DocumentKind.REPORT else receipt
+        judge = self._judge
+        receipt = receipt._replace(details=judge.details.for_record(receipt.details, judge._entries.entries))
+        return judge._with_report(receipt) if receipt.kind is DocumentKind.REPORT else receipt
 
     def answer(self) -> Receipt:
         """The document as far as anybody decides by it; a cut waits for this."""
+        self._judge, details = self, self.details.for_answer()
+        profile = self._profile or pick(self._shop.profiles, details.layout)
+        if profile is not None and profile.line.black and not self._profile:
+            self._judge = self._without_black(profile)
+            if self._judge is not self:
+                receipt = self._judge.answer()
+                layout = receipt.details._replace(layout=details.layout)
+                return receipt._replace(lines=self._lines, details=layout)
+        return self._answered(profile, details)
+
+    def _without_black(self, profile: Profile) -> ReceiptReader:
+        """A reader of the paper without the lines that never count; itself where there are none, or far too many."""
+        kept = self.details.lines
+        black = {place for place in self.details.trusted_places() if profile.is_black(kept[place].text)}
+        if not black or self._lines > LINES_MAX:
+            return self
+        other = ReceiptReader(self._shop, self._lexicon, self._finder, self._pseudonyms)
+        other._profile, other.pictures = profile, self.pictures
+        other.details.share(self.details)
+        other.feed(line.line for place, line in enumerate(kept) if place not in black)
+        return other
+
+    def _answered(self, profile: Profile | None, details: Details) -> Receipt:
         shop, fields = self._shop, self.details.fields
         entries = self._entries.entries
         receipt = Receipt(
@@ -205,7 +234,7 @@ class ReceiptReader:
             printed_time=fields.time,
             tenders=_tenders(entries, self._entries.mentioned),
             lines=self._lines,
-            details=self.details.for_answer(),
+            details=details,
         )
         if self._lines > LINES_MAX:
             return receipt._replace(reasons=(f"more than {LINES_MAX} lines",))
@@ -215,7 +244,6 @@ class ReceiptReader:
             return receipt._replace(reasons=("its letters can't be read: code page?",))
         fiscal, rivals = self.details.fiscal.one()
         fiscal = of_shop(fiscal, shop.currency)
-        profile = pick(shop.profiles, receipt.details.layout)
         told = None
         if profile is not None:
             told = profile.read(self.details.trusted(), self._finder, shop.date_order)
@@ -223,7 +251,7 @@ class ReceiptReader:
         if fiscal is not None:
             receipt = self.details.with_fiscal(receipt, fiscal)
         kind, why = self._kind(entries, fiscal, told)
-        decision = self._decide(fiscal, profile)
+        decision = self._decide(fiscal, profile, told)
         if told is not None:
             decision = with_profile(decision, told, shop.convention.decimals)
         if rivals:
@@ -250,8 +278,11 @@ class ReceiptReader:
         _, item_lines = details.sold()
         return explained(details.lines, self.redacted(), self._entries.entries, item_lines, amount_minor)
 
-    def _decide(self, fiscal: Fiscal | None, profile: Profile | None) -> Decision:
-        found = self._entries
+    def _decide(self, fiscal: Fiscal | None, profile: Profile | None, told: Told | None) -> Decision:
+        found, paid_at = self._entries, self._paid_at
+        if told is not None and told.receipt_at:
+            places = self.details.trusted_places()
+            paid_at = sorted({*paid_at, *(places[line] for line in told.receipt_at)})
         rules = self._shop.rules
         if profile is not None and profile.prints_after_payment is not None:
             rules = rules._replace(prints_after_payment=profile.prints_after_payment)
@@ -259,7 +290,7 @@ class ReceiptReader:
             found.entries,
             found.bare,
             found.mentioned,
-            says_paid=bool(self._paid_at) or (fiscal is not None and fiscal.paid),
+            says_paid=bool(paid_at) or (fiscal is not None and fiscal.paid),
             says_unpaid=self._says_unpaid,
             items=found.items,
             alone=found.alone,
@@ -269,7 +300,7 @@ class ReceiptReader:
             self._zones.remark,
             found.items,
             self._mentioned_at,
-            self._paid_at,
+            paid_at,
             self._dishes,
             self._zones.chosen,
             self._in_remarks,
@@ -287,6 +318,8 @@ class ReceiptReader:
             self._kinds.say(by_code, "its fiscal code")
         kind = self._kinds.kind() or by_code
         roles = {entry.role for entry in entries}
+        if told is not None and told.receipt_at and kind in _MISTAKEN:
+            kind = None  # a person has said which word makes it a receipt
         if kind is DocumentKind.CARD_SLIP and roles & {Role.NET, Role.CHANGE, Role.SUBTOTAL, Role.TAX}:
             kind = None  # the terminal's part on the same paper as the receipt
         if kind is not None:

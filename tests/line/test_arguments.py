@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +38,21 @@ def test_help_shows_every_flag() -> None:
         [sys.executable, "-m", "edgebox.line.daemon", "--help"], capture_output=True, text=True, timeout=10, check=True
     )
     assert all(f"--{flag}" in run.stdout for flag in ("till", "printer", "engine", "name", "config", "profile", "set"))
+
+
+def test_a_line_goes_on_without_a_receipt_profile_that_is_not_there(tmp_path: Path) -> None:
+    capture, paper = tmp_path / "till.bin", tmp_path / "paper.bin"
+    capture.write_bytes(b"HELLO\n\n\n\x1dV\x00")
+    command = [sys.executable, "-m", "edgebox.line.daemon", f"--till=file:{capture}", f"--printer=file:{paper}"]
+    process = subprocess.Popen([*command, "--set=receipts=none-such"], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        assert "goes on without its receipt profile" in process.stderr.readline()
+        deadline = time.monotonic() + 10
+        while not (paper.exists() and paper.read_bytes() == capture.read_bytes()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stderr.close()

@@ -10,7 +10,7 @@ from edgebox.errors import ConfigError
 from edgebox.line.frames import Job, JobCancel, JobPhase, JobState
 from edgebox.line.outbox import Outbox
 from edgebox.line.pace import ends_on_ink
-from edgebox.line.settings import LineSettings, from_toml
+from edgebox.line.settings import LineSettings, from_toml, with_receipts
 from hw_sim.printer import Printer
 from tests.line.wire import BODY, CUTTER, TEAR_OFF, Wire
 
@@ -184,6 +184,28 @@ def test_a_bad_table_is_refused_by_name(text: str, said: str) -> None:
         from_toml(text, "", "f.toml")
     assert said in str(fault.value)
     assert "f.toml" in str(fault.value)
+
+
+def test_a_receipt_profile_fills_what_the_lines_table_leaves_open() -> None:
+    profile = 'header_preprint = "SHOP"\nend_signature = "0a0a0a"\n[total]\nlabel = "x"\n'
+    told = with_receipts(LineSettings(receipts="p"), profile, "p.toml")
+    assert (told.header_preprint, told.end_signature) == (b"SHOP", b"\n\n\n")
+    own = with_receipts(LineSettings(receipts="p", header_preprint=b"MINE"), profile, "p.toml")
+    assert (own.header_preprint, own.end_signature) == (b"MINE", b"\n\n\n")
+    assert with_receipts(LineSettings(receipts="p"), "", "p.toml") == LineSettings(receipts="p")
+
+
+@pytest.mark.parametrize("text", ["[total", "end_signature = 'zz'", "header_preprint = 5"])
+def test_a_bad_receipt_profile_is_refused_by_name(text: str) -> None:
+    with pytest.raises(ConfigError) as fault:
+        with_receipts(LineSettings(), text, "p.toml")
+    assert "p.toml" in str(fault.value)
+
+
+@pytest.mark.parametrize("name", ["../printers/x", "a/b", "a.b"])
+def test_a_receipt_profiles_name_is_no_path(name: str) -> None:
+    with pytest.raises(ConfigError, match="receipts"):
+        from_toml(f"[[line]]\nreceipts = '{name}'", "", "f.toml")
 
 
 def test_a_value_from_the_command_line_takes_the_settings_type() -> None:

@@ -187,3 +187,48 @@ def test_no_pattern_that_is_taken_takes_long(source: str, line: str) -> None:
     for text in (line, "a" * LINE_MAX, " " * LINE_MAX, "ab" * (LINE_MAX // 2)):
         pattern.search(text + "!")
     assert time.process_time() - began < 0.25
+
+
+def test_a_white_word_as_a_line_of_its_own_says_that_the_paper_is_a_paid_receipt() -> None:
+    bill = BILL.replace("本桌消费共:16.00", "合计:16.00")
+    assert not with_profile(bill).qualifies
+    paid = with_profile(bill + "\n客户留存", document={"white": ["客户留存"]})
+    assert (paid.kind, paid.qualifies, paid.amount_minor) == (DocumentKind.SALE, True, 1600)
+    inside = with_profile(bill + "\n请出示客户留存的单据", document={"white": ["客户留存"]})
+    assert not inside.qualifies  # on the paper, and not a line of its own
+
+
+def test_a_white_word_corrects_the_kind_but_makes_no_refund_a_sale() -> None:
+    asked = PAPER.replace("面馆", "面馆\n结账清单\n预结单", 1)
+    assert read(asked).kind is DocumentKind.PRE_BILL
+    assert with_profile(asked, document={"white": ["结账清单"]}).qualifies
+    refund = with_profile(PAPER.replace("面馆", "面馆\n结账清单\n退款单", 1), document={"white": ["结账清单"]})
+    assert (refund.kind, refund.qualifies) == (DocumentKind.REFUND, False)
+
+
+def test_a_white_word_that_a_customer_wrote_is_nothing() -> None:
+    bill = BILL.replace("本桌消费共:16.00", "合计:16.00") + "\n备注:\n客户留存"
+    assert not with_profile(bill, document={"white": ["客户留存"]}).qualifies
+
+
+def test_a_black_line_never_counts_for_amount_or_kind() -> None:
+    paper = PAPER + "\n会员合计:99.00\n退款单"
+    assert read(paper).kind is DocumentKind.REFUND
+    receipt = with_profile(paper, line={"black": ["会员合计", "退款单"]})
+    assert (receipt.kind, receipt.qualifies, receipt.amount_minor) == (DocumentKind.SALE, True, 1500)
+    assert receipt.lines == read(paper).lines
+    assert receipt.details.layout == read(paper).details.layout
+    assert [item.name for item in receipt.details.items] == ["牛肉面"]
+
+
+def test_a_black_word_opens_no_customers_remark() -> None:
+    paper = PAPER.replace("金额:16.00", "备注:\n合计 9999.00\n实收 9999.00\n----------------\n金额:16.00")
+    receipt = with_profile(paper, line={"black": ["备注"]})
+    assert receipt.amount_minor in (None, 1500)
+
+
+def test_the_amount_on_a_white_line_is_the_total() -> None:
+    paper = BILL.replace("本桌消费共:16.00", "★ 本桌 (2位) 消费 16.00 元 ★")
+    assert not read(paper).qualifies
+    receipt = with_profile(paper, line={"white": ["本桌"]}, prints_after_payment=True)
+    assert (receipt.qualifies, receipt.amount_minor) == (True, 1600)
