@@ -11,6 +11,10 @@ What fills the box first is what matters least. Four classes share the open part
 
 The capacity is `[store] max_mb`, or what the disk can still give if that is less. So somebody else's files that fill
 the disk take the room of sightings first, and of receipts last.
+
+What the cloud has is kept `keep_days` for the page, and shorter when the room is needed for what it hasn't: refusing a
+new receipt to keep an old one that is safe elsewhere would be the wrong way round. What it hasn't got is never removed,
+except sightings. Audit is kept `audit_days`, whatever happens.
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ PRESSED = 0.85  # of the open part: a day of sightings is far less than the 5 % 
 SIGHTINGS = 0.90
 ORDINARY = 0.95
 LOG_ROOM = 8 * MB  # for the log beside the database (1,000 pages of 4 KB, and as much while it is carried over)
+DAY_MS = 86_400_000
+SHORTEST_DAYS = 3  # a claim is good for 72 hours by default; its reprint must find it
 DISK_SHARE = 0.5  # of a disk so small that LOG_ROOM is most of it
 
 
@@ -40,6 +46,16 @@ class Importance(IntEnum):
 
 _MONEY = frozenset({Stream.RECEIPTS, Stream.CLAIMS, Stream.REDEMPTIONS})
 _DUTIES = frozenset({Stream.JOBS, Stream.AUDIT})
+
+
+class Pressure(IntEnum):
+    """How far it has come."""
+
+    NONE = 0
+    PRESSED = 1  # sightings are given up
+    TIGHT = 2  # visits, scans and health are refused
+    RESERVE = 3  # only money is taken
+    FULL = 4  # nothing is
 
 
 class Usage(NamedTuple):
@@ -81,6 +97,24 @@ def refused(importance: Importance, settings: StoreSettings, usage: Usage) -> bo
     """Whether an event of this class has no room."""
     found = limits(settings, usage)
     return usage.used >= (found.sightings, found.ordinary, found.open, found.capacity)[importance]
+
+
+def pressure(settings: StoreSettings, usage: Usage) -> Pressure:
+    """Where the database stands."""
+    found = limits(settings, usage)
+    passed = (found.pressed, found.ordinary, found.open, found.capacity)
+    return Pressure(sum(usage.used >= limit for limit in passed))
+
+
+def keep_ms(stream: Stream, settings: StoreSettings, now: Pressure) -> int:
+    """How long a row of this stream stays after the cloud has it."""
+    if stream is Stream.AUDIT:
+        return settings.audit_days * DAY_MS
+    if now >= Pressure.RESERVE:
+        return min(settings.keep_days, SHORTEST_DAYS) * DAY_MS
+    if now >= Pressure.PRESSED and stream not in _MONEY:
+        return min(settings.keep_days, SHORTEST_DAYS) * DAY_MS
+    return settings.keep_days * DAY_MS
 
 
 def to_free(settings: StoreSettings, usage: Usage) -> int:

@@ -58,6 +58,7 @@ def rebuilt(connection: sqlite3.Connection) -> Iterator[Rebuilt]:
     for table, kind in _SOURCES.items():
         cursor = connection.execute(
             f"SELECT t.* FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM journal WHERE journal.place = t.place)"
+            " AND NOT EXISTS (SELECT 1 FROM lost WHERE t.place BETWEEN first AND last)"
             " AND (t.place & ?) > coalesce((SELECT removed FROM heads WHERE stream = t.place >> 56"
             " AND epoch = (t.place >> 40) & 65535), 0)",
             ((1 << 40) - 1,),

@@ -93,14 +93,18 @@ def asides(folder: Path) -> list[Path]:
 def give_up_behind(connection: sqlite3.Connection, mark: Mark | None, at_ms: int) -> dict[Stream, int]:
     """Numbers that the mark says were given and the database has no row for: noted as lost, counted by stream.
 
-    In the caller's transaction. Not empty: a new epoch has to begin. Only the mark's own epoch is looked at.
+    In the caller's transaction. Not empty: a new epoch has to begin. Only the mark's own epoch is looked at; a database
+    that has never heard of it (a new one, an old backup) learns its name. The cloud may have some of these numbers.
     """
     if mark is None:
         return {}
-    known = connection.execute(
-        "SELECT 1 FROM epochs WHERE epoch = ? AND name = ?", (mark.ordinal, mark.name)
-    ).fetchone()
-    return {stream: count for stream in STREAMS if known and (count := _behind(connection, mark, stream, at_ms))}
+    connection.execute(
+        "INSERT OR IGNORE INTO epochs VALUES (?, ?, ?, ?)", (mark.ordinal, mark.name, at_ms, "remembered")
+    )
+    known = connection.execute("SELECT name FROM epochs WHERE epoch = ?", (mark.ordinal,)).fetchone()
+    if known != (mark.name,):
+        return {}
+    return {stream: count for stream in STREAMS if (count := _behind(connection, mark, stream, at_ms))}
 
 
 def _behind(connection: sqlite3.Connection, mark: Mark, stream: Stream, at_ms: int) -> int:
