@@ -71,13 +71,20 @@ class Row(_Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Ack(_Message, frozen=True, kw_only=True, omit_defaults=True):
-    """The cloud has every row of `stream` and `epoch` through `seq`. `missing`: ranges behind it to be sent again."""
+    """The cloud has every row of `stream` and `epoch` from 1 through `through`.
+
+    `newest`: the highest number it has seen, if it keeps rows that came out of order. `missing`: all ranges between the
+    two that it hasn't got; the box sends them again. Numbers that a Row declared lost count as had, and if such a row
+    comes after all, it counts more than the Lost. A box that is new or was restarted goes on from the last ack that it
+    gets: the cloud sends one for each stream whenever a State with `boot` or `epoch` unknown to it comes in.
+    """
 
     v: int = VERSION
     stream: str
     epoch: str
-    through: int
-    missing: tuple[tuple[int, int], ...] = ()
+    through: Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
+    newest: Annotated[int, Meta(ge=0, le=(1 << 53) - 1)] = 0
+    missing: Annotated[tuple[tuple[int, int], ...], Meta(max_length=64)] = ()
 
 
 # -- signs of life
@@ -91,7 +98,12 @@ class Backlog(_Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class State(_Message, frozen=True, kw_only=True, omit_defaults=True):
-    """A sign of life, good for `expires_s`; a box that sends none in that time is to be taken as offline."""
+    """A sign of life, good for `expires_s`; a box that sends none in that time is to be taken as offline.
+
+    `acknowledged`: how far the box believes that the cloud has each stream in `epoch`. If that is further than the
+    cloud has it, somebody forged an Ack: the command `resend` brings the rows, for acknowledged ones stay on the box
+    for days. `refused`: what a broker did not take, counted since the box was started. A will has none of these.
+    """
 
     v: int = VERSION
     box: str
@@ -104,6 +116,7 @@ class State(_Message, frozen=True, kw_only=True, omit_defaults=True):
     version: str = ""
     epoch: str = ""
     backlog: dict[str, Backlog] = {}
+    acknowledged: dict[str, int] = {}
     refused: dict[str, int] = {}
     health: dict[str, str] = {}
     lines: dict[str, str] = {}
@@ -218,9 +231,14 @@ class Bundle(_Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BundleState(_Message, frozen=True, kw_only=True, omit_defaults=True):
-    """Where one kind of bundle stands. `rejected`: key → why, for each key that can't be had."""
+    """Where one kind of bundle stands. `revision`: in force; `desired`: the highest that came, of which the rest tells.
+
+    `state`: BundlePhase of sync/bundles.py. `ready`: since when it waits for `activate_at`, checked and kept.
+    `rejected`: key → why, for each key that can't be had.
+    """
 
     revision: int = 0
+    desired: int = 0
     state: str = ""
     ready: int = 0
     rejected: dict[str, str] = {}
@@ -228,9 +246,15 @@ class BundleState(_Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reported(_Message, frozen=True, kw_only=True, omit_defaults=True):
-    """What is in force and what became of what was desired."""
+    """What is in force and what became of what was desired.
+
+    `seal`: the box's public key for sealed arguments (base64); `seal_proof` shows that it is the box's own and not the
+    broker's (edgebox/sealed.py).
+    """
 
     v: int = VERSION
     box: str
     at: int = 0
     bundles: dict[str, BundleState] = {}
+    seal: str = ""
+    seal_proof: str = ""

@@ -1,0 +1,86 @@
+"""What the box proves itself with: CA, client certificate and key, password, each a file of one folder.
+
+Owns: the files' rights, the TLS settings, the dates of the certificates. Never: puts any of it into a log, a message or
+the database; takes a secret from the configuration; leaves the broker's certificate unchecked, for which there is no
+setting.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+
+from edgebox.errors import SyncError
+
+CA, CERTIFICATE, KEY, PASSWORD = "ca.crt", "client.crt", "client.key", "password"
+SECRET = frozenset({KEY, PASSWORD})
+FILE_BYTES = 1 << 20  # a bundle of all public CAs has 200 KB
+
+
+class Credentials(NamedTuple):
+    """What stands in the folder. `context`: None without TLS. `expires`: of the client's certificate, 0 without one."""
+
+    context: ssl.SSLContext | None
+    password: str | None
+    expires: int
+
+
+def load(folder: Path, *, tls: bool) -> Credentials:
+    """Reads the folder anew. SyncError (`credentials`) when a file can't be used."""
+    password = _read(folder / PASSWORD)
+    try:
+        text = None if password is None else password.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as fault:
+        raise SyncError(f"{folder / PASSWORD} is not UTF-8", reason="credentials") from fault
+    if not tls:
+        return Credentials(None, text, 0)
+    certificate = _read(folder / CERTIFICATE)
+    try:
+        expires = _expires(certificate) if certificate is not None else 0
+        return Credentials(_context(folder, certificate is not None), text, expires)
+    except (ssl.SSLError, ValueError, OSError) as fault:
+        what = getattr(fault, "reason", None) or getattr(fault, "strerror", None) or "not in PEM form"
+        raise SyncError(f"{folder}: certificate or key unusable: {what}", reason="credentials") from fault
+
+
+def _context(folder: Path, has_certificate: bool) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if (ca := _read(folder / CA)) is not None:
+        context.load_verify_locations(cadata=ca.decode("ascii"))
+    else:
+        context.load_default_certs()
+    if has_certificate:
+        _read(folder / KEY)
+        # A key that wants a pass phrase would have OpenSSL ask on the terminal.
+        context.load_cert_chain(folder / CERTIFICATE, folder / KEY, password="")
+    return context
+
+
+def _expires(certificate: bytes) -> int:
+    return int(x509.load_pem_x509_certificate(certificate).not_valid_after_utc.timestamp())
+
+
+def _read(path: Path) -> bytes | None:
+    """The bytes; None: no such file. A secret must be the owner's alone, the rest nobody else's to write."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as fault:
+        raise SyncError(f"{path}: {fault.strerror}", reason="credentials") from fault
+    with os.fdopen(descriptor, "rb") as file:
+        facts = os.fstat(descriptor)
+        forbidden = 0o077 if path.name in SECRET else 0o022
+        if not stat.S_ISREG(facts.st_mode) or facts.st_uid not in (os.geteuid(), 0) or facts.st_mode & forbidden:
+            raise SyncError(
+                f"{path}: others can {'read' if path.name in SECRET else 'write'} it, or it is not ours",
+                reason="credentials",
+                hint=f"chown to the user that runs edgebox, chmod {'600' if path.name in SECRET else '644'}",
+            )
+        return file.read(FILE_BYTES)

@@ -1,0 +1,135 @@
+"""What the cloud sends down: read as hostile, handed to whom it is for, answered in order.
+
+Owns: the bounds of what comes in, questions that wait for their answer. Never: believes a sender (commands carry
+signatures, sync/commands.py checks them), and never does a command's work.
+
+Messages are dealt with one after the other, as MQTT wants its PUBACKs, and each is acknowledged only then: a box that
+loses its power before a command was written down gets it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from sync.client import RECEIVE_MAXIMUM, Incoming
+from sync.contract import MESSAGE_BYTES, Ack, Answer
+from sync.topics import Topics
+
+log = logging.getLogger("edgebox.sync")
+
+HANDLER_S = 10.0  # a handler writes the command down and returns; a card that is dying takes seconds for it
+ASKS_MAX = 64  # questions at once: more than a counter has scanners
+
+_acks = msgspec.json.Decoder(Ack)
+_answers = msgspec.json.Decoder(Answer)
+_M = TypeVar("_M", Ack, Answer)
+
+
+class Handlers(Protocol):
+    """Who deals with commands and bundles; they return when it is on the disk, and raise nothing."""
+
+    async def command(self, raw: bytes, response_topic: str | None, correlation: bytes | None) -> None: ...
+    async def desired(self, raw: bytes) -> None: ...
+
+
+class Inbox:
+    """Messages from the broker, in order. `on_ack`: told each Ack that can be read."""
+
+    def __init__(self, topics: Topics, handlers: Handlers | None, on_ack: Callable[[Ack], None]) -> None:
+        self.counters: Counter[str] = Counter()
+        self.handlers = handlers
+        self._topics = topics
+        self._on_ack = on_ack
+        self._waiting: deque[Incoming] = deque()
+        self._asked: dict[str, list[asyncio.Future[Answer]]] = {}
+        self._came = asyncio.Event()
+
+    def put(self, message: Incoming) -> None:
+        """From the connection. More than we said we would take is dropped without an answer: it comes again."""
+        if len(self._waiting) >= RECEIVE_MAXIMUM:
+            self.counters["too many"] += 1
+            return
+        if len(message.payload) > MESSAGE_BYTES:
+            self.counters["too large"] += 1
+            message = message._replace(payload=b"", topic="")
+        self._waiting.append(message)
+        self._came.set()
+
+    def clear(self) -> None:
+        """The connection is gone: what was not answered comes again."""
+        self._waiting.clear()
+
+    async def serve(self, taken: Callable[[Incoming], None]) -> None:
+        """Deals with them, for ever; `taken` is told of each one that is dealt with."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            while self._waiting:
+                message = self._waiting.popleft()
+                await self._handle(message)
+                taken(message)
+
+    async def _handle(self, message: Incoming) -> None:
+        topics = self._topics
+        if message.topic == topics.ack:
+            if (ack := self._read(_acks, message.payload)) is not None:
+                self._on_ack(ack)
+        elif message.topic == topics.answer:
+            if (answer := self._read(_answers, message.payload)) is not None:
+                self._answered(answer)
+        elif message.topic in (topics.cmd, topics.desired):
+            await self._hand_over(message)
+        else:
+            self.counters["unknown topic"] += 1
+
+    def _read(self, decoder: msgspec.json.Decoder[_M], payload: bytes) -> _M | None:
+        try:
+            return decoder.decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self.counters["unreadable"] += 1
+            return None
+
+    async def _hand_over(self, message: Incoming) -> None:
+        if self.handlers is None:
+            self.counters["nobody for it"] += 1
+            return
+        try:
+            async with asyncio.timeout(HANDLER_S):
+                if message.topic == self._topics.cmd:
+                    await self.handlers.command(message.payload, message.response_topic, message.correlation)
+                else:
+                    await self.handlers.desired(message.payload)
+        except Exception as fault:  # a bug in a handler must not stop the rows
+            self.counters["handler failed"] += 1
+            log.exception("sync: a message on %s was not dealt with: %s", message.topic, type(fault).__name__)
+
+    # -- questions
+
+    def expect(self, name: str) -> asyncio.Future[Answer] | None:
+        """Comes with the answer to the question of that id; None: too many questions wait."""
+        if sum(map(len, self._asked.values())) >= ASKS_MAX:
+            return None
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(name, []).append(future)
+        return future
+
+    def give_up(self, name: str, future: asyncio.Future[Answer]) -> None:
+        """Nobody waits for it any more; an answer that comes now is late."""
+        waiting = self._asked.get(name, [])
+        if future in waiting:
+            waiting.remove(future)
+        if not waiting:
+            self._asked.pop(name, None)
+
+    def _answered(self, answer: Answer) -> None:
+        waiting = self._asked.pop(answer.id, [])
+        self.counters["answers" if waiting else "late answers"] += 1
+        for future in waiting:
+            if not future.done():
+                future.set_result(answer)

@@ -1,0 +1,353 @@
+"""The uplink: keeps the connection, and carries rows from the store to the cloud and acknowledgements back.
+
+Owns: connecting again, the pump between store, session and client, marking what the cloud has. Never: decides what goes
+next or what an answer means (session), knows paho (client) or keeps a row in memory that is not on its way.
+
+It ends only when it is cancelled. Whatever fails, the network, the broker, the disk, is counted, shown in `health`, and
+tried again; the till is none the wiser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgebox.errors import EdgeboxError, StoreError, SyncError
+from edgebox.settings import SyncSettings
+from edgebox.store.events import Stream
+from edgebox.store.store import Store
+from sync import address, credentials, heartbeat
+from sync.backoff import Backoff, full_jitter
+from sync.client import Client, Hello, Incoming, Welcome, Will
+from sync.contract import Answer, Ask, Backlog, Reply, Reported
+from sync.heartbeat import About
+from sync.inbox import Handlers, Inbox
+from sync.pump import ACK_EVERY_S, Pump
+from sync.session.outgoing import Kind, Outgoing
+from sync.session.window import Grant, Limits, Session
+from sync.topics import Topics
+
+log = logging.getLogger("edgebox.sync")
+
+TICK_S = 1.0
+STORE_PAUSE_S = 5.0  # after a disk that could not be read
+TAKEN_OVER = 0x8E
+STREAMS = tuple(stream.value for stream in Stream)
+
+
+class Uplink:
+    """The box's way to its cloud. `about`: what the engine says of itself; `clock`: seconds since 1970."""
+
+    def __init__(
+        self,
+        settings: SyncSettings,
+        store: Store,
+        *,
+        about: Callable[[], About] = About,
+        handlers: Handlers | None = None,
+        chance: random.Random | None = None,
+        clock: Callable[[], float] = time.time,
+        limits: Limits | None = None,
+        ack_every_s: float = ACK_EVERY_S,
+    ) -> None:
+        """SyncError (`url`, `plain`, `topics`) when the settings can't be used."""
+        self.topics = Topics(settings.topics, tenant=settings.tenant, store=settings.store, box=settings.box)
+        self.counters: Counter[str] = Counter()
+        self.why = "not connected yet"  # "": connected
+        self.connected_at = 0.0
+        self._address = address.parse(settings.url)
+        self._settings = settings
+        self._store = store
+        self._about = about
+        self._clock = clock
+        chance = chance or random.Random()
+        self._backoff = Backoff(settings.backoff_max_s, chance)
+        self._session = Session(
+            settings.box,
+            STREAMS,
+            limits or Limits(settings.window, settings.batch_bytes),
+            by_broker=settings.ack == "broker",
+            jitter=lambda attempt: full_jitter(chance, attempt, settings.backoff_max_s),
+        )
+        self._wake = asyncio.Event()
+        self._pump = Pump(
+            *(store, self._session, self.topics, self._wake),
+            trouble=self._failed,
+            by_broker=settings.ack == "broker",
+            ack_every_s=ack_every_s,
+        )
+        self.inbox = Inbox(self.topics, handlers, self._pump.on_ack)
+        self._client: Client | None = None
+        self._lost: asyncio.Future[None] | None = None
+        self._beat_at = 0.0
+        self._expires = (0, 0)  # of our certificate and the broker's
+        self._subscription_refused = False
+        self._retain = False
+        self._reported: Outgoing | None = None
+        self._state: Callable[..., bytes] | None = None
+
+    # -- what others use
+
+    @property
+    def is_connected(self) -> bool:
+        """The broker has let us in."""
+        return self._session.is_connected
+
+    @property
+    def session(self) -> Session:
+        """For figures; nobody else changes it."""
+        return self._session
+
+    def reply(self, reply: Reply, response_topic: str | None = None, correlation: bytes | None = None) -> None:
+        """Sends a step of a command, to where it wants it if that is ours to speak at. Lost when the box restarts:
+        the step itself is in the stream of jobs."""
+        topic = self.topics.reply_to(response_topic)
+        self._say(Outgoing(Kind.REPLY, topic, msgspec.json.encode(reply), correlation=correlation or b""))
+
+    def report(self, reported: Reported) -> None:
+        """Sends which bundles are in force; again with each new connection."""
+        message = Outgoing(Kind.REPORTED, self.topics.reported, msgspec.json.encode(reported))
+        self._reported = message
+        self._say(message)
+
+    async def ask(self, what: str, args: Mapping[str, Any], name: str, timeout_s: float) -> Answer:
+        """Asks the cloud; a person waits for it. The same question again has the same `name`.
+
+        SyncError: `offline` at once, `no_answer` after `timeout_s`, `busy` with too many questions.
+        """
+        if not self.is_connected:
+            raise SyncError("the cloud is not there", reason="offline")
+        question = Ask(id=name, what=what, args=dict(args), at=int(self._clock()))
+        future = self.inbox.expect(name)
+        if future is None:
+            raise SyncError("too many questions at once", reason="busy")
+        self._say(
+            Outgoing(
+                *(Kind.ASK, self.topics.ask, msgspec.json.encode(question), time.monotonic() + timeout_s, False),
+                *(self.topics.answer, name.encode()),
+            )
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError as fault:
+            raise SyncError("the cloud does not answer", reason="no_answer") from fault
+        finally:
+            self.inbox.give_up(name, future)
+
+    def resend(self, stream: str, epoch: str, first: int, last: int) -> bool:
+        """Rows go out again though the cloud had acknowledged them. False: there are none such, or too many at once."""
+        lane = self._session.lanes.get(stream)
+        done = lane is not None and lane.ask(epoch, first, last)
+        self._wake.set()
+        return done
+
+    def beat(self) -> None:
+        """A sign of life now: something has changed that the fleet should see."""
+        self._beat_at = 0.0
+        self._wake.set()
+
+    def _say(self, message: Outgoing) -> None:
+        self._session.queue.put(message)
+        self._wake.set()
+
+    # -- life
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self._store.on_committed = self._pump.committed
+        while True:
+            try:
+                await self._connection()
+            except SyncError as fault:
+                self._failed(fault)
+            wait_s = self._backoff.next_s()
+            self.counters["waits"] += 1
+            await asyncio.sleep(wait_s)
+
+    async def _connection(self) -> None:
+        settings = self._settings
+        found = await asyncio.to_thread(credentials.load, Path(settings.credentials), tls=self._address.tls)
+        will = Will(self.topics.state, heartbeat.will(settings.box), settings.retain, heartbeat.WILL_DELAY_S)
+        hello = Hello(
+            *(settings.box, settings.user, settings.keepalive_s, settings.session_expiry_s),
+            will if settings.will else None,
+        )
+        self._lost = asyncio.get_running_loop().create_future()
+        client = Client(hello, self._address, found, self)
+        try:
+            welcome = await client.connect()
+            self._expires = (found.expires, welcome.server_expires)
+            await self._serve(client, welcome)
+        finally:
+            self._client = None
+            self.inbox.clear()
+            if self._session.is_connected:  # we hang up
+                self._goodbye(client)
+                self._session.disconnected(0, time.monotonic())
+            await client.close()
+
+    async def _serve(self, client: Client, welcome: Welcome) -> None:
+        started = time.monotonic()
+        assert self._lost is not None, "made before"
+        self._client = client
+        self._retain = welcome.retain and self._settings.retain
+        self.counters["connections"] += 1
+        self.counters["sessions resumed"] += welcome.session_present
+        log.info("sync: connected to %s:%d", self._address.host, self._address.port)
+        client.subscribe(self.topics.subscribed)
+        self.why, self.connected_at, self._beat_at = "", self._clock(), 0.0
+        await self._pump.look()
+        self._session.connected(Grant(welcome.receive_maximum, welcome.packet_bytes))
+        if self._reported is not None:
+            self._say(self._reported)
+        tasks = [
+            asyncio.ensure_future(work)
+            for work in (self._work(client), self.inbox.serve(client.taken), self._pump.mark(), self._lost_connection())
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._backoff.lived(time.monotonic() - started)
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for fault in ended:
+            if isinstance(fault, Exception):
+                raise fault
+
+    async def _lost_connection(self) -> None:
+        assert self._lost is not None, "made before"
+        await asyncio.shield(self._lost)
+
+    def _goodbye(self, client: Client) -> None:
+        """The last State says that we go, so that nobody waits for the next one."""
+        if self._session.out_count < self._session.window and self._state is not None:
+            client.publish(self.topics.state, self._state(online=False), retain=self._retain)
+
+    def _failed(self, fault: EdgeboxError) -> None:
+        self.counters[f"failed {fault.reason}"] += 1
+        if self.why != str(fault):
+            log.warning("sync: %s", fault)
+        self.why = str(fault)
+
+    async def _work(self, client: Client) -> None:
+        while True:
+            self._wake.clear()
+            now = time.monotonic()
+            self._session.tick(now)
+            self._backoff.forget(now)
+            if now >= self._beat_at:
+                await self._heartbeat(now)
+            try:
+                await self._pump.send(client)
+            except StoreError as fault:
+                self._failed(fault)
+                await asyncio.sleep(STORE_PAUSE_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._wake.wait()
+
+    # -- signs of life
+
+    async def _heartbeat(self, now: float) -> None:
+        self._beat_at = now + self._settings.heartbeat_s
+        try:
+            backlog = await self._store.backlog()
+        except StoreError as fault:
+            self._failed(fault)
+            return
+        session = self._session
+
+        def state(*, online: bool) -> bytes:
+            return heartbeat.state(
+                *(self._settings.box, self._about()),
+                at=int(self._clock()),
+                heartbeat_s=self._settings.heartbeat_s,
+                epoch=self._store.epoch,
+                backlog={s.value: Backlog(rows=b.rows, oldest=b.oldest_ms // 1000) for s, b in backlog.items()},
+                acknowledged={
+                    name: lane.newest.acked for name, lane in session.lanes.items() if lane.newest and lane.newest.acked
+                },
+                refused=self.refused(),
+                health=self.health(),
+                online=online,
+            )
+
+        self._state = state
+        self._say(
+            Outgoing(
+                Kind.STATE,
+                self.topics.state,
+                state(online=True),
+                expires_at=now + heartbeat.expires_s(self._settings.heartbeat_s),
+                retain=self._retain,
+            )
+        )
+        if self._subscription_refused and self._client is not None:
+            self._client.subscribe(self.topics.subscribed)
+
+    def refused(self) -> dict[str, int]:
+        """For each stream or kind of message how many messages the broker has refused since the start."""
+        found = {name[8:]: count for name, count in self._session.counters.items() if name.startswith("refused ")}
+        for name, lane in self._session.lanes.items():
+            if lane.quarantined:
+                found[f"{name} set aside"] = lane.quarantined
+        return found
+
+    def health(self) -> dict[str, str]:
+        """What is wrong with the way to the cloud, part by part; `sync` is always there."""
+        found = {"sync": self.why or "ok"}
+        for name, why in self._session.refused.items():
+            found[f"sync {name}"] = why
+        if self._backoff.has_double:
+            found["sync name"] = "another box connects with this box's name"
+        if self._subscription_refused:
+            found["sync subscription"] = "the broker does not let this box listen"
+        for name, expires in zip(("client certificate", "broker certificate"), self._expires, strict=True):
+            if expires:
+                found[name] = _good_for(expires - self._clock())
+        return found
+
+    # -- the connection's listener
+
+    def on_puback(self, mid: int, reason: int) -> None:
+        """An answer to what we sent."""
+        self._session.puback(mid, reason, time.monotonic())
+        self._wake.set()
+
+    def on_message(self, message: Incoming) -> None:
+        """Something for us."""
+        self.inbox.put(message)
+
+    def on_subscribed(self, reasons: list[int]) -> None:
+        """Which of our subscriptions the broker grants."""
+        self._subscription_refused = any(reason >= 0x80 for reason in reasons)
+        self.counters["subscriptions refused"] += self._subscription_refused
+
+    def on_lost(self, reason: int, why: str) -> None:
+        """The connection has ended without us."""
+        now = time.monotonic()
+        if reason == TAKEN_OVER:
+            self._backoff.taken_over(now)
+            self.counters["taken over"] += 1
+        self._session.disconnected(reason, now)
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_exception(SyncError(why or "connection lost", reason="lost"))
+
+
+def _good_for(seconds: float) -> str:
+    """`good for 80 days`, or a word of warning."""
+    days = int(seconds // 86_400)
+    if seconds <= 0:
+        return "expired"
+    return f"good for {days} days" if days >= 30 else f"expires in {days} days"

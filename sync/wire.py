@@ -1,0 +1,117 @@
+"""paho's client with two seams in it: bounds on what a broker may send, and few system calls.
+
+Owns: reading ahead and writing together. Never: policy, callbacks, reconnecting.
+
+paho reads a packet's head byte by byte, takes as long a packet as the head says (256 MB) and writes each packet by
+itself. Its own methods for one read and one write of the socket are the place to change that; they are not public, so
+tests/sync/test_client.py holds them to it, and the lock file holds the version.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+
+from sync.contract import MESSAGE_BYTES
+
+PACKET_BYTES = MESSAGE_BYTES + 4096  # and what MQTT puts around a message: topics, properties, correlation data
+_AHEAD_BYTES = 64 << 10  # four TLS records
+_TOGETHER_BYTES = 64 << 10
+
+
+class Wire(mqtt.Client):
+    """One connection's MQTT 5 client. `fault`: the last error of the socket in words."""
+
+    def __init__(self, client_id: str, *, websocket: bool) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            transport="websockets" if websocket else "tcp",
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        self.fault = ""
+        self._ahead = b""
+        self._at = 0
+        self._together = bytearray()
+
+    @property
+    def has_more(self) -> bool:
+        """Something was read that is not yet handled; the socket won't say so again."""
+        pending = getattr(self._sock, "pending", None)
+        return self._at < len(self._ahead) or (pending is not None and pending() > 0)
+
+    @property
+    def is_abused(self) -> bool:
+        """QoS 2 comes in, which was never asked for, and which paho would keep without a bound."""
+        return bool(self._in_messages)
+
+    def want_write(self) -> bool:
+        """Bytes wait for the socket."""
+        return bool(self._together) or super().want_write()
+
+    def loop_write(self) -> MQTTErrorCode:
+        """As paho's, and then what it wrote goes out in one piece."""
+        found = super().loop_write()
+        try:
+            self._write_together()
+        except BlockingIOError:
+            pass
+        except OSError:
+            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+        return found
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if bufsize > PACKET_BYTES or len(getattr(self._sock, "_readbuffer", b"")) > 2 * PACKET_BYTES:
+            self.fault = "the broker sends a packet that is too large"
+            raise ConnectionError(self.fault)
+        if self._at >= len(self._ahead):
+            try:
+                self._ahead, self._at = super()._sock_recv(max(bufsize, _AHEAD_BYTES)), 0
+            except BlockingIOError:
+                raise
+            except OSError as fault:
+                self.fault = words(fault)
+                raise
+        data = self._ahead[self._at : self._at + bufsize]
+        self._at += len(data)
+        return data
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        if self._together and len(self._together) + len(buf) > _TOGETHER_BYTES:
+            self._write_together()
+        self._together += buf
+        return len(buf)
+
+    def _sock_close(self) -> None:
+        try:
+            self._write_together()  # a DISCONNECT, after which paho closes at once
+        except OSError:
+            self._together.clear()
+        super()._sock_close()
+
+    def _write_together(self) -> None:
+        while self._together and self._sock is not None:
+            try:
+                taken = super()._sock_send(self._together)
+            except BlockingIOError:
+                raise
+            except OSError as fault:
+                self.fault = words(fault)
+                self._together.clear()
+                raise
+            if taken == 0:
+                raise BlockingIOError
+            del self._together[:taken]
+
+
+def words(fault: BaseException) -> str:
+    """An error of the network in words."""
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return fault.verify_message
+    if isinstance(fault, ssl.SSLError):
+        return (fault.reason or str(fault)).lower().replace("_", " ")
+    return getattr(fault, "strerror", None) or str(fault) or type(fault).__name__
