@@ -1,7 +1,7 @@
 """The engine: the control plane's process. Lines connect, documents are read, slips answered, receipts recorded.
 
 Owns: the socket, the parts and how they hang together, the log of receipts, and the process (signals, memory). Never:
-in the way of a byte: a line whose engine is slow, hung or dead prints on.
+in the way of a byte: a line whose engine is slow, hung or dead prints on. Never: Done before the store has committed.
 
 `Engine` is made of a Config and runs in any asyncio loop (tests and `make run` use it so); `serve` is the process.
 """
@@ -26,19 +26,20 @@ from pathlib import Path
 
 import msgspec
 
-from edgebox.awards import Award, Awards, Granted
+from edgebox.awards import REMEMBERED_MAX, Award, Awards, Granted
+from edgebox.books import describe, remember, settled
 from edgebox.config import FOLDER, load, load_lexicon
 from edgebox.errors import ClaimError, ConfigError, SlipError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.journal import Journal, ReceiptRecord
 from edgebox.keys import field_key, load_keys
 from edgebox.line.daemon import become_urgent
-from edgebox.line.frames import Job, JobState, Outcome, Result
-from edgebox.lines import UNKNOWN, Decided, LineSession, Pending, result_name
+from edgebox.line.frames import Job, JobState, Outcome, Status
+from edgebox.lines import Decided, LineSession, Pending, Settled
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
-from edgebox.model import DocumentKind, Receipt, format_minor
+from edgebox.model import DocumentKind, Receipt
+from edgebox.notices import Health, Notices, printer_words
 from edgebox.paper.letters import text_raster
 from edgebox.printers import find_printer
 from edgebox.reading import OpenDocument
@@ -48,13 +49,18 @@ from edgebox.receipt.redact import Pseudonyms
 from edgebox.receipt_profiles import load_profiles
 from edgebox.settings import Config
 from edgebox.slips import qr
-from edgebox.tills import Tills, shift_record
+from edgebox.store.events import ClaimRecord, ClaimState, Event, HealthRecord, ReceiptRecord
+from edgebox.store.store import Store
+from edgebox.tills import SINCE_REPORT_MAX, Tills
 
 log = logging.getLogger("edgebox")
 
 RECORDED_MAX = 8192  # names of documents kept, to know a replayed one; the spools hold 64 a line
 FAULT_TEXTS_MAX = 256  # causes remembered as logged
 TIDY_S = 10.0  # garbage is collected this often, when no document is on its way
+SLIPS_MAX = 1024  # claims that the printer may yet confirm; it does within seconds
+RECEIPTS_READ = 2 * SINCE_REPORT_MAX  # newest receipts, read at the start: reports and layouts are judged by them
+CLAIMS_READ = 2 * REMEMBERED_MAX  # newest events of claims: one or two each
 GONE_MAX = 64  # connections that ended with something unrecorded; more than there are lines
 DOCUMENT_BYTES = 8  # of a document's name: its number, behind the session's name (edgebox/lines.py)
 PRIORITY = -5  # behind the lines (-10), before all else: a customer waits for its answer
@@ -79,10 +85,13 @@ class Engine:
         self._profiles: dict[str, PrinterProfile] = {}
         self._faults: set[str] = set()
         self._recorded: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._slips: OrderedDict[tuple[str, int], ClaimRecord] = OrderedDict()  # on their way to paper
         self._recording: dict[tuple[str, int], asyncio.Lock] = {}  # on their way to the disk
         self._sessions: set[LineSession] = set()  # connected
         self._gone: list[LineSession] = []  # no longer connected, with documents that are not recorded
-        self._journal: Journal | None = None
+        self.store: Store | None = None  # from start to stop
+        self.notices: Notices | None = None  # likewise
+        self.health = Health(self._notice, self.clock)
         self._server: asyncio.Server | None = None
         self._tidy: asyncio.Task[None] | None = None
         self._jobs = count(1)
@@ -92,11 +101,13 @@ class Engine:
     # -- life
 
     async def start(self) -> None:
-        """Opens journal and socket. EdgeboxError says what can't be."""
-        self._journal = Journal(Path(self.config.engine.data))
-        self._remember(self._journal)
+        """Opens store and socket. EdgeboxError says what can't be."""
+        self.store = await asyncio.to_thread(Store.open, Path(self.config.engine.data), self.config.store)
+        self.notices = Notices(self.store, lambda what: self.fault("store", what))
+        await asyncio.to_thread(self._remember, self.store)
         self.warm()
         await self._listen(Path(self.config.engine.socket))
+        self._say_how_it_began(self.store)
         self._tidy = asyncio.create_task(self._tidy_up())
 
     async def stop(self) -> None:
@@ -112,8 +123,11 @@ class Engine:
         if self._server is not None:
             await self._server.wait_closed()
             self._remove_socket()
-        if self._journal is not None:
-            await asyncio.to_thread(self._journal.close)
+        if self.store is not None and self.notices is not None:
+            self.health.stop()
+            self._notice(HealthRecord(at=int(self.clock()), part="engine", state="ok", words="stopped"))
+            await self.notices.stop(STOP_WITHIN_S)
+            await self.store.close()
 
     def warm(self) -> None:
         """One receipt read, one claim minted, one slip composed, so that the first real one pays for nothing."""
@@ -158,22 +172,28 @@ class Engine:
             if _inode(path) == self._socket_inode:
                 path.unlink()
 
-    def _remember(self, journal: Journal) -> None:
+    def _remember(self, store: Store) -> None:
         """The last claims, and which documents are recorded. By their order: after a restart the clock may be wrong."""
-        for record in journal.past():
-            if self.is_recorded(record.session, record.document):
-                continue
-            self._note_recorded(record.session, record.document)
-            self._tills.note(record)
-            if record.claim:
-                self._remember_claim(record)
-        if journal.torn:
-            self.fault("journal", f"{journal.torn} lines of {journal.path} could not be read")
+        for receipt in store.past_receipts(RECEIPTS_READ):
+            self._note_recorded(receipt.session, receipt.document)
+            self._tills.note(receipt)
+        for claim in store.past_claims(CLAIMS_READ):
+            printed = claim.state is not ClaimState.VOID
+            try:
+                remember(self.awards, claim.claim, claim.url, claim.revision, printed=printed)
+            except (ClaimError, ValueError) as fault:
+                self.fault("store", f"claim {claim.claim} can't be read", fault)
 
-    def _remember_claim(self, record: ReceiptRecord) -> None:
-        amount = claims.parse(record.url).claim.amount_minor  # a reprint's own amount may be another
-        granted = Granted(record.url, amount, record.revision, printed=not record.voided)
-        self.awards.remember(bytes.fromhex(record.claim), granted)
+    def _say_how_it_began(self, store: Store) -> None:
+        for news in store.news:
+            log.error("store: %s", news)
+        self.health.note("store", "warning" if store.news else "ok", "; ".join(store.news))
+        self.health.note("engine", "ok", "started")
+
+    def _notice(self, event: Event) -> None:
+        """Records what nobody waits for."""
+        assert self.notices is not None, "nothing happens before start"
+        self.notices.add(event)
 
     async def _tidy_up(self) -> None:
         """Collects garbage while nobody waits."""
@@ -223,46 +243,50 @@ class Engine:
 
     def _line_of(self, name: bytes) -> str:
         """The line that a document's name belongs to."""
-        session = name[: -DOCUMENT_BYTES].hex()
+        session = name[:-DOCUMENT_BYTES].hex()
         return next((line.name for line in self.lines.values() if line.session == session), "-")
 
     def is_recorded(self, session: str, document: int) -> bool:
-        """It is in the journal already."""
+        """It is in the store already."""
         return (session, document) in self._recorded
 
-    def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRecord:
+    def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> Settled:
         """What is to be recorded. A claim whose slip went out is known from here on, so that a copy prints it again."""
-        record = _record(line, pending, outcome)
-        if record.voided and self.awards.is_printed(bytes.fromhex(record.claim), record.url):
-            record = msgspec.structs.replace(record, voided=False)  # its copy was not printed; it itself was
-        if record.claim:
-            self._remember_claim(record)
-            points = self.awards.points(claims.parse(record.url).claim.amount_minor)
-            record = msgspec.structs.replace(record, points=points)
-        return self._tills.checked(record)
+        found = settled(line, pending, outcome, self.awards)
+        if found.claim is not None and found.claim.state in (ClaimState.GRANTED, ClaimState.AGAIN):
+            self._slips[line.session, outcome.document] = found.claim
+            if len(self._slips) > SLIPS_MAX:
+                self._slips.popitem(last=False)
+        return found._replace(receipt=self._tills.checked(found.receipt))
 
-    async def record(self, record: ReceiptRecord, award: Award) -> None:
-        """Puts the document on disk, once. JournalError when that fails."""
-        assert self._journal is not None, "lines connect after start"
-        name = (record.session, record.document)
+    async def record(self, settled: Settled) -> None:
+        """Puts the document on disk, receipt and claim at once, and only once. StoreError when that fails."""
+        assert self.store is not None, "lines connect after start"
+        receipt, claim, award = settled
+        name = (receipt.session, receipt.document)
         async with self._recording.setdefault(name, asyncio.Lock()):  # it may come again while the disk is slow
             if self.is_recorded(*name):
                 return
-            await self._journal.record(record)
+            await self.store.record(receipt, *([claim] if claim else []))
             self._note_recorded(*name)
             self._recording.pop(name, None)
-        self.counters[f"{record.kind} {record.result}"] += 1
+        self.counters[f"{receipt.kind} {receipt.result}"] += 1
         if not any(line.is_reading for line in self.lines.values()):
             gc.collect(0)  # what this document leaves behind, in 0.1 ms; a thousand at once would take 100
-        log.info("%s", describe(record, award))
-        drift = self._tills.note(record).drift
+        self._say(receipt, award)
+
+    def _say(self, receipt: ReceiptRecord, award: Award) -> None:
+        """What is recorded, to who reads the log or listens."""
+        log.info("%s", describe(receipt, award))
+        drift = self._tills.note(receipt).drift
         if drift:
             self.counters["drift"] += 1
             log.warning("%s", drift)
-        if record.z_check:
-            log.log(logging.INFO if record.z_equal else logging.WARNING, "%s: report: %s", record.line, record.z_check)
+        if receipt.z_check:
+            level = logging.INFO if receipt.z_equal else logging.WARNING
+            log.log(level, "%s: report: %s", receipt.line, receipt.z_check)
         if self.on_receipt is not None:
-            self.on_receipt(record)
+            self.on_receipt(receipt)
 
     def _note_recorded(self, session: str, document: int) -> None:
         self._recorded[session, document] = None
@@ -270,9 +294,16 @@ class Engine:
             self._recorded.popitem(last=False)
 
     def printed(self, line: LineSession, document: int) -> None:
-        """The printer has confirmed a document's slip: counted and said; it usually comes behind the record."""
+        """The printer has confirmed a document's slip: counted, said, and recorded with its claim."""
         self.counters["slips on paper"] += 1
         log.info("%s: the printer says that the slip of document %d is on paper", line.name, document)
+        claim = self._slips.pop((line.session, document), None)
+        if claim is not None:
+            self._notice(msgspec.structs.replace(claim, state=ClaimState.ON_PAPER, at=int(self.clock())))
+
+    def printer_state(self, line: LineSession, status: Status) -> None:
+        """The printer's state has changed: recorded, unless it flaps."""
+        self.health.note(f"printer {line.name}", *printer_words(status))
 
     def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
         """Counted; logged once for each cause."""
@@ -293,6 +324,7 @@ class Engine:
             if other.session != line.session:
                 other.abandon()  # another process has that wire now: nobody will tell what became of them
         log.info("%s: connected, printer %s", line.name, line.hello.profile)
+        self.health.note(f"line {line.name}", "ok", "connected")
 
     def left(self, line: LineSession) -> None:
         """A line has gone."""
@@ -302,6 +334,7 @@ class Engine:
         if self.lines.get(line.name) is line:
             del self.lines[line.name]
             log.info("%s: disconnected", line.name)
+            self.health.note(f"line {line.name}", "failed", "gone")
 
 
 def _inode(path: Path) -> int:
@@ -309,7 +342,7 @@ def _inode(path: Path) -> int:
 
 
 def _listener(path: Path, mask: int) -> socket.socket:
-    """A Unix socket at `path`, with the rights that `mask` leaves. An old one is nobody's: the journal is locked."""
+    """A Unix socket at `path`, with the rights that `mask` leaves. An old one is nobody's: the store is locked."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
@@ -325,77 +358,6 @@ def _listener(path: Path, mask: int) -> socket.socket:
     finally:
         os.umask(old)
     return listener
-
-
-def _record(line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRecord:
-    """The fields of the reading and what came of it; no text of the paper."""
-    receipt, award, end = pending.decided.receipt, pending.decided.award, pending.end
-    url, claim, revision = award.url, award.claim_id, award.revision
-    if end.replay:  # another run of the engine answered: what it printed is in the ref
-        url, claim, revision = _from_ref(outcome.ref or end.ref)
-    return ReceiptRecord(
-        session=line.session,
-        document=outcome.document,
-        line=line.name,
-        at=pending.at,
-        kind=receipt.kind.value,
-        modifiers=tuple(modifier.value for modifier in receipt.modifiers),
-        qualifies=receipt.qualifies,
-        amount_minor=receipt.amount_minor,
-        currency=receipt.currency,
-        decimals=receipt.decimals,
-        confidence=receipt.confidence.value,
-        reasons=receipt.reasons,
-        number=receipt.number,
-        till=receipt.till,
-        printed_date=receipt.printed_date,
-        printed_time=receipt.printed_time,
-        tenders=tuple((tender.kind.value, tender.amount_minor) for tender in receipt.tenders),
-        claim=claim.hex(),
-        url=url,
-        points=award.points,
-        revision=revision,
-        voided=bool(url) and outcome.result not in (Result.INSERTED, UNKNOWN) and not award.again,
-        result=result_name(outcome.result),
-        result_reason=outcome.reason,
-        hold_us=outcome.hold_us,
-        replayed=end.replay,
-        cashier=receipt.details.cashier,
-        table=receipt.details.table,
-        transaction=receipt.details.transaction,
-        member=receipt.details.member,
-        fiscal=receipt.details.fiscal,
-        layout=receipt.details.layout,
-        profile=receipt.details.profile,
-        report=shift_record(receipt.details.report),
-    )
-
-
-def _from_ref(ref: bytes) -> tuple[str, bytes, int]:
-    """URL, claim id and revision of what an earlier run of the engine had answered."""
-    url = ref.decode("ascii", "replace")
-    try:
-        claim = claims.parse(url).claim
-    except ClaimError:
-        return "", b"", 0
-    return url, claim.claim_id, claim.revision
-
-
-def describe(record: ReceiptRecord, award: Award) -> str:
-    """One line for a person: `line1: sale 33.90 CNY, 33 points, slip printed, held 0.4 ms (why)`."""
-    amount = ""
-    if record.amount_minor is not None:
-        amount = f" {format_minor(record.amount_minor, record.decimals)} {record.currency}"
-    if record.result == "inserted":
-        outcome = f"{record.points} points, slip " + ("printed again" if award.again else "printed")
-    elif record.url:
-        outcome = f"slip {record.result}, claim void"
-    else:
-        outcome = "no slip"
-    why = record.reasons[0] if record.url and record.reasons else award.why or record.result_reason
-    modifiers = "".join(f" {modifier}" for modifier in record.modifiers)
-    held = f", held {record.hold_us / 1000:.2f} ms" if record.hold_us else ""
-    return f"{record.line}: {record.kind}{modifiers}{amount}, {outcome}{held}" + (f" ({why})" if why else "")
 
 
 def load_keyring(config: Config) -> Keyring | None:
@@ -414,13 +376,15 @@ async def run(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await engine.start()
-    log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)
-    gc.collect()
-    gc.freeze()  # what is here now stays
-    gc.disable()  # the rest is collected by the engine itself, when no receipt is on its way
-    await stop.wait()
-    await engine.stop()
+    try:
+        await engine.start()
+        log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)
+        gc.collect()
+        gc.freeze()  # what is here now stays
+        gc.disable()  # the rest is collected by the engine itself, when no receipt is on its way
+        await stop.wait()
+    finally:
+        await engine.stop()
 
 
 def serve(path: Path | None, overrides: Sequence[str]) -> int:

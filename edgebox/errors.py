@@ -44,12 +44,12 @@ class StoreError(EdgeboxError):
     """Something is not recorded, or can't be asked for.
 
     Reasons: `locked` (another engine has the database), `io` (the system's words follow), `corrupt`, `version` (a newer
-    edgebox wrote it), `refused` (SQLite takes no such row), `slow` (a question took too long), `ack` (an acknowledgement
-    beyond what exists), `epoch` (no such epoch), `size` (a fact too large), `closed`.
+    edgebox wrote it), `refused` (SQLite takes no such row), `slow` (a question took too long), `ack` (beyond what is
+    recorded), `epoch` (no such epoch), `size` (a fact too large), `closed`.
     """
 
 
-class StoreFull(StoreError):
+class StoreFull(StoreError):  # noqa: N818 - what callers and the house plan call it
     """There is no room. Reasons: `disk` (the card is full), `budget` ([store] max_mb), `queue` (too many wait)."""
 
 

@@ -3,7 +3,7 @@
 Owns: one connection's state (its open document, the ones that wait for their outcome, its jobs). Never: decides what a
 receipt is or earns (the desk does), and never lets anything but an answer happen between End and Answer.
 
-Shape: an asyncio.Protocol. Bytes, reading, minting and the answer happen inside one `data_received`; the journal's disk
+Shape: an asyncio.Protocol. Bytes, reading, minting and the answer happen inside one `data_received`; the store's disk
 is met afterwards, in a task. Whatever goes wrong with a document, an exception included, ends in an empty Answer at
 once and a fault that is logged once for each cause and counted.
 """
@@ -16,10 +16,9 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from edgebox.awards import Award
-from edgebox.errors import EdgeboxError
+from edgebox.errors import EdgeboxError, StoreError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.journal import JournalError, ReceiptRecord
 from edgebox.line.frames import (
     Answer,
     Begin,
@@ -46,6 +45,7 @@ from edgebox.line.frames import (
 from edgebox.model import DocumentKind, Receipt
 from edgebox.reading import OpenDocument
 from edgebox.receipt.preprint import Outline, PreprintWatch
+from edgebox.store.events import ClaimRecord, ReceiptRecord
 
 log = logging.getLogger("edgebox.line")
 
@@ -76,13 +76,16 @@ class Desk(Protocol):
         """What the receipt gets; no press: nothing may be printed."""
 
     def is_recorded(self, session: str, document: int) -> bool:
-        """It is in the journal already."""
+        """It is in the store already."""
 
-    def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRecord:
+    def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> Settled:
         """What is to be recorded; from here on a copy of the receipt finds its claim."""
 
-    async def record(self, record: ReceiptRecord, award: Award) -> None:
-        """Puts it on disk, once. JournalError when that is not possible."""
+    async def record(self, settled: Settled) -> None:
+        """Puts it on disk, once. StoreError when that is not possible."""
+
+    def printer_state(self, line: LineSession, status: Status) -> None:
+        """The printer's state has changed."""
 
     def printed(self, line: LineSession, document: int) -> None:
         """The printer has confirmed a document's slip."""
@@ -103,6 +106,14 @@ class Pending(NamedTuple):
     decided: Decided
     end: End
     at: int
+
+
+class Settled(NamedTuple):
+    """What is recorded of a document, together. `claim` None: nothing has become of a claim."""
+
+    receipt: ReceiptRecord
+    claim: ClaimRecord | None
+    award: Award
 
 
 class LineSession(asyncio.Protocol):
@@ -342,21 +353,22 @@ class LineSession(asyncio.Protocol):
                 self._send(Done(outcome.document))
             return
         try:
-            record = self._desk.settle(self, pending, outcome)
+            settled = self._desk.settle(self, pending, outcome)
         except Exception as fault:  # as above; recorded all the same, with its claim
             self._desk.fault(self.name, "fault at the outcome", fault)
             unread = pending.decided._replace(receipt=_unread("fault at the outcome").receipt)
-            record = self._desk.settle(self, pending._replace(decided=unread), outcome)
-        task = asyncio.get_running_loop().create_task(self._record(record, pending.decided.award))
+            settled = self._desk.settle(self, pending._replace(decided=unread), outcome)
+        task = asyncio.get_running_loop().create_task(self._record(settled))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _record(self, record: ReceiptRecord, award: Award) -> None:
+    async def _record(self, settled: Settled) -> None:
         """On disk, then Done. While the disk refuses, the line's spool keeps the document and we try again."""
+        record = settled.receipt
         while True:
             try:
-                await self._desk.record(record, award)
-            except JournalError as fault:
+                await self._desk.record(settled)
+            except StoreError as fault:
                 self._desk.fault(self.name, f"not recorded: {fault}")
                 if fault.reason == "closed":
                     return
@@ -382,6 +394,7 @@ class LineSession(asyncio.Protocol):
         if self.status is None or (self.status.connected, self.status.bits) != (status.connected, status.bits):
             word = "connected" if status.connected else "not there"
             log.info("%s: printer %s, state %#x", self.name, word, status.bits)
+            self._desk.printer_state(self, status)
         self.status = status
 
     def _gap(self, gap: Gap) -> None:

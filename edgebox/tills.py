@@ -1,7 +1,7 @@
 """What the engine remembers of each till: the layouts it prints, and its receipts since its last report.
 
 Owns: `Tills`: how far a receipt in an unknown layout is believed, and the check of a till's report. Never: sockets,
-files or clocks; it is fed records, those of the journal first.
+files or clocks; it is fed records, the newest of the store first.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from edgebox.journal import ReceiptRecord, ShiftRecord
 from edgebox.model import Confidence, DocumentKind, Receipt, ShiftReport, Tender, TenderKind, format_minor
 from edgebox.receipt.layout import LayoutWatch, Seen
 from edgebox.receipt.shift import SeenReceipt, z_check
+from edgebox.store.events import ReceiptRecord, ShiftRecord
 
 SINCE_REPORT_MAX = 5000  # receipts of one till kept for its next report: some days of a busy one
 _NOVEL = "in a layout that this till has not printed before"
@@ -91,7 +91,7 @@ class Tills:
 
 
 def shift_record(report: ShiftReport | None) -> ShiftRecord | None:
-    """A report as the journal keeps it."""
+    """A report as the store keeps it."""
     if report is None:
         return None
     tenders = tuple((tender.kind.value, tender.amount_minor) for tender in report.tenders)

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple, Self
 
 from edgebox.config import FOLDER
 from edgebox.printers import find_printer
+from edgebox.store.events import Stream
+from edgebox.store.peek import bodies
 from hw_sim.cloud_keys import provision
 from hw_sim.drawing import TicketDrawer
 from hw_sim.ink import Ticket
@@ -184,15 +186,13 @@ engine = "{self.folder / "engine.sock"}"
                 raise RuntimeError(f"{process.args!r} ended with {process.returncode}:\n{words}")
 
     def _records(self, documents: int) -> list[dict[str, Any]]:
-        """The next records of the engine's journal, as many as the stream has documents."""
-        journal = self.folder / "data" / "receipts.jsonl"
+        """The next receipts that the engine has recorded, as many as the stream has documents."""
         until = time.monotonic() + RECORD_S
         while True:
-            lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
-            whole = [line for line in lines[self._read :] if line.endswith(b"\n")]
-            if len(whole) >= documents or time.monotonic() > until:
-                self._read += len(whole)
-                return [json.loads(line) for line in whole]
+            found = bodies(self.folder / "data", Stream.RECEIPTS, skip=self._read)
+            if len(found) >= documents or time.monotonic() > until:
+                self._read += len(found)
+                return [json.loads(body) for body in found]
             self._check_alive()
             time.sleep(0.005)
 

@@ -10,7 +10,6 @@ import msgspec
 
 from edgebox import config
 from edgebox.engine import Engine
-from edgebox.journal import FILE, ReceiptRecord
 from edgebox.line.frames import (
     Answer,
     Begin,
@@ -28,6 +27,8 @@ from edgebox.line.frames import (
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
 from edgebox.settings import Config
+from edgebox.store.events import ClaimRecord, ReceiptRecord, Stream
+from edgebox.store.peek import bodies
 from hw_sim.cloud_keys import keyring
 
 NOW = 1_795_000_000  # 2026-11-18
@@ -144,8 +145,16 @@ async def running(folder: Path, *overrides: str, keys: Keyring | None = KEYS, no
 
 
 def recorded(folder: Path) -> list[ReceiptRecord]:
-    lines = (folder / "data" / FILE).read_bytes().splitlines()
-    return [msgspec.json.decode(line, type=ReceiptRecord) for line in lines]
+    return [msgspec.json.decode(body, type=ReceiptRecord) for body in bodies(folder / "data", Stream.RECEIPTS)]
+
+
+def recorded_claims(folder: Path) -> list[ClaimRecord]:
+    return [msgspec.json.decode(body, type=ClaimRecord) for body in bodies(folder / "data", Stream.CLAIMS)]
+
+
+def on_disk(folder: Path) -> bytes:
+    """All bytes of the database's files."""
+    return b"".join(path.read_bytes() for path in sorted((folder / "data").iterdir()))
 
 
 def verified(answer: Answer) -> claims.Claim:

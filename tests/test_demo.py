@@ -27,7 +27,7 @@ def test_the_keys_and_the_data_of_the_demo_are_for_its_user_only(tmp_path: Path)
     folder = tmp_path / "demo"
     assert main(["--receipts", "1", "--folder", str(folder)]) == 0
     assert main(["--receipts", "1", "--folder", str(folder)]) == 0, "a second run empties what the first left"
-    for private in (folder / "keys.toml", folder / "data" / "receipts.jsonl"):
+    for private in (folder / "keys.toml", folder / "data" / "edgebox.db"):
         assert private.stat().st_mode & 0o077 == 0
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from edgebox.journal import FILE
 from edgebox.line.frames import (
     Answer,
     Begin,
@@ -31,6 +30,7 @@ from tests.line_of_engine import (
     PRELUDE,
     RECEIPT,
     FakeLine,
+    on_disk,
     recorded,
     running,
     verified,
@@ -92,7 +92,8 @@ def test_no_line_of_the_paper_reaches_the_disk(folder: Path) -> None:
             customer = b"Customer: Jane Roe\nTel: 13800138000\n*** REFUND ***\n"
             await line.answer(1, RECEIPT + customer)
             await line.done(1, Result.PLAIN)
-            disk = (folder / "data" / FILE).read_bytes()
+            disk = on_disk(folder)
+            assert b"000417" in disk
             assert recorded(folder)[0].kind == "refund"
             for secret in (b"Jane", b"jane", b"13800138000", b"CORNER", b"MILK", b"***"):
                 assert secret not in disk
@@ -100,10 +101,12 @@ def test_no_line_of_the_paper_reaches_the_disk(folder: Path) -> None:
     asyncio.run(play())
 
 
-def test_journal_and_socket_are_the_owners_alone(folder: Path) -> None:
+def test_database_and_socket_are_the_owners_alone(folder: Path) -> None:
     async def play() -> None:
         async with running(folder) as engine:
-            assert stat.S_IMODE(os.stat(folder / "data" / FILE).st_mode) == 0o600
+            for path in (folder / "data").iterdir():
+                assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+            assert stat.S_IMODE((folder / "data").stat().st_mode) == 0o700
             assert stat.S_IMODE(os.stat(engine.config.engine.socket).st_mode) == 0o600
 
     asyncio.run(play())
@@ -213,7 +216,7 @@ def test_a_bug_in_the_reader_ends_in_an_empty_answer_and_one_line_in_the_log(
 
     async def play() -> None:
         async with running(folder) as engine:
-            monkeypatch.setattr(ReceiptReader, "finish", broken)
+            monkeypatch.setattr(ReceiptReader, "answer", broken)
             line = await FakeLine.connect(engine)
             for number in (1, 2, 3):
                 assert (await line.answer(number, RECEIPT)).body == b""

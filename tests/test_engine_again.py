@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from edgebox.engine import Engine
-from edgebox.errors import ConfigError
-from edgebox.journal import Journal, JournalError, ReceiptRecord
+from edgebox.errors import ConfigError, StoreError, StoreFull
 from edgebox.line.frames import (
     Done,
     Result,
 )
+from edgebox.store.events import Event, ReceiptRecord
 from edgebox.tills import Tills
 from tests.line_of_engine import (
     CUT,
@@ -148,16 +148,16 @@ def test_a_full_disk_keeps_the_document_with_the_line_until_there_is_room(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = True
-    real = Journal._write
 
-    def write(self: Journal, raw: bytes) -> JournalError | None:
-        return JournalError("no space left", reason="disk") if full else real(self, raw)
+    def gate(event: Event, size: int) -> StoreFull | None:
+        return StoreFull("no space left", reason="disk") if full else None
 
     async def play() -> None:
         nonlocal full
-        monkeypatch.setattr(Journal, "_write", write)
         monkeypatch.setattr("edgebox.lines.RETRY_S", 0.01)
         async with running(folder) as engine:
+            assert engine.store is not None
+            engine.store.guard(gate)
             line = await FakeLine.connect(engine)
             answer = await line.answer(1, RECEIPT)
             line.outcome(1, Result.INSERTED, answer.ref)
@@ -174,16 +174,16 @@ def test_a_receipt_outlives_its_line_while_the_disk_is_full_and_is_recorded_once
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = True
-    real = Journal._write
 
-    def write(self: Journal, raw: bytes) -> JournalError | None:
-        return JournalError("no space left", reason="disk") if full else real(self, raw)
+    def gate(event: Event, size: int) -> StoreFull | None:
+        return StoreFull("no space left", reason="disk") if full else None
 
     async def play() -> None:
         nonlocal full
-        monkeypatch.setattr(Journal, "_write", write)
         monkeypatch.setattr("edgebox.lines.RETRY_S", 0.01)
         async with running(folder) as engine:
+            assert engine.store is not None
+            engine.store.guard(gate)
             line = await FakeLine.connect(engine)
             answer = await line.answer(1, RECEIPT)
             line.outcome(1, Result.INSERTED, answer.ref)
@@ -313,10 +313,10 @@ def test_a_file_in_the_sockets_place_is_left_alone(folder: Path) -> None:
     assert (folder / "engine.sock").read_text() == "somebody's"
 
 
-def test_two_engines_never_share_a_journal(folder: Path) -> None:
+def test_two_engines_never_share_a_database(folder: Path) -> None:
     async def play() -> None:
         async with running(folder):
-            with pytest.raises(JournalError, match="another engine"):
+            with pytest.raises(StoreError, match="another engine"):
                 await Engine(settings(folder), KEYS).start()
 
     asyncio.run(play())

@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edgebox.journal import ReceiptRecord, ShiftRecord
 from edgebox.line.frames import Result
 from edgebox.model import Confidence, Details, DocumentKind, Receipt
+from edgebox.store.events import ReceiptRecord, ShiftRecord
 from edgebox.tills import Tills
-from tests.line_of_engine import RECEIPT, FakeLine, recorded, running, verified
+from tests.line_of_engine import RECEIPT, FakeLine, on_disk, recorded, running, verified
 
 KNOWN = "0001000200030004"
 NEW = "1001100210031004"
@@ -129,7 +129,8 @@ def test_what_is_personal_never_reaches_the_journal() -> None:
             await line.done(1, Result.PLAIN)
             (one,) = recorded(folder)
             assert len(one.member) == len(one.transaction) == 32
-            disk = (folder / "data/receipts.jsonl").read_bytes()
+            disk = on_disk(folder)
+            assert b"000417" in disk
             for secret in (b"13800138000", b"134567890123456789", b"6222021234567890123", b"Jane", b"Roe"):
                 assert secret not in disk
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from edgebox.errors import StoreError
 from edgebox.store.database import Epoch
 from edgebox.store.events import Stream
-from edgebox.store.places import NUMBER_OF, SEQ_MAX, STREAMS, Backlog, JournalRow, pack, span, unpack
+from edgebox.store.places import EPOCH_MAX, NUMBER_OF, SEQ_MAX, STREAMS, Backlog, JournalRow, pack, span, unpack
 
 _INSERT = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)"
 _ROWS = """SELECT place, boots.id, mono_ms, at_ms, trusted, body FROM journal JOIN boots USING (boot)
@@ -217,7 +217,7 @@ class Journal:
 
     def newest(self, stream: Stream, limit: int) -> list[bytes]:
         """Bodies of the stream's newest rows, of all epochs, oldest first."""
-        low, high = span(stream, 0)[0], span(stream, (1 << 16) - 1)[1]
+        low, high = span(stream, 0)[0], span(stream, EPOCH_MAX)[1]
         found = self._connection.execute(
             "SELECT body FROM journal WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT ?", (low, high, limit)
         ).fetchall()

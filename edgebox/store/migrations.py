@@ -65,6 +65,7 @@ _FIRST = (
         amount_minor INTEGER NOT NULL, currency TEXT NOT NULL, decimals INTEGER NOT NULL, points INTEGER NOT NULL,
         revision INTEGER NOT NULL, line TEXT NOT NULL, session TEXT NOT NULL,
         document INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX claims_place ON claims (place)",
     """CREATE TABLE redemptions (
         place INTEGER PRIMARY KEY, at INTEGER NOT NULL, request TEXT NOT NULL, code TEXT NOT NULL, state TEXT NOT NULL,
         reason TEXT NOT NULL, coupon TEXT NOT NULL, stock TEXT NOT NULL, value_minor INTEGER NOT NULL,
@@ -81,6 +82,7 @@ _FIRST = (
         tag TEXT NOT NULL, at INTEGER NOT NULL, place INTEGER NOT NULL, until INTEGER NOT NULL, zone TEXT NOT NULL,
         role TEXT NOT NULL, nearest_cm INTEGER NOT NULL, PRIMARY KEY (tag, at)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX visits_at ON visits (at)",
+    "CREATE INDEX visits_place ON visits (place)",
     # One row a part: its newest state.
     """CREATE TABLE health (
         part TEXT PRIMARY KEY, place INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, words TEXT NOT NULL,

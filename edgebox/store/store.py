@@ -111,6 +111,17 @@ class Store:
             if self.on_trouble is not None and isinstance(fault, StoreError):
                 self.on_trouble(fault)
 
+    # -- room, for edgebox/store/retention.py
+
+    def guard(self, gate: Callable[[Event, int], StoreFull | None]) -> None:
+        """`gate` is asked on the writer's thread before each event of so many bytes: what it returns is raised."""
+        self._writer.gate = gate
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The writer's one connection: for its thread alone."""
+        return self._database.connection
+
     # -- the journal, for the uplink
 
     @property
@@ -152,15 +163,6 @@ class Store:
     @on_committed.setter
     def on_committed(self, listener: Callable[[frozenset[Stream]], None] | None) -> None:
         self._writer.on_committed = listener
-
-    @property
-    def gate(self) -> Callable[[Event, int], StoreFull | None]:
-        """Asked on the writer's thread before an event of so many bytes is recorded: why not, or None."""
-        return self._writer.gate
-
-    @gate.setter
-    def gate(self, gate: Callable[[Event, int], StoreFull | None]) -> None:
-        self._writer.gate = gate
 
     # -- questions and changes
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from edgebox.store.events import Stream
+from edgebox.store.peek import bodies
 from hw_sim import cloud_keys
 
 ROOT = Path(__file__).parents[2]
@@ -110,10 +112,9 @@ class EngineProgram(Program):
         super().__init__("engine", command, folder, own_session=own_session)
         wait_for(lambda: Path(self.socket).exists(), self)
 
-    @property
-    def journal(self) -> Path:
-        """Its record of receipts."""
-        return self.folder / "receipts.jsonl"
+    def receipts(self, skip: int = 0) -> list[bytes]:
+        """The JSON of what it has recorded, behind the first `skip`."""
+        return bodies(self.folder, Stream.RECEIPTS, skip)
 
 
 def wait_for(happens: Callable[[], bool], program: Program | None = None, every_s: float = 0.005) -> None:

@@ -50,7 +50,7 @@ def _living(folder: Path, receipts: int, idle_s: float) -> list[list[str]]:
         ends.join(line)
         for number in range(1, receipts + 1):
             print_at_once(ends, long_receipt(number))
-        wait_for(lambda: engine.journal.read_bytes().count(b"\n") >= receipts, engine)
+        wait_for(lambda: len(engine.receipts()) >= receipts, engine)
         rss, pss = machine.rss_bytes(line.pid)
         idle, idle_engine = _idle_percent([line, engine], idle_s)
         engine_rss, _ = machine.rss_bytes(engine.pid)

@@ -69,19 +69,15 @@ def _print(
     ends: Ends, engine: EngineProgram, numbers: Iterator[int], receipts: int, printing: Printing
 ) -> tuple[list[float], list[float], int]:
     """Holds in ms as the line saw them, the same from outside, and how many went out without a slip: late answers."""
-    before = len(_records(engine))
+    before = len(engine.receipts())
     outside = [printing(ends, long_receipt(next(numbers))) for _ in range(receipts)]
-    wait_for(lambda: len(_records(engine)) >= before + receipts, engine)
-    records = [json.loads(record) for record in _records(engine)[before:]]
+    wait_for(lambda: len(engine.receipts(before)) >= receipts, engine)
+    records = [json.loads(record) for record in engine.receipts(before)]
     missed = [record for record in records if record["result"] != "inserted"]
     if other := [record for record in missed if record["result"] != "late" and record["result_reason"] != BREAKER]:
         raise Broken(f"a receipt got no slip: {other[0]}")
     asked = [record for record in records if record not in missed or record["result"] == "late"]
     return [record["hold_us"] / 1000 for record in asked], outside, len(missed)
-
-
-def _records(engine: EngineProgram) -> list[bytes]:
-    return engine.journal.read_bytes().splitlines() if engine.journal.exists() else []
 
 
 def _row(name: str, holds: list[float], outside: list[float], late: int) -> list[str]:

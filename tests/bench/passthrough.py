@@ -204,8 +204,8 @@ def _rounds(candidates: list[Candidate], rounds: int, count: int) -> Cells:
 
 def _ended(engine: EngineProgram) -> str:
     """The engine was asked at each end, and answered: else this was no measurement of a line that holds."""
-    records = engine.journal.read_text(encoding="utf-8").splitlines()
-    late = sum('"result":"late"' in record for record in records)
+    records = engine.receipts()
+    late = sum(b'"result":"late"' in record for record in records)
     if not records or late > len(records) // 10:
         raise Broken(f"the engine answered {len(records) - late} of {len(records)} documents in time")
     return f"with engine: {len(records)} documents were asked about and recorded meanwhile, {late} answers were late"
