@@ -184,7 +184,8 @@ class Database:
         row = execute("SELECT epoch, name FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
         why = self._why_new(Epoch(*row) if row else None, was_there, reading.at_ms)
         if why:
-            ordinal = max(self._sidecar.ordinal, row[0] if row else 0) + 1
+            highest = execute("SELECT max(epoch) FROM epochs").fetchone()[0]  # the mark may have brought one back
+            ordinal = max(self._sidecar.ordinal, highest or 0) + 1
             if ordinal > EPOCH_MAX:
                 raise StoreError("no more epochs", reason="epoch", hint="begin with an empty folder")
             row = ordinal, f"{ordinal:04d}-{secrets.token_hex(4)}"
