@@ -15,9 +15,9 @@ from qrcode.constants import ERROR_CORRECT_H, ERROR_CORRECT_L, ERROR_CORRECT_M, 
 from qrcode.exceptions import DataOverflowError
 from qrcode.util import QRData
 
+from edgebox.escpos.bars import check_digit, modules
 from edgebox.escpos.style import Setting
 from edgebox.escpos.symbols import BarCode, Symbology
-from edgebox.escpos.bars import check_digit, modules
 from edgebox.paper.dots import scaled
 from edgebox.paper.fonts import glyph, note_font
 
