@@ -1,0 +1,156 @@
+"""What bundles hold: slips, members, beacons, tags, coupons, words, configuration. Each kind as a type with its limits.
+
+Owns: the shapes, so that a bundle can be refused with a reason before anything is changed. Never: what they mean; that
+is for the parts that use them. The content of a rules bundle is a rules file's tables as JSON, and
+edgebox/rules_file.py reads both.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
+Seconds = Annotated[int, Meta(ge=0, le=4_102_444_800)]  # until 2100: what is later is a mistake
+Minor = Annotated[int, Meta(ge=0, le=10**12)]
+Date = Annotated[str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+Clock = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+U16 = Annotated[int, Meta(ge=0, le=0xFFFF)]
+# No control characters: what is printed is text, not commands.
+Printed = Annotated[str, Meta(max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+
+
+class _Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A key that the box doesn't know may be the one that mattered: it is rejected by name."""
+
+
+# -- configuration
+
+
+class ConfigContent(_Content, frozen=True, kw_only=True):
+    """`values`: `section.key` → value. `partial`: take the good ones although others are bad."""
+
+    values: Annotated[dict[str, Any], Meta(max_length=500)]
+    partial: bool = False
+
+
+# -- coupons
+
+
+class Window(_Content, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    """When something holds; what isn't given doesn't limit."""
+
+    start: Date = ""
+    end: Date = ""
+    days: tuple[Day, ...] = ()
+    since: Clock = ""
+    until: Clock = ""
+
+
+class CouponSpec(_Content, frozen=True, kw_only=True):
+    """A coupon. `value`: minor units, or per cent for `percent_off`."""
+
+    id: Word
+    kind: Literal["amount_off", "percent_off", "gift", "exchange", "fixed_price"]
+    value: Minor = 0
+    threshold: Minor = 0
+    title: Printed = ""
+    valid: Window = Window()
+    stores: tuple[str, ...] = ("*",)
+    stack_with: tuple[Word, ...] = ()
+    per_member_day: Annotated[int, Meta(ge=0, le=1000)] = 0
+
+
+# -- what is printed
+
+
+class TextSpec(_Content, frozen=True, kw_only=True, tag_field="block", tag="text"):
+    """Lines of text, wrapped where they are too long."""
+
+    text: Printed
+    align: Literal["left", "center", "right"] = "left"
+    bold: bool = False
+    width: Annotated[int, Meta(ge=1, le=2)] = 1
+    height: Annotated[int, Meta(ge=1, le=2)] = 1
+
+
+class QrSpec(_Content, frozen=True, kw_only=True, tag_field="block", tag="qr"):
+    """A QR code with a line below."""
+
+    data: Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    caption: Printed = ""
+
+
+class RuleSpec(_Content, frozen=True, kw_only=True, tag_field="block", tag="rule"):
+    """A line across the paper."""
+
+
+class FeedSpec(_Content, frozen=True, kw_only=True, tag_field="block", tag="feed"):
+    """Blank lines."""
+
+    lines: Annotated[int, Meta(ge=1, le=10)] = 1
+
+
+BlockSpec = TextSpec | QrSpec | RuleSpec | FeedSpec
+
+
+class SlipsContent(_Content, frozen=True, kw_only=True):
+    """Templates by name, each the table of a template's file."""
+
+    slips: Annotated[dict[Word, dict[str, Any]], Meta(max_length=200)]
+
+
+# -- who is near, who is known
+
+
+class BeaconContent(_Content, frozen=True, kw_only=True):
+    """What the box says on the air. `power_dbm`: measured at one metre."""
+
+    enabled: bool
+    uuid: Uuid
+    major: U16
+    minor: U16
+    power_dbm: Annotated[int, Meta(ge=-100, le=20)] = -59
+    interval_ms: Annotated[int, Meta(ge=100, le=10_240)] = 200
+
+
+class TagSpec(_Content, frozen=True, kw_only=True):
+    """A beacon to listen for."""
+
+    uuid: Uuid
+    major: U16
+    minor: U16
+    role: Word = ""
+    zone: Word = ""
+
+
+class TagsContent(_Content, frozen=True, kw_only=True):
+    """Beacons by the name that visits carry."""
+
+    tags: Annotated[dict[Word, TagSpec], Meta(max_length=2000)]
+
+
+class MembersContent(_Content, frozen=True, kw_only=True):
+    """A compact table: rows of 8 bytes of a member number's keyed hash and one byte, the tier's place in `tiers`.
+
+    `table`: base64 of the rows, in rising order without repeats. 20,000 members fit a message.
+    """
+
+    tiers: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=255)]
+    table: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]*={0,2}$", max_length=250_000)]
+
+
+class ProfilesContent(_Content, frozen=True, kw_only=True):
+    """Receipt profiles by name, each the table of a file of `config/receipts`."""
+
+    profiles: Annotated[dict[Word, dict[str, Any]], Meta(max_length=200)]
+
+
+class LexiconContent(_Content, frozen=True, kw_only=True):
+    """More words on receipts: section → list → words, as in a file of `config/lexicon`."""
+
+    words: Annotated[dict[str, dict[str, Any]], Meta(max_length=64)]
