@@ -1,8 +1,8 @@
 """Captured streams: the documents in a file, each read and with the place for a slip.
 
-Owns: `read_capture`. Never: prints. Where a document ends and where a slip may go comes from the very scanner that the
-line uses (edgebox/escpos/documents.py), what it says from the very reader that the engine uses, so a capture shows what
-the box would have done.
+Owns: `capture_bytes` and `read_capture`. Never: prints. Where a document ends and where a slip may go comes from the
+very scanner that the line uses (edgebox/escpos/documents.py), what it says from the very reader that the engine uses,
+so a capture shows what the box would have done.
 
 One parser, one paper and one scanner follow the whole stream, because modes set in one document hold in the next.
 """
@@ -10,8 +10,10 @@ One parser, one paper and one scanner follow the whole stream, because modes set
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
+from edgebox.errors import EdgeboxError
 from edgebox.escpos.documents import DocumentScanner, Ending, Verdict
 from edgebox.escpos.lines import Line
 from edgebox.escpos.paper import Paper
@@ -19,6 +21,17 @@ from edgebox.escpos.parser import Event, Parser
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.model import Receipt
 from edgebox.receipt.reader import ReceiptReader
+
+FILE_MAX = 64 << 20  # bytes of one capture: a month of a small shop
+
+
+def capture_bytes(path: Path) -> bytes:
+    """A capture's bytes. OSError; EdgeboxError `too_big`, also for a device that never ends."""
+    with path.open("rb") as file:
+        raw = file.read(FILE_MAX + 1)
+    if len(raw) > FILE_MAX:
+        raise EdgeboxError(f"{path}: over {FILE_MAX >> 20} MB", reason="too_big", hint="split the capture")
+    return raw
 
 
 class CapturedDocument(NamedTuple):

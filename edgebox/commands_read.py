@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from edgebox.captures import CapturedDocument, read_capture
+from edgebox.captures import CapturedDocument, capture_bytes, read_capture
 from edgebox.config import FOLDER, load, load_lexicon
 from edgebox.errors import EdgeboxError
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.explain import explain
+from edgebox.explain import explain, moment
 from edgebox.keys import field_key, load_keys
 from edgebox.model import Receipt, format_minor, to_major
 from edgebox.printers import find_printer
@@ -27,8 +27,6 @@ from edgebox.receipt.reader import ReceiptReader
 from edgebox.receipt.redact import Pseudonyms
 from edgebox.receipt_profiles import line_needs, load_profiles
 from edgebox.settings import Config
-
-FILE_MAX = 64 << 20  # bytes of one capture: a month of a small shop
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,15 +72,6 @@ def reader_of(config: Config, profiles: tuple[Profile, ...] | None = None) -> Ca
     path = Path(config.claims.keys)
     pseudonyms = Pseudonyms(field_key(load_keys(path) if path.is_file() else None))
     return lambda: ReceiptReader(shop, lexicon, finder, pseudonyms)
-
-
-def capture_bytes(path: Path) -> bytes:
-    """A capture's bytes. EdgeboxError `too_big`."""
-    with path.open("rb") as file:
-        raw = file.read(FILE_MAX + 1)
-    if len(raw) > FILE_MAX:
-        raise EdgeboxError(f"{path}: over {FILE_MAX >> 20} MB", reason="too_big", hint="split the capture")
-    return raw
 
 
 def line_of(config: Config, name: str) -> tuple[PrinterProfile, bytes]:
@@ -196,13 +185,13 @@ def _text(path: Path, documents: list[CapturedDocument]) -> str:
     out = [f"{path}: {len(documents)} document{'' if len(documents) == 1 else 's'}"]
     for number, document in enumerate(documents, 1):
         receipt, ending = document.receipt, document.ending
+        place = f"a slip may go in at byte {ending.insert_at}" if ending.insert_at >= 0 else f"no slip: {ending.reason}"
+        name = f"number {receipt.number}" if receipt.number else "no number found"
         amount = ""
         if receipt.amount_minor is not None:
             amount = f" {format_minor(receipt.amount_minor, receipt.decimals)} {receipt.currency}"
         earns = "earns" if receipt.qualifies else "earns nothing"
         kind = " ".join([receipt.kind.value, *(modifier.value for modifier in receipt.modifiers)])
         out.append(f"  {number}  {kind}{amount}, {earns} ({receipt.confidence.value}: {'; '.join(receipt.reasons)})")
-        when = " ".join(filter(None, (receipt.printed_date, receipt.printed_time))) or "not printed"
-        place = f"a slip may go in at byte {ending.insert_at}" if ending.insert_at >= 0 else f"no slip: {ending.reason}"
-        out.append(f"     number {receipt.number or 'not found'}, {when}; {place}")
+        out.append(f"     {name}, {moment(receipt)}; {place}")
     return "\n".join(out)

@@ -18,10 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draws it."""
+    from edgebox.captures import capture_bytes
     from edgebox.config import FOLDER
     from edgebox.paper.draw import render_png
     from edgebox.printers import find_printer
 
     profile = find_printer(options.profile, FOLDER / "printers")
-    render_png(options.file.read_bytes(), profile, options.output)
+    render_png(capture_bytes(options.file), profile, options.output)
     return 0

@@ -36,8 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Sends it; DriverError when the printer isn't there or stops taking bytes."""
     from drivers.registry import printer_end
+    from edgebox.captures import capture_bytes
 
-    raw = options.file.read_bytes()
+    raw = capture_bytes(options.file)
     end = printer_end(options.printer)
     port = end.connect()
     try:

@@ -11,8 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-from edgebox.captures import CapturedDocument, read_capture
-from edgebox.commands_read import capture_bytes, line_of, reader_of
+from edgebox.captures import CapturedDocument, capture_bytes, read_capture
+from edgebox.commands_read import line_of, reader_of
 from edgebox.config import load, load_lexicon
 from edgebox.errors import EdgeboxError
 from edgebox.model import format_minor

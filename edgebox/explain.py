@@ -9,78 +9,129 @@ import textwrap
 import unicodedata
 
 from edgebox.captures import CapturedDocument
-from edgebox.model import Receipt, format_minor
+from edgebox.model import Confidence, Item, Modifier, Receipt, format_minor
 from edgebox.receipt.explained import Explained
 
 PAPER_MAX = 56  # columns shown of a line; 80 mm paper has 48
 _WRAP = 96
-_ANSWERS = {True: "earns", False: "earns nothing"}
+_TOTAL = "\u25c0 the total"
+_SURE = {Confidence.HIGH: "", Confidence.MEDIUM: " (likely)", Confidence.LOW: " (unsure)"}
+# What an amount's role is called; the others say themselves what they are.
+_ROLES = {
+    "net": "total",
+    "rounded": "total in cash",
+    "due": "to pay",
+    "weak": "perhaps a total",
+    "tendered": "handed over",
+    "tender": "paid",
+    "topup": "put on a card",
+    "service": "service",
+}
 
 
 def explain(document: CapturedDocument) -> str:
     """The whole answer, lines joined with LF."""
-    receipt = document.receipt
+    receipt, place = document.receipt, document.ending
     lines = document.reader.explained(receipt.amount_minor)
     width = min(max((_columns(line.text) for line in lines), default=0), PAPER_MAX)
-    out = [_verdict(receipt), *(f"  why     {text}" for text in _wrapped("; ".join(receipt.reasons)))]
-    out += [f"  {name:7} {text}" for name, text in _facts(receipt)]
-    place = document.ending
-    slip = f"may go in at byte {place.insert_at}" if place.insert_at >= 0 else f"none: {place.reason}"
-    out += [f"  slip    {slip}", ""]
+    out = [_verdict(receipt)]
+    out += _said("why", "; ".join(receipt.reasons))
+    for name, text in _facts(receipt):
+        out += _said(name, text)
+    behind = sum(line.start < place.insert_at for line in document.lines) if place.insert_at >= 0 else -1
+    if behind < 0:
+        out += _said("slip", f"none: {place.reason}")
+    out.append("")
     last = ""
-    for line in lines:
-        out.append(_row(line, width, last))
+    for number, line in enumerate(lines):
+        if number == behind:
+            out.append(_slip_row(width, place.insert_at))
+        out.append(_row(line, width, last, receipt.decimals))
         last = line.zone.value
+    if behind == len(lines):
+        out.append(_slip_row(width, place.insert_at))
     return "\n".join(out)
 
 
 def _verdict(receipt: Receipt) -> str:
-    kind = " ".join([receipt.kind.value, *(modifier.value for modifier in receipt.modifiers)])
+    """`sale, 33.90 CNY: earns (confidence high)`."""
+    kind = " ".join([receipt.kind.value.replace("_", " "), *(modifier.value for modifier in receipt.modifiers)])
     amount = "no amount"
     if receipt.amount_minor is not None:
         amount = f"{format_minor(receipt.amount_minor, receipt.decimals)} {receipt.currency}"
-    return f"{kind}, {amount}, {_ANSWERS[receipt.qualifies]} (confidence {receipt.confidence.value})"
+    earns = "earns" if receipt.qualifies else "earns nothing"
+    if Modifier.REPRINT in receipt.modifiers:
+        earns = "earns nothing new"
+    return f"{kind}, {amount}: {earns} (confidence {receipt.confidence.value})"
+
+
+def moment(receipt: Receipt) -> str:
+    """`2026-11-18 18:42`, or what of it is not printed."""
+    return " ".join(filter(None, (receipt.printed_date or "no date printed", receipt.printed_time)))
 
 
 def _facts(receipt: Receipt) -> list[tuple[str, str]]:
     details, sure = receipt.details, dict(receipt.details.sure)
-
-    def with_doubt(name: str, value: str) -> str:
-        return f"{name} {value} ({sure[name].value})" if name in sure else f"{name} {value}"
-
-    values = {"number": receipt.number, "date": receipt.printed_date, "time": receipt.printed_time}
-    values |= {"till": receipt.till, "cashier": details.cashier, "table": details.table}
-    facts = ", ".join(with_doubt(name, value) for name, value in values.items() if value)
-    out = [("fields", facts or "none found")]
+    number = receipt.number and f"{receipt.number}{_SURE[sure.get('number', Confidence.HIGH)]}"
+    values = {"number": number, "till": receipt.till, "cashier": details.cashier, "table": details.table}
+    out = [("fields", ", ".join(f"{name} {value}" for name, value in values.items() if value) or "no number found")]
+    out.append(("printed", moment(receipt) + _SURE[sure.get("date", Confidence.HIGH)]))
+    out.append(("items", f"{len(details.items)}" if details.items else ""))
     tenders = ", ".join(
         tender.kind.value
         + ("" if tender.amount_minor is None else f" {format_minor(tender.amount_minor, receipt.decimals)}")
         for tender in receipt.tenders
     )
-    if tenders:
-        out.append(("tenders", tenders))
-    if details.fiscal:
-        out.append(("fiscal", details.fiscal))
-    if details.layout:
-        out.append(("layout", details.layout[:32] + ("…" if len(details.layout) > 32 else "")))
-    if details.profile:
-        out.append(("profile", details.profile))
+    out += [("paid by", tenders), ("fiscal", details.fiscal and f"{details.fiscal} code"), ("profile", details.profile)]
     out += [("picture", f"{p.width} x {p.height} dots at {p.top}") for p in details.pictures]
-    if details.report is not None:
-        figures = details.report._asdict()
-        del figures["tenders"]
-        out.append(("report", ", ".join(f"{key} {value}" for key, value in figures.items() if value not in (None, ""))))
-    return out
+    return [(name, text) for name, text in (*out, ("report", _report(receipt))) if text]
 
 
-def _row(line: Explained, width: int, last: str) -> str:
-    """`▶ │TOTAL   33.90│ totals   net`; the zone is named where it begins."""
+def _report(receipt: Receipt) -> str:
+    """The figures of a till's own report."""
+    report = receipt.details.report
+    if report is None:
+        return ""
+
+    def money(minor: int | None) -> str:
+        return "" if minor is None else format_minor(minor, receipt.decimals)
+
+    parts = {"receipts": report.receipts, "for": money(report.sum_minor), "refunds": report.refunds}
+    parts |= {"refunded": money(report.refund_minor), "since": report.since, "until": report.until}
+    parts |= {tender.kind.value: money(tender.amount_minor) for tender in report.tenders}
+    return ", ".join(f"{name} {value}" for name, value in parts.items() if value not in (None, ""))
+
+
+def _said(name: str, text: str) -> list[str]:
+    """`  why      words`, over as many lines as it takes."""
+    wrapped = textwrap.wrap(text, _WRAP) or [""]
+    return [f"  {name if not place else '':8} {row}" for place, row in enumerate(wrapped)]
+
+
+def _row(line: Explained, width: int, last: str, decimals: int) -> str:
+    """`▶ │TOTAL   33.90│ totals    total ◀ the total`; the zone is named where it begins."""
     text = _cut(line.text, width)
     pad = " " * (width - _columns(text))
     zone = line.zone.value if line.zone.value != last else ""
+    words = [*line.fields, *(_ROLES.get(role, role) for role in line.roles)]
+    if line.item is not None:
+        words.append(_item(line.item, decimals))
     mark = "\u25b6" if line.chosen else " "
-    roles = ", ".join(line.roles) + (" \u25c0 the total" if line.chosen else "")
-    return f"{mark} \u2502{text}{pad}\u2502 {zone:9}{roles}".rstrip()
+    told = f"{', '.join(words)} {_TOTAL if line.chosen else ''}".strip()
+    return f"{mark} \u2502{text}{pad}\u2502 {zone:9} {told}".rstrip()
+
+
+def _item(item: Item, decimals: int) -> str:
+    """`2 x 8.00`; a thing sold once needs no words but that."""
+    if item.quantity_milli == 1000 or item.price_minor is None:
+        return f"{item.quantity_milli / 1000:g} sold" if item.price_minor is None else "item"
+    return f"{item.quantity_milli / 1000:g} x {format_minor(item.price_minor, decimals)}"
+
+
+def _slip_row(width: int, offset: int) -> str:
+    """Where the slip goes."""
+    dots = "\u2504" * width
+    return f"  \u251c{dots}\u2524 the slip goes here (byte {offset})"
 
 
 def _columns(text: str) -> int:
@@ -94,8 +145,3 @@ def _cut(text: str, width: int) -> str:
     while _columns(text) > width:
         text = text[:-2] + "\u2026"
     return text
-
-
-def _wrapped(text: str) -> list[str]:
-    first, *rest = textwrap.wrap(text, _WRAP) or [""]
-    return [first, *rest]

@@ -37,14 +37,33 @@ def bills(tmp_path: Path, *totals: str) -> list[str]:
 def test_explain_marks_the_total_and_names_zones_and_reasons(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["read", "--explain", str(capture)]) == 0
     out = capsys.readouterr().out
-    assert "sale, 33.90 CNY, earns (confidence high)" in out
+    assert "sale, 33.90 CNY: earns (confidence high)" in out
     assert "tendered 50.00 - change 16.10 = 33.90" in out
     (marked,) = [line for line in out.splitlines() if line.startswith("\u25b6")]
     assert "实收:33.90" in marked
     assert "the total" in marked
     for zone in ("header", "items", "totals", "tenders", "customer"):
         assert f"\u2502 {zone}" in out
-    assert "number 000417 (high)" in out
+    assert "number 000417, cashier 03" in out
+    assert "2 x 8.00" in out
+    assert out.rstrip().splitlines()[-1].endswith("the slip goes here (byte 244)")
+
+
+def test_explain_says_what_each_line_was_read_for(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["read", "--explain", str(capture)])
+    rows = dict(line.split("\u2502")[1:3] for line in capsys.readouterr().out.splitlines() if line.count("\u2502") == 2)
+    told = {text.split()[0]: words.split() for text, words in rows.items()}
+    assert told["单号:000417"] == ["number"]
+    assert told["时间:2026-11-18"] == ["date,", "time"]
+    assert told["现金:50.00"] == ["tenders", "cash"]
+    assert told["找零:16.10"] == ["change"]
+
+
+def test_what_is_not_printed_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.bin"
+    path.write_bytes("单号:197\n合计:5.00\n".encode("gb18030") + CUT)
+    assert main(["read", str(path)]) == 0
+    assert "number 197, no date printed;" in capsys.readouterr().out
 
 
 def test_explain_shows_nothing_personal(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,3 +167,14 @@ def test_too_many_captures_are_refused(tmp_path: Path, capsys: pytest.CaptureFix
     files = bills(tmp_path, *["16.00"] * 4)
     assert main(["teach", *files, *["--total", "16.00"] * 4]) == 2
     assert "one to 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", [["read"], ["render", "-o", "{tmp}/x.png"], ["replay", "--printer", "file:{tmp}/x"]]
+)
+def test_a_file_that_never_ends_is_refused(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word.format(tmp=tmp_path) for word in command]
+    assert main([*words, "/dev/zero"]) == 2
+    assert "/dev/zero: over 64 MB" in capsys.readouterr().err

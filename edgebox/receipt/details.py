@@ -51,16 +51,25 @@ class _Sold(NamedTuple):
     whole: bool = False
 
 
+class SoldItem(NamedTuple):
+    """An item, the number of the line with its figures, and whether its name stands on the line above."""
+
+    item: Item
+    place: int
+    named_above: bool
+
+
 class DetailCollector:
     """Collects the details of one document."""
 
     __slots__ = (
-        "_about_person", "_decimals", "_items_over", "_labelled", "_personal", "_pseudonyms", "_sold", "fields",
-        "fiscal", "layout", "lines", "pictures",
+        "_about_person", "_decimals", "_items_over", "_labelled", "_personal", "_pseudonyms", "_sold", "date_order",
+        "fields", "fiscal", "layout", "lines", "pictures",
     )  # fmt: skip
 
     def __init__(self, date_order: str, decimals: int, lexicon: Lexicon, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
+        self.date_order = date_order
         self.fields = FieldFinder(date_order, lexicon.fields)
         self._decimals = decimals
         self._sold: list[_Sold] = []  # lines that tell of what was sold, in order; read when somebody asks
@@ -134,13 +143,13 @@ class DetailCollector:
 
     def for_record(self, details: Details, entries: list[Entry]) -> Details:
         """The rest as well, redacted: nobody waits for it."""
-        items, _ = self.sold()
+        items = tuple(sold.item for sold in self.sold())
         return details._replace(items=items, taxes=_taxes(entries), pictures=tuple(self.pictures))
 
-    def sold(self) -> tuple[tuple[Item, ...], tuple[int, ...]]:
-        """What was sold, and the numbers of the lines that say so. Costs more than all else of a line together."""
+    def sold(self) -> tuple[SoldItem, ...]:
+        """What was sold. Costs more than all else of a line together."""
         found = ItemCollector(self._decimals)
-        places: list[int] = []
+        places: list[tuple[int, bool]] = []
         for place, minor, whole in self._sold:
             text = self.lines[place].line.text[:LINE_MAX]
             if minor is None:
@@ -149,9 +158,8 @@ class DetailCollector:
             known = len(found.items)
             found.add(text, minor, whole=whole)
             if len(found.items) > known:
-                named_above = found.items[-1].name[:4] not in text
-                places += [place - 1, place] if named_above else [place]
-        return tuple(found.items), tuple(places)
+                places.append((place, found.items[-1].name[:4] not in text))
+        return tuple(SoldItem(item, *place) for item, place in zip(found.items, places, strict=True))
 
     def shown_number(self) -> str:
         """The receipt's number as it may leave."""

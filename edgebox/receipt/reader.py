@@ -274,9 +274,7 @@ class ReceiptReader:
 
     def explained(self, amount_minor: int | None) -> tuple[Explained, ...]:
         """The paper's lines, redacted, with what each was taken for. `amount_minor`: what was decided on."""
-        details = self.details
-        _, item_lines = details.sold()
-        return explained(details.lines, self.redacted(), self._entries.entries, item_lines, amount_minor)
+        return explained(self.details, self._entries, self.answer(), amount_minor)
 
     def _decide(self, fiscal: Fiscal | None, profile: Profile | None, told: Told | None) -> Decision:
         found, paid_at = self._entries, self._paid_at
