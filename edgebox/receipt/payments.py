@@ -196,7 +196,7 @@ class Payments:
 
     def _unnamed(self, proven: dict[int, tuple[int, str]], changes: set[int]) -> None:
         """Of the three amounts, total, tendered and change, one has a label that no word explains."""
-        entries, others = self._paper.entries, [e for e in (*self._paper.items, *self._paper.bare) if e.firm]
+        entries, others = self._paper.entries, self._others()
         finals = [e for e in entries if e.role in (*FINAL, Role.SUM, Role.DUE) and e.firm and e.minor > 0]
         by_minor: dict[int, list[Entry]] = {}
         for entry in others:
@@ -207,8 +207,10 @@ class Payments:
                     given = total.minor + change
                     words = f"{self.text(given)} - change {self.text(change)} = {self.text(total.minor)}"
                     proven[total.minor] = (COUNTED, words)
-        if not changes:
+        if not changes - {0}:
             self._unnamed_change(proven, finals, by_minor)
+        if not (proven or changes - {0}):
+            proven.update(self._unnamed_total(by_minor, finals))
         for change in changes - {0}:
             for paid in self._given() if sum(way.firm for way in self.money) <= 1 else ():
                 value = paid - change
@@ -222,20 +224,46 @@ class Payments:
     def _right_above(self, printed: Sequence[Entry], paid: int) -> bool:
         """One of these is the last amount before the line on which `paid` was handed over."""
         entries = (*self._paper.entries, *self._paper.items, *self._paper.bare)
-        given = [e.place for e in self._paper.entries if e.minor == paid and e.role in (Role.TENDER, Role.TENDERED)]
+        given = [e.place for e in self._paper.entries if e.minor == paid and e.role in _PAYMENTS]
         above = [max((e.place for e in entries if e.place < place), default=-1) for place in given[:1]]
         return any(entry.place in above for entry in printed)
+
+    def _others(self) -> list[Entry]:
+        """Amounts whose label says nothing, or something that no total has: some tills call change the balance."""
+        ignored = (e for e in self._paper.entries if e.role is Role.IGNORE and e.minor > 0)
+        return [e for e in (*self._paper.items, *self._paper.bare, *ignored) if e.firm]
 
     def _unnamed_change(
         self, proven: dict[int, tuple[int, str]], finals: Sequence[Entry], by_minor: dict[int, list[Entry]]
     ) -> None:
-        """Of cash, total and what is left over, the last has a label that no word explains. It stands behind both."""
-        for total, cash in product(finals, [e for e in self.ways if e.tender is TenderKind.CASH]):
+        """Of total, cash and what is left over, the last has a label that no word explains. It stands behind both."""
+        given = [e for e in self.ways if e.tender is TenderKind.CASH and e.firm]
+        given += [e for e in self._paper.entries if e.role in (Role.TENDERED, Role.PAID) and e.tender is None][:4]
+        if len({e.minor for e in given} | {e.minor for e in self.money if e.firm}) != 1:
+            return
+        for total, cash in product(finals, given[:1]):
             left = cash.minor - total.minor
             place = max(total.place, cash.place)
-            if left > 0 and len(self.money) == 1 and any(entry.place > place for entry in by_minor.get(left, ())):
+            if left > 0 and any(entry.place > place for entry in by_minor.get(left, ())):
                 words = f"tendered {self.text(cash.minor)} - {self.text(left)} = {self.text(total.minor)}"
                 proven[total.minor] = (COUNTED, words)
+
+    def _unnamed_total(self, by_minor: dict[int, list[Entry]], finals: Sequence[Entry]) -> dict[int, tuple[int, str]]:
+        """All was charged at once, and that amount stands above it under a label that no word explains.
+
+        Items, taxes or a subtotal must bear it out, and no other total be named that doesn't become it.
+        """
+        charged = {e.minor: e.place for e in reversed(self.money) if e.firm and e.minor > 0}
+        if len(charged) != 1 or self.vouchers:
+            return {}
+        value, place = charged.popitem()
+        if not any(entry.place < place for entry in by_minor.get(value, ())):
+            return {}
+        named = {total.minor for total in finals if total.role is not Role.PAID} - {value}
+        reason = self.sums.unnamed_reason(value)
+        if not reason or not all(self.sums.becomes(minor, value) for minor in named):
+            return {}
+        return {value: (ONE, f"paid with tenders {self.text(value)}; {reason}")}
 
     def _in_columns(self) -> set[int]:
         """Labels of a total and of a payment, and below them the same amount for both: equal, whichever is whose."""

@@ -22,6 +22,7 @@ ADDED = (Role.SERVICE, Role.TIP)
 TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL, Role.WEAK)
 _END_ITEMS = (*TOTALS, Role.TENDER, Role.TENDERED, Role.CHANGE)
 _STEPS = (Role.DISCOUNT, Role.ROUNDING, Role.TAX, Role.SERVICE, Role.TIP, Role.ITEM)
+_NAMED_STEPS = (Role.DISCOUNT, Role.ROUNDING, Role.TAX, Role.SERVICE)
 COMBINATIONS_MAX = 4096  # tried for one value: bounds the work on hostile paper
 VALUES_MAX = 32  # of each kind that an equation looks at
 _BETWEEN_MAX = 12  # totals behind a total, and half the amounts between, that are looked at for what follows from it
@@ -108,13 +109,23 @@ class Sums:
 
     def listed_reach(self, value: int, least: int = 1) -> bool:
         """The items, at least so many of them, add up to `value`, or to what becomes it."""
-        for listed in (self._listed, [*self._listed, *self._loose]):
-            if len(listed) < least:
-                continue
-            total = sum(entry.minor for entry in listed)
-            if total > 0 and value - total in self._steps():
-                return True
-        return False
+        return any(
+            len(listed) >= least and self._reaches(listed, value)
+            for listed in (self._listed, [*self._listed, *self._loose])
+        )
+
+    def unnamed_reason(self, value: int) -> str:
+        """What bears out an amount whose label no word explains: it may stand among the items itself."""
+        if value in self.tax_totals or self._gross_of(value):
+            return self.reason(value)
+        above = next((n for n, entry in enumerate(self._listed) if n and entry.minor == value), 0)
+        if self._reaches(self._listed[:above], value) or (self._reaches(self._listed, value) and self._loose):
+            return f"the items add up to {self.text(value)}"
+        return ""
+
+    def _reaches(self, listed: Sequence[Entry], value: int) -> bool:
+        total = sum(entry.minor for entry in listed)
+        return total > 0 and value - total in self._steps()
 
     # -- which total follows from which
 
@@ -128,6 +139,22 @@ class Sums:
         """The total that `value` becomes by a tip or service that is printed behind it."""
         extras = set(self.of(*ADDED)) - {0}
         return next((total for total in sorted(self.successors(value)) if total - value in extras), None)
+
+    def unnamed_successors(self, value: int) -> set[int]:
+        """Amounts whose label no word explains, behind the last total, that `value` becomes by fees, taxes or rounding.
+
+        Tips make none: a table of what a customer may give adds them up as well.
+        """
+        out: set[int] = set()
+        at = max((n for n, e in enumerate(self._order) if e.minor == value and e.role in TOTALS), default=-1)
+        behind = self._order[at + 1 :] if at >= 0 else []
+        for n, entry in enumerate(behind[: 2 * _BETWEEN_MAX]):
+            if entry.role in TOTALS and entry.minor > 0:
+                break
+            steps = [e for e in behind[:n] if e.role in _NAMED_STEPS]
+            if entry.role is Role.ITEM and entry.firm and steps and entry.minor - value in _changes(steps) - {0}:
+                out.add(entry.minor)
+        return out
 
     def _find_links(self) -> dict[int, set[int]]:
         links: dict[int, set[int]] = {}

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from edgebox.model import Confidence, TenderKind
+from edgebox.receipt.doubts import NOTE, doubted
 from edgebox.receipt.entries import Entry
 from edgebox.receipt.lexicon import Role
 from edgebox.receipt.payments import FINAL, ONE, Paper, Payments, printed_totals
 from edgebox.receipt.sums import ADDED, TOTALS, Sums
 
 __all__ = ("Decision", "Paper", "Rules", "decide", "is_negative")
-
-NOTE = 500  # minor units that notes and large coins are multiples of: what a customer hands over
 
 
 class Rules(NamedTuple):
@@ -157,7 +156,24 @@ class _Work:
             total = later.pop()
             words = f"{self.text(value)} becomes {self.text(total)} by what is printed between"
             return self._earning(total, Confidence.MEDIUM, f"{words}; {paid}")
+        return self._unnamed_last(value, paid) or self._by_its_label(value, paid)
+
+    def _unnamed_last(self, value: int, paid: str) -> Decision | None:
+        """What is printed behind the total makes it another one, whose label no word explains."""
+        later = self.sums.unnamed_successors(value)
+        if len(later) > 1:
+            return _unknown("totals disagree", paid=bool(paid))
+        if not later:
+            return None
+        total = later.pop()
+        words = f"{self.text(value)} becomes {self.text(total)} by what is printed between"
+        return self._earning(total, Confidence.MEDIUM, f"{words}; {paid}")
+
+    def _by_its_label(self, value: int, paid: str) -> Decision:
         reason = self.sums.reason(value)
+        doubt = doubted(value, self.paper, self.sums, is_borne_out=bool(reason))
+        if doubt:
+            return _unknown(f"{self.text(value)} by its label, but {doubt}", paid=bool(paid))
         if reason:
             return self._earning(value, Confidence.HIGH, f"by its label; {reason}; {paid}")
         return self._earning(value, Confidence.MEDIUM, f"by its label; {paid}")
@@ -202,6 +218,11 @@ class _Work:
         if len(confirmed) == 1 and paid and (not named or confirmed <= named):
             value = confirmed.pop()
             return self._earning(value, Confidence.MEDIUM, f"{self.sums.reason(value)}; {paid}")
+        subtotals = self._last_of_chain(self._labelled((Role.SUBTOTAL,)))
+        if len(subtotals) == 1 and not charged and paid:
+            last = self._unnamed_last(subtotals.pop(), paid)
+            if last is not None:
+                return last
         if self.payments.totals:
             return _unknown("totals disagree", paid=bool(paid))
         return _unknown("no total found", paid=bool(paid))
@@ -231,6 +252,8 @@ class _Work:
     def _by_change(self) -> Decision:
         """Change is printed, and what was handed over is not: total and change together may be a note's value."""
         values = self._last_of_chain(self._labelled(FINAL))
+        if not values & self._labelled((Role.NET, Role.ROUNDED)):
+            values = {value for value in values if value % NOTE}  # a round sum that was paid is what was handed over
         changes = {abs(minor) for minor in self.of(Role.CHANGE) if minor}
         if len(values) == 1 and len(changes) == 1 and not self.payments.charged() and not self.of(Role.TENDERED):
             value, change = values.pop(), changes.pop()

@@ -1,0 +1,79 @@
+"""What speaks against a total that is known by its label alone.
+
+Owns: `doubted`. Never: finds another total (sums.py), nor doubts one that a payment proves. A label may be a word that
+means something else on this till, or the real total's label may be one that no word explains; then the amounts around
+it rarely fit. In doubt nothing earns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from edgebox.receipt.entries import Entry
+from edgebox.receipt.lexicon import Role
+from edgebox.receipt.payments import Paper
+from edgebox.receipt.sums import TOTALS, Sums
+
+_PAIRS_MAX = 24  # amounts behind a total that are added up in pairs
+NOTE = 500  # minor units that notes and large coins are multiples of: what a customer hands over
+_NEAR_LINES = 4  # between a total and the next, with fees and taxes between them
+_STEPS = (Role.DISCOUNT, Role.ROUNDING, Role.TAX, Role.SERVICE, Role.TIP, Role.ITEM)
+_LABELS = (Role.NET, Role.ROUNDED, Role.SUM, Role.DUE)
+_has_two_decimals = re.compile(r"[0-9][.,][0-9]{2}(?![0-9])").search
+_ANY_MIN = 3  # so many amounts with both decimals, and none without, and the till never leaves them out
+
+
+def doubted(value: int, paper: Paper, sums: Sums, *, is_borne_out: bool) -> str:
+    """Why `value`, the only total by its label, may be something else; "" if nothing speaks against it.
+
+    `is_borne_out`: items, taxes or another total add up to it.
+    """
+    named = [e for e in paper.entries if e.minor == value and e.role in TOTALS]
+    if not named:
+        return ""
+    place = max(entry.place for entry in named)
+    behind = [e for e in (*paper.items, *paper.bare) if e.firm and e.place > place]
+    if _is_parted(value, [e for e in paper.entries if e.role is Role.ITEM] + behind):
+        return "two amounts behind it add up to it"
+    if is_borne_out:
+        return ""
+    if _is_outgrown(value, place, behind, paper):
+        return "a larger amount stands behind it"
+    if not any(e.role in _LABELS for e in named) and _is_handed_over(value, place, paper):
+        return "it may be what was handed over"
+    if _lost_its_mark(named, paper):
+        return "it has lost its decimals"
+    return ""
+
+
+def _is_parted(value: int, behind: Sequence[Entry]) -> bool:
+    """`TOTAL 51.00, ? 5.10, ? 45.90, ? 45.90`: the last is what was paid. A tax and its base are printed once."""
+    minors = [entry.minor for entry in behind if 0 < entry.minor < value][:_PAIRS_MAX]
+    return any(value - minor in minors and minors.count(max(minor, value - minor)) > 1 for minor in minors)
+
+
+def _is_outgrown(value: int, place: int, behind: Sequence[Entry], paper: Paper) -> bool:
+    """Next to it, but for fees and taxes, stands a larger amount whose label no word explains, and it is no note's."""
+    named = (e for e in paper.entries if e.place > place and e.role not in _STEPS)
+    others = sorted((*named, *behind), key=lambda entry: entry.place)[:1]
+    return any(
+        entry.role is Role.ITEM and entry.minor > value and entry.minor % NOTE and entry.place - place <= _NEAR_LINES
+        for entry in others
+    )
+
+
+def _is_handed_over(value: int, place: int, paper: Paper) -> bool:
+    """Only `paid` is printed beside it, and two other amounts, right above and behind it, add up to it."""
+    others = [e for e in (*paper.items, *paper.bare, *paper.entries) if e.firm and 0 < e.minor < value]
+    above = max((e.place for e in others if e.place < place), default=-1)
+    first = {e.minor for e in others if e.place == above}
+    return any(value - e.minor in first for e in others if e.place > place)
+
+
+def _lost_its_mark(named: Sequence[Entry], paper: Paper) -> bool:
+    """It is printed whole, and all other amounts with two decimals."""
+    if any(_has_two_decimals(entry.text) for entry in named):
+        return False
+    others = [e for e in (*paper.items, *paper.entries) if e.firm and e.minor and e not in named]
+    return len(others) >= _ANY_MIN and all(_has_two_decimals(entry.text) for entry in others)
