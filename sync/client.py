@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 import threading
@@ -29,6 +30,8 @@ from sync.address import Address
 from sync.credentials import Credentials
 from sync.session.verdicts import words as reason_words
 from sync.wire import PACKET_BYTES, Wire, words
+
+log = logging.getLogger("edgebox.sync")
 
 RECEIVE_MAXIMUM = 32  # commands, acks and answers that we have not answered yet: then the broker waits
 CONNECT_S = 10.0  # for each of TCP, TLS and WebSocket, as a shop's ADSL line at its worst needs
@@ -59,13 +62,17 @@ class Hello(NamedTuple):
 
 
 class Incoming(NamedTuple):
-    """A message from the broker, not yet looked at. `mid`: its packet id, 0 where it wants no answer."""
+    """A message from the broker, not yet looked at. `mid`: its packet id, 0 where it wants no answer.
+
+    `kept`: the broker had it before we asked (a retained message).
+    """
 
     mid: int
     topic: str
     payload: bytes
     response_topic: str | None
     correlation: bytes | None
+    kept: bool = False
 
 
 class Welcome(NamedTuple):
@@ -165,6 +172,7 @@ class Client:
     async def close(self, *, silent: bool = False) -> None:
         """Says goodbye, so that the broker forgets the will; `silent`: only hangs up, and the will is sent."""
         if not self._over:
+            self._paho.on_disconnect = None
             if not silent:
                 self._paho.disconnect()
                 self._flush()
@@ -213,6 +221,7 @@ class Client:
             try:
                 self._paho.loop_read()
             except Exception as fault:  # paho trips over malformed packets in many ways
+                log.warning("sync: the connection ends at what came in", exc_info=fault)
                 self._end(0, f"the broker sends what is not MQTT: {type(fault).__name__}")
                 return
             if self._paho.is_abused:
@@ -276,7 +285,6 @@ class Client:
                 self._welcome.set_exception(fault)
             return
         maximum = int(getattr(properties, "ReceiveMaximum", 65_535))
-        self._paho.max_inflight_messages_set(0)  # the session counts; paho shall not queue
         welcome = Welcome(
             session_present=bool(flags.session_present),
             receive_maximum=maximum,
@@ -303,6 +311,7 @@ class Client:
             bytes(message.payload),
             getattr(properties, "ResponseTopic", None),
             getattr(properties, "CorrelationData", None),
+            message.retain,
         )
         self._listener.on_message(found)
 
@@ -336,6 +345,7 @@ _REJECTED = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C})
 def _paho(hello: Hello, address: Address, credentials: Credentials) -> Wire:
     paho = Wire(hello.client_id, websocket=address.websocket)
     paho.connect_timeout = CONNECT_S
+    paho.max_inflight_messages_set(0)  # the session counts; paho shall not queue
     if address.websocket:
         paho.ws_set_options(path=address.path)
     if credentials.context is not None:

@@ -53,15 +53,17 @@ class Wire(mqtt.Client):
         """Bytes wait for the socket."""
         return bool(self._together) or super().want_write()
 
-    def loop_write(self) -> MQTTErrorCode:
+    def _packet_write(self) -> MQTTErrorCode:
         """As paho's, and then what it wrote goes out in one piece."""
-        found = super().loop_write()
+        found = super()._packet_write()
+        if found is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return found
         try:
             self._write_together()
         except BlockingIOError:
-            pass
+            return MQTTErrorCode.MQTT_ERR_AGAIN
         except OSError:
-            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+            return MQTTErrorCode.MQTT_ERR_CONN_LOST
         return found
 
     def _sock_recv(self, bufsize: int) -> bytes:

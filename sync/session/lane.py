@@ -250,7 +250,7 @@ class Lane:
         if through == self._resent_to and epoch.acked + 1 in epoch.delivered:
             self._again_rows *= 2  # it took all we sent again, and has not what came behind that
             self._resend(epoch)
-        elif self._resent_to:
+        elif through > self._resent_to:
             self._again_rows, self._resent_to = AGAIN_ROWS, 0
         if epoch.is_done and epoch is not self.newest:
             del self._epochs[epoch_name]

@@ -18,7 +18,7 @@ from sync.contract import Ack
 from sync.session.batches import BatchWriter, JournalRow, Part
 from sync.session.lane import Gap, Lane, Piece
 from sync.session.outgoing import Outgoing, OutgoingQueue
-from sync.session.verdicts import BLAME, NO_SUBSCRIBERS, REFUSED, Verdict, words
+from sync.session.verdicts import BLAME, NO_SUBSCRIBERS, REFUSED, words
 
 BACKLOG_BATCHES = 4  # out at once, in bytes: a fresh receipt waits for no more than these on a slow line
 ROWS_MAX = 4096  # in one message; rows of 30 bytes would make more
@@ -228,7 +228,7 @@ class Session:
     def puback(self, token: int, reason: int, now: float) -> None:
         """The broker's answer to a message. One that we know nothing of is counted."""
         if message := self._out.pop(token, None):
-            self._note(message.kind, reason, reason >= REFUSED)
+            self._note(message.kind, reason)
             self._proven = True
             return
         piece = self._pieces.pop(token, None)
@@ -241,13 +241,13 @@ class Session:
             self._suspect, self._strikes = None, 0
         self._solo = self._solo and self._suspect is not None
         self._proven = True
-        found = lane.puback(token, reason, now)
-        self._note(lane.stream, reason, found in (Verdict.HOLD, Verdict.SPLIT))
+        lane.puback(token, reason, now)
+        self._note(lane.stream, reason)
 
-    def _note(self, name: str, reason: int, refused: bool) -> None:
-        if refused:
+    def _note(self, name: str, reason: int) -> None:
+        if reason >= REFUSED:
             self.counters[f"refused {name}"] += 1
-        if refused or (reason == NO_SUBSCRIBERS and name in self.lanes):
+        if reason >= REFUSED or (reason == NO_SUBSCRIBERS and name in self.lanes):
             self.refused[name] = words(reason)
         elif name in self.refused and not (name in self.lanes and self.lanes[name].quarantined):
             del self.refused[name]
