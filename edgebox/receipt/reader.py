@@ -32,10 +32,11 @@ from edgebox.receipt.shift import ShiftReader
 from edgebox.receipt.totals import Decision, Paper, Rules, is_negative
 from edgebox.receipt.weigh import fiscal_kind, of_shop, with_fiscal, with_profile
 from edgebox.receipt.witness import Witness, decide_by_witness
-from edgebox.receipt.words import normalise, tokens
+from edgebox.receipt.words import LINE_MAX, normalise, tokens
 from edgebox.receipt.zones import Trust, Zones, is_rule
 
 GARBLED_LINES = 3  # so many lines in a wrong code page, and a kind's word may be among them: abstain
+OVERLONG_LINES = 3  # small print may come without line ends; so much of it, and what it hides may be anything
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
 _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
 # A dish with its count and no price: `2 x Brezel`, `牛肉面 x2`, `牛肉面      2`.
@@ -85,6 +86,7 @@ class ReceiptReader:
         self._mentioned_at: list[int] = []  # lines of `EntryCollector.mentioned`
         self._dishes: list[int] = []  # lines with a count and no price
         self._in_remarks: list[Entry] = []  # what may be items that a remark without an end has swallowed
+        self._overlong = 0  # lines that no paper is wide enough for
         self._garbled = 0  # lines whose letters can't be what was printed
         self._lines = 0
         self._profile: Profile | None = None  # chosen already, whatever the layout
@@ -95,6 +97,7 @@ class ReceiptReader:
         """Reads further lines."""
         for line in lines:
             if self._lines < LINES_MAX:
+                self._overlong += len(line.text) > LINE_MAX
                 self._read(normalise(line.text), line)
             self._lines += 1
 
@@ -240,6 +243,8 @@ class ReceiptReader:
             return receipt._replace(reasons=(f"more than {LINES_MAX} lines",))
         if not self._lines:
             return receipt._replace(reasons=("raster: only pictures" if self.pictures else "nothing to read",))
+        if self._overlong >= OVERLONG_LINES:
+            return receipt._replace(reasons=(f"{self._overlong} lines of more than {LINE_MAX} letters",))
         if self._garbled >= GARBLED_LINES:
             return receipt._replace(reasons=("its letters can't be read: code page?",))
         fiscal, rivals = self.details.fiscal.one()

@@ -1,12 +1,15 @@
 """Paper that no till prints: the reader abstains with a reason, and takes no longer than the line may wait."""
 
+import random
 import time
+import tracemalloc
 
 import pytest
 
 from edgebox.captures import read_capture
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.receipt.reader import ReceiptReader
+from edgebox.reading import OpenDocument
+from edgebox.receipt.reader import LINES_MAX, ReceiptReader
 from tests.receipt.paper import PAID_TILL, lexicon, line
 
 ANSWER_S = 0.15  # what the line waits for an answer by default ([[line]] answer_ms)
@@ -51,3 +54,63 @@ def test_two_thousand_lines_are_answered_in_time(paper: list[str]) -> None:
 def test_mixed_encodings_end_in_no_fault(stream: bytes) -> None:
     for document in read_capture(stream, PrinterProfile(), lambda: ReceiptReader(PAID_TILL, lexicon())):
         assert document.receipt.reasons
+
+
+MB = 1 << 20
+CHUNK = 4096  # what the line reads of its till at once
+CHUNK_S = 0.15  # none may keep the engine longer than a cut may wait; the worst measured took 0.02
+MEMORY = 12 * MB  # for one document; the worst measured took 2.4
+_chance = random.Random(3)
+STREAMS = {
+    "noise": _chance.randbytes(MB // 2),
+    "printable noise": bytes(_chance.choices(range(32, 127), k=MB // 4)),
+    "commands at random": bytes(_chance.choices((0x1B, 0x1D, 0x1C, 0x10, *range(256)), k=MB // 8)),
+    "ten thousand lines": b"".join(b"TOTAL %d.37\n" % n for n in range(10_000)),
+    "one line of a megabyte": b"TOTAL 33.90 " * (MB // 12) + b"\n",
+    "one line of Chinese": "合计33.90".encode("gb18030") * 50_000 + b"\n",
+    "one line of digits": b"9" * MB + b"\n",
+    "one line without an end": b"A" * MB,
+    "one line of tabs": b"9\t" * 60_000 + b"\n",
+    "one line printed over itself": b"TOTAL 1.00\r" * 10_000 + b"\n",
+    "one line of moves": b"\x1b$\x01\x009" * 20_000 + b"\n",
+    "five encodings": b"".join(
+        "合計 33.90\n".encode(codec) for codec in ("gb18030", "big5", "cp932", "utf-8", "utf-16") for _ in range(200)
+    ),
+    "amounts of forty digits": (b"TOTAL " + b"9" * 40 + b".00\nCASH " + b"9" * 40 + b".00\n") * 100,
+}
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+def test_whatever_comes_ends_in_a_reason_within_bounds(stream: bytes) -> None:
+    document = OpenDocument(PrinterProfile(), lambda: ReceiptReader(PAID_TILL, lexicon()))
+    longest = 0.0
+    for begin in range(0, len(stream), CHUNK):
+        began = time.process_time()
+        document.feed(stream[begin : begin + CHUNK])
+        longest = max(longest, time.process_time() - began)
+    began = time.process_time()
+    receipt = document.finish()
+    assert time.process_time() - began < ANSWER_S
+    assert longest < CHUNK_S
+    assert not receipt.qualifies
+    assert receipt.reasons
+
+
+@pytest.mark.parametrize("name", ["ten thousand lines", "one line of a megabyte", "one line without an end"])
+def test_an_endless_document_takes_bounded_memory(name: str) -> None:
+    lexicon()
+    tracemalloc.start()
+    try:
+        document = OpenDocument(PrinterProfile(), lambda: ReceiptReader(PAID_TILL, lexicon()))
+        for begin in range(0, len(STREAMS[name]), CHUNK):
+            document.feed(STREAMS[name][begin : begin + CHUNK])
+        document.finish()
+        assert tracemalloc.get_traced_memory()[1] < MEMORY
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_receipt_too_long_to_be_one_says_so() -> None:
+    reader = ReceiptReader(PAID_TILL, lexicon())
+    reader.feed(line("TOTAL 33.90") for _ in range(LINES_MAX + 1))
+    assert reader.finish().reasons == (f"more than {LINES_MAX} lines",)
