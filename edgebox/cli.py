@@ -32,6 +32,7 @@ COMMANDS = (
     Command("replay", "edgebox.commands_replay", "send a captured stream to a printer"),
     Command("render", "edgebox.commands_render", "draw a captured stream as the paper it would be"),
     Command("claim", "edgebox.commands_claim", "check a claim's URL"),
+    Command("slip", "edgebox.commands_slip", "the slips there are, checked, and what one looks like"),
     Command("config", "edgebox.commands_config", "check the configuration"),
 )
 BAD_INPUT = 2

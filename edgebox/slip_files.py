@@ -19,6 +19,7 @@ from edgebox import slip_schema as schema
 from edgebox.config import FOLDER
 from edgebox.errors import ConfigError
 from edgebox.escpos.blocks import Align
+from edgebox.escpos.raster import Raster
 from edgebox.loyalty.windows import DAYS, Window
 from edgebox.rules_schema import Window as WindowTable
 from edgebox.slips.facts import LINK_FIELDS, fields_of, rows_of
@@ -43,6 +44,7 @@ from edgebox.slips.wording import fields_in
 
 SHIPPED = FOLDER / "slips"
 FILE_MAX = 256 << 10
+PICTURE_DOTS = 4_000_000  # of a logo: 7 m of 80 mm paper
 _ALIGNS = {"left": Align.LEFT, "center": Align.CENTER, "right": Align.RIGHT}
 _CONDITION_FIELDS = frozenset({"member", "fiscal", "number", "staff", "table", "till", "amount"})  # known before codes
 _BLOCK: type[Any] = schema.BlockTable  # type: ignore[assignment]  # a union is a type to msgspec
@@ -87,6 +89,34 @@ def slip_from(table: Mapping[str, Any], source: str) -> Template:
     if reader.faults or template is None:
         raise ConfigError("\n".join(f"{source}: {fault}" for fault in reader.faults), reason="bad_slip")
     return template
+
+
+def load_images(templates: Iterable[Template], folder: Path, dots: int) -> dict[str, Raster]:
+    """The pictures that templates name, as dots: PNG files of `folder`, made narrower where wider than the paper.
+
+    ConfigError `bad_picture`. Loads Pillow if there is any to load; never on the way of a receipt.
+    """
+    names = {name for template in templates for name in template.images}
+    return {name: _picture(folder / name, dots) for name in sorted(names)}
+
+
+def _picture(path: Path, dots: int) -> Raster:
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            if image.width * image.height > PICTURE_DOTS:
+                raise ConfigError(f"{path}: {image.width} x {image.height} dots", reason="bad_picture")
+            flat = Image.new("L", image.size, 255)
+            flat.paste(image.convert("L"), mask=image.getchannel("A") if "A" in image.getbands() else None)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as fault:
+        raise ConfigError(f"{path}: {fault}", reason="bad_picture", hint="a PNG file is wanted") from fault
+    if flat.width > dots:
+        flat = flat.resize((dots, max(1, flat.height * dots // flat.width)))
+    width = -(-flat.width // 8) * 8
+    black = Image.new("1", (width, flat.height), 0)
+    black.paste(flat.point(lambda shade: 255 if shade < 128 else 0).convert("1"))
+    return Raster(width // 8, flat.height, black.tobytes())
 
 
 class _Reader:
