@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -48,9 +48,7 @@ log = logging.getLogger("edgebox.jobs")
 
 LANE_MAX = 64  # commands that wait in one lane; more are refused, the sender keeps them
 REFUSALS_PER_HOUR = 60  # written down and answered; a fleet's own mistakes are far fewer
-SEND_S = 10.0  # for a reply to be handed to the client; the jobs' stream brings its step in any case
 FACT = "commands"
-REPLY = "reply"
 _LIMIT_S = {Lane.ASK: 30.0, Lane.CHANGE: 300.0, Lane.PAPER: 3600.0, Lane.BULK: 1800.0}
 # Judged by what the command itself says, so the same id will never fare better: remembered, unlike the others.
 _FOR_EVER = frozenset((Refused.UNKNOWN_COMMAND, Refused.AUTHORITY, Refused.BAD_ARGS, Refused.TOO_DEEP))
@@ -72,8 +70,8 @@ class Ledger(Protocol):
         """The newest step of a command."""
 
 
-Send = Callable[[str, bytes, str, bytes], Awaitable[None]]
-"""(topic behind the box's prefix, payload, response topic or "", correlation data or b"")."""
+Send = Callable[[Reply, str | None, bytes | None], None]
+"""(reply, response topic, correlation data): as Uplink.reply, which keeps what can't be sent now."""
 
 
 class Doing:
@@ -129,6 +127,7 @@ class Jobs:
         self._lanes: dict[Lane, asyncio.Queue[Order]] = {lane: asyncio.Queue(LANE_MAX) for lane in Lane}
         self._allowance = Allowance(REFUSALS_PER_HOUR)
         self._tasks: list[asyncio.Task[None]] = []
+        self._hearing: set[asyncio.Task[None]] = set()
 
     # -- life
 
@@ -148,6 +147,8 @@ class Jobs:
 
     async def close(self) -> None:
         """Lets go. A command in the middle will be told as interrupted at the next start."""
+        if self._hearing:
+            await asyncio.wait(self._hearing)
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -161,8 +162,20 @@ class Jobs:
 
     # -- what comes in
 
-    async def command(self, raw: bytes, response_topic: str = "", correlation: bytes = b"") -> None:
-        """A message on the topic of commands. When this returns, the broker may forget it."""
+    async def command(self, raw: bytes, response_topic: str | None = None, correlation: bytes | None = None) -> None:
+        """A message on the topic of commands. When this returns, the broker may forget it.
+
+        Who waits for it may give up; what has begun to be written down is written down all the same.
+        """
+        await self._whole(self._hear(raw, response_topic or "", correlation or b""))
+
+    async def _whole(self, hearing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(hearing)
+        self._hearing.add(task)
+        task.add_done_callback(self._hearing.discard)
+        await asyncio.shield(task)
+
+    async def _hear(self, raw: bytes, response_topic: str, correlation: bytes) -> None:
         async with self._lock:
             self._memory = commands.begun(self._memory, self._memory.epoch, self._moment())
             verdict = commands.decide(raw, self._keys, self._here, self._moment(), self._memory)
@@ -175,6 +188,9 @@ class Jobs:
 
     async def desired(self, raw: bytes) -> None:
         """A message on the topic of bundles. What becomes of it stands in `reported`."""
+        await self._whole(self._hear_bundle(raw))
+
+    async def _hear_bundle(self, raw: bytes) -> None:
         verdict = commands.decide_bundle(raw, self._keys, self._here, self._moment())
         if isinstance(verdict, Offer):
             assert self.take_bundle is not None, "wired before the broker is"
@@ -224,7 +240,7 @@ class Jobs:
             return
         lane.put_nowait(order)
         queued = reply_of(command.id, command.command, Ended(JobPhase.QUEUED), self._here.box)
-        await self._reply(queued, to, correlation)
+        self._reply(queued, to, correlation)
 
     async def _answer_again(self, again: Again, to: str, correlation: bytes) -> None:
         """What came of it, from the job's own row where that is still there."""
@@ -242,7 +258,7 @@ class Jobs:
             words=known.words,
             result=result,
         )
-        await self._reply(reply, to, correlation)
+        self._reply(reply, to, correlation)
 
     async def _refuse(self, refusal: Refusal, to: str, correlation: bytes) -> None:
         """Counted always; written down and answered as often as the allowance has it."""
@@ -278,7 +294,7 @@ class Jobs:
         told_ended = Ended(phase, refusal.reason.value, refusal.words + told)
         reply = reply_of(refusal.id, refusal.command, told_ended, self._here.box)
         # An unsigned message names no topic to answer on: the box publishes only where its own people ask it to.
-        await self._reply(reply, to if refusal.signed else "", correlation if refusal.signed else b"")
+        self._reply(reply, to if refusal.signed else "", correlation if refusal.signed else b"")
 
     # -- doing
 
@@ -338,7 +354,7 @@ class Jobs:
         if keep:
             await self._step(reply)
         else:
-            await self._reply(reply, known.to, bytes.fromhex(known.correlation))
+            self._reply(reply, known.to, bytes.fromhex(known.correlation))
 
     async def _step(self, reply: Reply, audit: AuditRecord | None = None) -> None:
         """Written down, then told. A last step that can't be written down is told all the same: it is true."""
@@ -368,22 +384,16 @@ class Jobs:
                     raise
                 log.error("%s %s %s: not written down: %s", known.command, reply.id, reply.state, fault)
         self.counters[reply.state.value] += reply.state in commands.FINAL
-        await self._reply(reply, to, correlation)
+        self._reply(reply, to, correlation)
 
     # -- small things
 
     async def _keep(self) -> None:
         await self._ledger.put(FACT, msgspec.json.encode(self._memory))
 
-    async def _reply(self, reply: Reply, to: str, correlation: bytes) -> None:
-        """The step is on disk and goes up with the jobs in any case: an unreachable cloud is no fault here."""
-        reply = msgspec.structs.replace(reply, at=self._at())
-        try:
-            async with asyncio.timeout(SEND_S):
-                await self._send(REPLY, msgspec.json.encode(reply), to, correlation)
-        except (EdgeboxError, TimeoutError) as fault:
-            self.counters["replies lost"] += 1
-            log.info("reply to %s not sent: %s", reply.id, fault)
+    def _reply(self, reply: Reply, to: str, correlation: bytes) -> None:
+        """Best effort: the step is on disk and goes up with the jobs in any case."""
+        self._send(msgspec.structs.replace(reply, at=self._at()), to or None, correlation or None)
 
     def _at(self) -> int:
         return self._moment().at
