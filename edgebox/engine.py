@@ -50,6 +50,7 @@ from edgebox.receipt_profiles import load_profiles
 from edgebox.settings import Config
 from edgebox.slips import qr
 from edgebox.store.events import ClaimRecord, ClaimState, Event, HealthRecord, ReceiptRecord
+from edgebox.store.retention import Retention
 from edgebox.store.store import Store
 from edgebox.tills import SINCE_REPORT_MAX, Tills
 
@@ -93,7 +94,7 @@ class Engine:
         self.notices: Notices | None = None  # likewise
         self.health = Health(self._notice, self.clock)
         self._server: asyncio.Server | None = None
-        self._tidy: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._jobs = count(1)
         self._run = os.urandom(8).hex()  # a line remembers jobs by name: none of another run's may come again
         self._socket_inode = 0
@@ -108,12 +109,12 @@ class Engine:
         self.warm()
         await self._listen(Path(self.config.engine.socket))
         self._say_how_it_began(self.store)
-        self._tidy = asyncio.create_task(self._tidy_up())
+        self._tasks = [asyncio.create_task(self._tidy_up()), asyncio.create_task(self._keep_room(self.store))]
 
     async def stop(self) -> None:
         """No new line; what ended is recorded; then everything is let go."""
-        if self._tidy is not None:
-            self._tidy.cancel()
+        for task in self._tasks:
+            task.cancel()
         if self._server is not None:
             self._server.close()
         for session in (*self._sessions, *self._gone):
@@ -185,15 +186,29 @@ class Engine:
                 self.fault("store", f"claim {claim.claim} can't be read", fault)
 
     def _say_how_it_began(self, store: Store) -> None:
-        for news in store.news:
-            log.error("store: %s", news)
-        self.health.note("store", "warning" if store.news else "ok", "; ".join(store.news))
+        if store.unreadable:
+            self.fault("store", f"{store.unreadable} events of the past can't be read")
+        if store.news:
+            self._mended("; ".join(store.news))
+        else:
+            self.health.note("store", "ok")
+        store.on_mended(self._mended)
+        store.on_trouble = lambda fault: self.fault("store", f"sightings not recorded: {fault}")
         self.health.note("engine", "ok", "started")
+
+    def _mended(self, news: str) -> None:
+        """The database was damaged or lost: an alarm that stays until the next start."""
+        log.error("store: %s", news)
+        self.health.note("store", "failed", news)
 
     def _notice(self, event: Event) -> None:
         """Records what nobody waits for."""
         assert self.notices is not None, "nothing happens before start"
         self.notices.add(event)
+
+    async def _keep_room(self, store: Store) -> None:
+        """Old rows go; new ones are refused in the order of what matters least."""
+        await Retention(store, consumer=bool(self.config.sync.url)).run()
 
     async def _tidy_up(self) -> None:
         """Collects garbage while nobody waits."""

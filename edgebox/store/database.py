@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from edgebox.errors import StoreError, StoreFull
+from edgebox.store.checkup import check
 from edgebox.store.clock import Clock
 from edgebox.store.events import Stream
 from edgebox.store.migrations import migrate
@@ -70,6 +71,7 @@ class Database:
         """Blocks; after a power cut for the time of a check. StoreError."""
         self.path = folder / FILE
         self.news: list[str] = []
+        self.is_checked = True  # False: the check after a power cut takes long, and is to be done beside the records
         self._salvaged = False
         self._clock = clock
         with contextlib.ExitStack() as undo:
@@ -90,12 +92,12 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Brings the log into the file and says that all is well. StoreError; let go of it is in any case."""
+    def close(self, *, is_sound: bool = True) -> None:
+        """Brings the log into the file and says that all is well, if it is. StoreError; let go of it is in any case."""
         try:
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self.connection.close()
-            self._sidecar.write(Left.CLEAN, self._sidecar.ordinal)
+            self._sidecar.write(Left.CLEAN if is_sound else Left.OPEN, self._sidecar.ordinal)
         except sqlite3.Error as fault:
             raise fault_of(fault, self.path) from fault
         except OSError as fault:
@@ -164,8 +166,9 @@ class Database:
 
     def _check(self) -> None:
         """After a power cut. StoreError `corrupt`."""
-        ((found,), *_) = self.connection.execute("PRAGMA quick_check(1)").fetchall()
-        if found != "ok":
+        found = check(self.connection)
+        self.is_checked = found is not None
+        if found:
             raise StoreError(f"{self.path}: {found}", reason="corrupt")
 
     def _mend(self, why: str) -> None:

@@ -2,7 +2,7 @@
 
 Owns: one way to open it that can do no harm. Never: writes, and never checkpoints: a connection that only reads is not
 in the range of SQLite 3.40.1's WAL-reset bug (see edgebox/store/sidecar.py). For programs beside the engine: simulated
-hardware, benchmarks, tests. What runs inside asks `Store.read`.
+hardware, benchmarks, tests; and for a check that must not hold up the engine. All else inside asks `Store.read`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from edgebox.store.places import EPOCH_MAX, span
 
 def peek(folder: Path) -> sqlite3.Connection:
     """A connection that can only read the database in `folder`. sqlite3.OperationalError: there is none."""
-    connection = sqlite3.connect(f"file:{quote(str(folder / FILE))}?mode=ro", uri=True, isolation_level=None)
+    name = f"file:{quote(str(folder / FILE))}?mode=ro"
+    connection = sqlite3.connect(name, uri=True, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA query_only=ON")
     return connection
 

@@ -18,10 +18,12 @@ import msgspec
 
 from edgebox.errors import StoreError, StoreFull
 from edgebox.settings import StoreSettings
+from edgebox.store.checkup import Checkup
 from edgebox.store.clock import Clock, SystemClock, Trust
 from edgebox.store.database import Database
 from edgebox.store.events import ClaimRecord, Event, JobRecord, ReceiptRecord, SightingRecord, Stream
 from edgebox.store.journal import Journal
+from edgebox.store.peek import peek
 from edgebox.store.places import EPOCH_MAX, STREAMS, Backlog, Extent, JournalRow, Place, span
 from edgebox.store.writer import PUT_FACT, TRUSTED_FACT, Kind, Sealed, Writer
 
@@ -39,6 +41,7 @@ class Store:
         self.news = database.news
         self.path = database.path
         self.dropped = 0  # sightings for which there was no room
+        self.unreadable = 0  # past events that this version can't read
         self.on_trouble: Callable[[StoreError], None] | None = None  # told when sightings can't be written
         self._database = database
         self._trust = Trust(_highest_ms(database.connection))
@@ -48,6 +51,7 @@ class Store:
         self._timer: asyncio.TimerHandle | None = None
         self._writer = Writer(database, clock, self._trust)
         self._writer.start()
+        self._checkup = None if database.is_checked else Checkup(lambda: peek(self.path.parent), self._writer.suspect)
 
     @classmethod
     def open(cls, folder: Path, settings: StoreSettings | None = None, *, clock: Clock | None = None) -> Store:
@@ -140,8 +144,7 @@ class Store:
 
     async def acknowledge(self, stream: Stream, epoch: str, through: int) -> int:
         """The cloud has rows 1 to `through`; how many are new to it. Never goes back. StoreError `ack`, `epoch`."""
-        journal = self._writer.journal
-        return await self._ask(lambda _: journal.acknowledge(stream, epoch, through), Kind.CHANGE)
+        return await self._ask(lambda _: self._writer.journal.acknowledge(stream, epoch, through), Kind.CHANGE)
 
     async def acknowledged(self) -> dict[Stream, tuple[str, int]]:
         """For every stream the oldest epoch that the cloud hasn't got all of (else this one), and how far it has it."""
@@ -163,6 +166,11 @@ class Store:
     @on_committed.setter
     def on_committed(self, listener: Callable[[frozenset[Stream]], None] | None) -> None:
         self._writer.on_committed = listener
+
+    def on_mended(self, listener: Callable[[str], None]) -> None:
+        """`listener` is told, on the loop, when the database broke while it was open, and what came of it: it goes on
+        in a new epoch. What happened before is in `news`."""
+        self._writer.on_mended = listener
 
     # -- questions and changes
 
@@ -200,7 +208,13 @@ class Store:
 
     def _past(self, stream: Stream, limit: int, kind: type[T]) -> list[T]:
         decode = msgspec.json.Decoder(kind).decode
-        return [decode(body) for body in self._ask_now(lambda _: self._writer.journal.newest(stream, limit))]
+        found = []
+        for body in self._ask_now(lambda _: self._writer.journal.newest(stream, limit)):
+            try:
+                found.append(decode(body))
+            except msgspec.MsgspecError:
+                self.unreadable += 1
+        return found
 
     async def job(self, job: str) -> JobRecord | None:
         """The newest step of a command."""
@@ -245,8 +259,11 @@ class Store:
 
     def close_now(self) -> None:
         """As `close`, but blocks; sightings that wait for their group are lost."""
+        if self._checkup is not None:
+            self._checkup.stop()
         self._writer.close()
-        self._database.close()
+        is_checked = self._checkup is None or self._checkup.is_done
+        self._database.close(is_sound=is_checked and not self._writer.is_broken)
 
 
 def _extents(journal: Journal) -> Iterator[Extent]:

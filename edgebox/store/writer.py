@@ -93,6 +93,7 @@ class Writer:
         self.gate: Callable[[Event, int], StoreFull | None] = lambda event, size: None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.on_committed: Callable[[frozenset[Stream]], None] | None = None
+        self.on_mended: Callable[[str], None] | None = None
         self.commits = 0
         self._clock = clock
         self._trust = trust
@@ -119,6 +120,15 @@ class Writer:
     def ask(self, question: Callable[[sqlite3.Connection], Any], done: Done, kind: Kind) -> None:
         """Queues a question; its answer comes in `done`. As `record`."""
         self._queue(self._asks, _Ask(question, done, kind))
+
+    @property
+    def is_broken(self) -> bool:
+        """The file is damaged, and not mended yet."""
+        return self._broken is not None
+
+    def suspect(self, words: str) -> None:
+        """A check has found damage: the database is mended before anything else."""
+        self._broken = StoreError(words, reason="corrupt")
 
     def _queue(self, queue: deque[Any], item: _Record | _Ask) -> None:
         with self._wake:
@@ -241,6 +251,9 @@ class Writer:
         self.database.mend(str(why))
         self.journal = Journal(self.database.connection, self.database.epoch)
         self._broken = None
+        listener, news = self.on_mended, self.database.news[-1]
+        if listener is not None and self.loop is not None:
+            _call(self.loop, lambda: listener(news))
 
     def _enter(self, record: _Record) -> tuple[Place, ...] | StoreFull:
         """Writes a record's rows; its places."""
