@@ -1,7 +1,7 @@
 """`edgebox.toml` → typed settings; every fault at once, each with file, line, key and what was expected.
 
 Owns: reading the file, telling its faults, overrides, and the lexicon's files. Never: what may stand in it
-(edgebox/settings.py says so); opens no keys, sockets or printers.
+(edgebox/settings.py says so), or in the overlay (edgebox/overlay.py); opens no keys, sockets or printers.
 
 Shape: each value is converted by itself, so that one bad value hides no other. `--set section.key=value` goes through
 the same conversion.
@@ -10,22 +10,28 @@ the same conversion.
 from __future__ import annotations
 
 import difflib
+import logging
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from enum import EnumType
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from edgebox import overlay
 from edgebox.errors import ConfigError
 from edgebox.receipt.lexicon import Lexicon
 from edgebox.settings import LISTS, SECTIONS, Config
 
+log = logging.getLogger("edgebox")
+
 FOLDER = Path(__file__).parents[1] / "config"  # as shipped, beside the packages
 DEFAULT = FOLDER / "edgebox.toml"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Fault(NamedTuple):
@@ -37,28 +43,55 @@ class Fault(NamedTuple):
 
 
 def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
-    """The settings of a file (None: the shipped one), with `section.key=value` overrides.
+    """The settings of a file (None: the shipped one), what the page and the cloud changed, and flags, in this order.
 
-    ConfigError: `no_config`, `bad_toml`, `bad_config`; the message lists every fault, one a line.
+    ConfigError: `no_config`, `bad_toml`, `bad_config`; the message lists every fault, one a line. An overlay that can't
+    be read is not taken for none, as it may have set what a point costs: the box then runs with the file's settings
+    and without keys, so that it records, can be reached, and prints no slips.
     """
     source = DEFAULT if path is None else path
+    text = text_of(source)
+    plain = parse(text, str(source), overrides)
     try:
-        text = source.read_text("utf-8")
+        laid = overlay.read(Path(plain.engine.data)).layers.merged()
+        return parse(text, str(source), overrides, laid) if laid else plain
+    except ConfigError as fault:
+        log.error("no slips until settings are set anew: %s", fault)
+        return msgspec.structs.replace(plain, claims=msgspec.structs.replace(plain.claims, keys=""))
+
+
+def text_of(source: Path) -> str:
+    """The file's text. ConfigError `no_config`."""
+    try:
+        return source.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as fault:
         words = fault.strerror if isinstance(fault, OSError) else "not UTF-8"
         raise ConfigError(f"{source}: {words}", reason="no_config") from fault
-    return parse(text, str(source), overrides)
 
 
-def parse(text: str, source: str, overrides: Sequence[str] = ()) -> Config:
-    """As `load`, from the file's text."""
+def parse(text: str, source: str, overrides: Sequence[str] = (), laid: Mapping[str, Any] = NOTHING) -> Config:
+    """As `load`, from the file's text, with `laid` (`section.key` → value) over it."""
+    faults: list[Fault] = []
+    config = _parsed(text, source, overrides, laid, faults)
+    if faults:
+        raise ConfigError("\n".join(_told(source, fault) for fault in faults), reason="bad_config")
+    return config
+
+
+def faults_of(text: str, source: str, overrides: Sequence[str], laid: Mapping[str, Any]) -> dict[str, str]:
+    """Key → what is wrong, once `laid` is laid over the file. ConfigError `bad_toml`."""
+    faults: list[Fault] = []
+    _parsed(text, source, overrides, laid, faults)
+    return {fault.key: fault.words for fault in faults}
+
+
+def _parsed(text: str, source: str, overrides: Sequence[str], laid: Mapping[str, Any], faults: list[Fault]) -> Config:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise ConfigError(f"{source}: {fault}", reason="bad_toml") from fault
-    faults: list[Fault] = []
     places = _Places(text)
-    given = _overridden(table, overrides, faults)
+    given = _overridden(_laid_over(table, laid, faults), overrides, faults)
     values: dict[str, Any] = {}
     for section, value in given.items():
         kind = SECTIONS.get(section)
@@ -74,13 +107,18 @@ def parse(text: str, source: str, overrides: Sequence[str] = ()) -> Config:
             values[section] = _struct(section, 0, kind, value, places, faults)
     config = Config(**values)
     faults += _contradictions(config, places)
-    if faults:
-        raise ConfigError("\n".join(_told(source, fault) for fault in faults), reason="bad_config")
     return config
 
 
-def load_lexicon(languages: Sequence[str] = (), folder: Path | None = None) -> Lexicon:
-    """The words of `config/lexicon/LANGUAGE.toml`; no languages: of all. ConfigError `bad_lexicon` names the file."""
+def load_lexicon(
+    languages: Sequence[str] = (),
+    folder: Path | None = None,
+    more: Sequence[Mapping[str, Mapping[str, Sequence[str]]]] = (),
+) -> Lexicon:
+    """The words of `config/lexicon/LANGUAGE.toml`; no languages: of all; and `more`, as from such a file.
+
+    ConfigError `bad_lexicon` names the file.
+    """
     folder = folder or FOLDER / "lexicon"
     tables = []
     for path in sorted(folder.glob("*.toml")):
@@ -95,7 +133,10 @@ def load_lexicon(languages: Sequence[str] = (), folder: Path | None = None) -> L
         tables.append(table)
     if not tables:
         raise ConfigError(f"{folder}: no words for {', '.join(languages) or 'any language'}", reason="bad_lexicon")
-    return Lexicon(tables)
+    try:
+        return Lexicon([*tables, *more])
+    except (ValueError, AttributeError, TypeError) as fault:
+        raise ConfigError(f"words of the fleet: {fault}", reason="bad_lexicon") from fault
 
 
 # -- inside
@@ -204,6 +245,18 @@ def _overridden(table: Mapping[str, Any], overrides: Sequence[str], faults: list
             given[section] = [{**row, key: value} if isinstance(row, dict) else row for row in rows]
         elif isinstance(given.setdefault(section, {}), dict):
             given[section][key] = value
+    return given
+
+
+def _laid_over(table: Mapping[str, Any], laid: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
+    """The table with the overlay's values in it."""
+    given = {section: dict(value) if isinstance(value, dict) else value for section, value in table.items()}
+    for key, value in laid.items():
+        section, _, name = key.partition(".")
+        if section not in SECTIONS or section in LISTS or not isinstance(given.setdefault(section, {}), dict):
+            faults.append(Fault(0, key, "no such setting"))
+        else:
+            given[section][name] = value
     return given
 
 

@@ -20,7 +20,7 @@ import stat
 import sys
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -44,6 +44,7 @@ from edgebox.paper.letters import text_raster
 from edgebox.printers import find_printer
 from edgebox.reading import OpenDocument
 from edgebox.receipt.money import AmountFinder
+from edgebox.receipt.profiles import Profile
 from edgebox.receipt.reader import ReceiptReader
 from edgebox.receipt.redact import Pseudonyms
 from edgebox.receipt_profiles import load_profiles
@@ -78,6 +79,7 @@ class Engine:
         self.lines: dict[str, LineSession] = {}
         self.counters: Counter[str] = Counter()
         self.on_receipt: Callable[[ReceiptRecord], None] | None = None  # told every record once it is on disk
+        self.bypassed: frozenset[str] = frozenset()  # lines that print no slips, because somebody said so
         self._shop = config.shop_of_reader()._replace(profiles=load_profiles())
         self._pseudonyms = Pseudonyms(field_key(keys))
         self._tills = Tills(config.till.learn_layouts, self._shop.rules.medium_max_minor)
@@ -224,6 +226,18 @@ class Engine:
         job = f"{self._run}-{next(self._jobs)}"
         return self.lines[line].send_job(Job(job, body, cut, expires_ms))
 
+    # -- what the fleet may change while it runs
+
+    def use_profiles(self, more: Sequence[Profile]) -> None:
+        """Receipt profiles besides those in files; of two with one name these are used."""
+        names = {profile.name for profile in more}
+        files = (profile for profile in load_profiles() if profile.name not in names)
+        self._shop = self._shop._replace(profiles=(*files, *more))
+
+    def use_words(self, more: Sequence[Mapping[str, Mapping[str, Sequence[str]]]]) -> None:
+        """Words on receipts besides those in files. ConfigError `bad_lexicon`."""
+        self._lexicon = load_lexicon(self.config.shop.languages, more=more)
+
     # -- the desk of the lines
 
     def profile(self, name: str) -> PrinterProfile:
@@ -243,9 +257,11 @@ class Engine:
 
     def decide(self, receipt: Receipt, name: bytes, press: Press | None) -> Decided:
         """The award and the slip. No press: nothing is minted, for nothing can be printed."""
-        receipt = self._tills.believed(self._line_of(name), receipt)
-        if press is None:
-            return Decided(receipt, Award(why="no slip may go in here"), b"")
+        line = self._line_of(name)
+        receipt = self._tills.believed(line, receipt)
+        if press is None or line in self.bypassed:
+            why = "no slip may go in here" if press is None else "slips are off on this line"
+            return Decided(receipt, Award(why=why), b"")
         try:
             award = self.awards.award(receipt, name, int(self.clock()))
             if not award.url:

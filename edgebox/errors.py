@@ -55,3 +55,7 @@ class StoreFull(StoreError):  # noqa: N818 - what callers and the house plan cal
 
 class SyncError(EdgeboxError):
     """The cloud can't be reached or won't have us; `reason` says why (url, credentials, tls, clock, refused …)."""
+
+
+class OrderError(EdgeboxError):
+    """A command of the fleet can't be carried out; `reason` says why (docs/commands.md lists them)."""
