@@ -108,10 +108,11 @@ class Engine:
         self.store = await asyncio.to_thread(Store.open, Path(self.config.engine.data), self.config.store)
         self.notices = Notices(self.store, lambda what: self.fault("store", what))
         await asyncio.to_thread(self._remember, self.store)
+        retention = Retention(self.store, consumer=bool(self.config.sync.url))
         self.warm()
         await self._listen(Path(self.config.engine.socket))
         self._say_how_it_began(self.store)
-        self._tasks = [asyncio.create_task(self._tidy_up()), asyncio.create_task(self._keep_room(self.store))]
+        self._tasks = [asyncio.create_task(self._tidy_up()), asyncio.create_task(retention.run())]
 
     async def stop(self) -> None:
         """No new line; what ended is recorded; then everything is let go."""
@@ -180,16 +181,17 @@ class Engine:
         for receipt in store.past_receipts(RECEIPTS_READ):
             self._note_recorded(receipt.session, receipt.document)
             self._tills.note(receipt)
+        strange = 0
         for claim in store.past_claims(CLAIMS_READ):
             printed = claim.state is not ClaimState.VOID
             try:
                 remember(self.awards, claim.claim, claim.url, claim.revision, printed=printed)
-            except (ClaimError, ValueError) as fault:
-                self.fault("store", f"claim {claim.claim} can't be read", fault)
+            except (ClaimError, ValueError):
+                strange += 1
+        if strange or store.unreadable:
+            self.fault("store", f"of the past, {strange} claims and {store.unreadable} events can't be read")
 
     def _say_how_it_began(self, store: Store) -> None:
-        if store.unreadable:
-            self.fault("store", f"{store.unreadable} events of the past can't be read")
         if store.news:
             self._mended("; ".join(store.news))
         else:
@@ -207,10 +209,6 @@ class Engine:
         """Records what nobody waits for."""
         assert self.notices is not None, "nothing happens before start"
         self.notices.add(event)
-
-    async def _keep_room(self, store: Store) -> None:
-        """Old rows go; new ones are refused in the order of what matters least."""
-        await Retention(store, consumer=bool(self.config.sync.url)).run()
 
     async def _tidy_up(self) -> None:
         """Collects garbage while nobody waits."""

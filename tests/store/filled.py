@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
+from edgebox.loyalty import claims
 from edgebox.store.clock import Reading, SystemClock
 from edgebox.store.database import Database
 from edgebox.store.events import ClaimRecord, ClaimState, ReceiptRecord, Stream
 from edgebox.store.journal import Journal, Stamp
 from edgebox.store.ledger import enter
+from hw_sim.cloud_keys import keyring
 
+KEYS = keyring(b"m" * 32, 4711, 12, 1_795_000_000)
 NOW = 1_795_000_000  # 2026-11-18
 NOW_MS = NOW * 1000
 SESSION = "0102030405060708"
@@ -30,7 +34,7 @@ def receipt(number: int, session: str = SESSION) -> ReceiptRecord:
         line="till-1",
         kind="sale" if number % 20 else "refund",
         qualifies=True,
-        amount_minor=500 + number * 7919 % 20_000,
+        amount_minor=amount_minor(number),
         currency="CNY",
         confidence="high",
         reasons=("tendered 50.00 - change 16.10 = 33.90",),
@@ -55,7 +59,7 @@ def claim(number: int, state: ClaimState = ClaimState.GRANTED, session: str = SE
         claim=claim_id(number),
         url=url(number),
         state=state,
-        amount_minor=500 + number * 7919 % 20_000,
+        amount_minor=amount_minor(number),
         currency="CNY",
         points=33,
         line="till-1",
@@ -64,14 +68,20 @@ def claim(number: int, state: ClaimState = ClaimState.GRANTED, session: str = SE
     )
 
 
+def amount_minor(number: int) -> int:
+    """5.00 to 205.00."""
+    return 500 + number * 7919 % 20_000
+
+
 def claim_id(number: int) -> str:
     """Sixteen hex digits, in no order, as claim ids are."""
     return f"{number * SPREAD % (1 << 64):016x}"
 
 
+@lru_cache(maxsize=4)
 def url(number: int) -> str:
-    """As long as a real one."""
-    return "HTTPS://M.EXAMPLE.CN/C/" + claim_id(number).upper().ljust(58, "A")
+    """A real one."""
+    return claims.mint(KEYS, bytes.fromhex(claim_id(number)), amount_minor(number), NOW)
 
 
 class StillClock:
