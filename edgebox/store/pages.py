@@ -18,10 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from edgebox.store.wal import PAGE_SIZES, Wal, read_wal
+from edgebox.store.wal import PAGE_SIZES, USUAL_PAGE, Wal, read_wal
 
 MAGIC = b"SQLite format 3\x00"
-USUAL_PAGE = 4096  # SQLite's own since 3.12; for a file whose head is broken
 PAYLOAD_MAX = 16 << 20  # bytes of one record; a fact has at most 1 MB (store.py), an event far less
 COLUMNS_MAX = 100  # no table of ours has half as many
 _SCHEMA_HEAD = 100  # page 1 begins with the file's own header
@@ -53,7 +52,9 @@ class PageFile:
         self._log = _mapped(wal) if wal is not None else b""
         self._wal = read_wal(self._log) if self._log else Wal(0, [], 0, 0)
         self.page_size = self._size_of_page()
-        self._over = {frame.page: frame.start for frame in self._wal.frames if self._wal.page_size == self.page_size}
+        frames = self._wal.frames if self._wal.page_size == self.page_size else []
+        most = len(self._raw) // self.page_size + len(frames)  # a file grows page by page
+        self._over = {frame.page: frame.start for frame in frames if frame.page <= most}
         self.pages = max([len(self._raw) // self.page_size, *self._over])
         self._usable = self.page_size  # no database of ours reserves bytes at the end of a page
         self.tables: dict[int, str] = {}  # root page → table's name, as far as the schema can be read

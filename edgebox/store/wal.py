@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import mmap
 import struct
+import sys
+from collections import Counter
 from typing import NamedTuple, TypeAlias
 
 _HEADER = struct.Struct(">8I")  # magic, version, page size, checkpoint number, two salts, two sums
@@ -23,6 +25,7 @@ _MAGIC = (0x377F0682, 0x377F0683)  # sums over little-endian, big-endian words
 _MASK = 0xFFFFFFFF
 
 Raw: TypeAlias = bytes | bytearray | mmap.mmap
+USUAL_PAGE = 4096  # SQLite's own since 3.12, and ours (database.py)
 PAGE_SIZES = frozenset(1 << bits for bits in range(9, 17))  # fileformat2.html, section 1.3.2
 
 
@@ -46,26 +49,34 @@ class Wal(NamedTuple):
     seen: int
 
 
+class _Head(NamedTuple):
+    """What the frames are to be read by. `sums` None: not known, the first frame is believed."""
+
+    page_size: int
+    order: str
+    salts: tuple[int, int]
+    sums: tuple[int, int] | None
+
+
 def read_wal(raw: Raw) -> Wal:
-    """The log's frames; an empty Wal (page_size 0) if there is no header to go by."""
-    head = _header(raw)
+    """The log's frames; an empty Wal (page_size 0) if there is nothing to go by.
+
+    Where the header is broken, which makes SQLite ignore all of it, the first frame is taken on trust.
+    """
+    head = _header(raw) or _guess(raw)
     if head is None:
         return Wal(0, [], 0, 0)
     page_size, order, salts, sums = head
     whole: list[Frame] = []
     waiting: list[Frame] = []  # of a transaction whose commit has not come yet
-    bad = broken = seen = 0
+    bad, broken, seen = int(sums is None), 0, 0
     commits_since_bad = 0
     for start in range(_HEADER.size, len(raw) - _FRAME.size - page_size + 1, _FRAME.size + page_size):
         page, pages, salt1, salt2, *stored = _FRAME.unpack_from(raw, start)
-        content = raw[start + _FRAME.size : start + _FRAME.size + page_size]
-        before, sums = sums, (stored[0], stored[1])
+        expected = _sum_of_frame(order, sums, raw, start, page_size) if sums else (stored[0], stored[1])
+        sums = (stored[0], stored[1])
         # Other salts: broken, or left from before the log was begun anew; then nothing whole follows.
-        if (
-            (salt1, salt2) != salts
-            or not page
-            or _sum(order, _sum(order, before, raw[start : start + 8]), content) != sums
-        ):
+        if (salt1, salt2) != salts or not page or expected != sums:
             bad, commits_since_bad = bad + 1, 0
             continue
         if bad > broken and commits_since_bad:
@@ -79,7 +90,7 @@ def read_wal(raw: Raw) -> Wal:
     return Wal(page_size, whole if broken else whole[:seen], broken, seen)
 
 
-def _header(raw: Raw) -> tuple[int, str, tuple[int, int], tuple[int, int]] | None:
+def _header(raw: Raw) -> _Head | None:
     if len(raw) < _HEADER.size:
         return None
     magic, _version, page_size, _number, salt1, salt2, sum1, sum2 = _HEADER.unpack_from(raw, 0)
@@ -88,7 +99,23 @@ def _header(raw: Raw) -> tuple[int, str, tuple[int, int], tuple[int, int]] | Non
     order = "<" if magic == _MAGIC[0] else ">"
     if _sum(order, (0, 0), raw[: _HEADER.size - 8]) != (sum1, sum2):
         return None
-    return page_size, order, (salt1, salt2), (sum1, sum2)
+    return _Head(page_size, order, (salt1, salt2), (sum1, sum2))
+
+
+def _guess(raw: Raw) -> _Head | None:
+    """A log whose header is broken: as this machine writes them, for pages of the usual size."""
+    if len(raw) < _HEADER.size + _FRAME.size + USUAL_PAGE:
+        return None
+    step = _FRAME.size + USUAL_PAGE
+    heads = range(_HEADER.size, min(len(raw) - step + 1, _HEADER.size + 8 * step), step)
+    ((salt1, salt2), _count), *_others = Counter(_FRAME.unpack_from(raw, at)[2:4] for at in heads).most_common()
+    return _Head(USUAL_PAGE, "<" if sys.byteorder == "little" else ">", (salt1, salt2), None)
+
+
+def _sum_of_frame(order: str, sums: tuple[int, int], raw: Raw, start: int, page_size: int) -> tuple[int, int]:
+    """Of the first 8 bytes of its head, and its page."""
+    content = start + _FRAME.size
+    return _sum(order, _sum(order, sums, raw[start : start + 8]), raw[content : content + page_size])
 
 
 def _sum(order: str, sums: tuple[int, int], raw: Raw) -> tuple[int, int]:

@@ -116,7 +116,7 @@ class Ledger:
 
     def accept(self, *events: Event) -> None:
         """record() has returned for them."""
-        self.accepted.update(map(key_of, events))
+        self.accepted.update(key for key in map(key_of, events) if key)
 
     def take(self, row: JournalRow) -> None:
         """One row comes, perhaps again. In one stream and epoch each number follows the one before."""

@@ -2,11 +2,14 @@
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgebox.store.database import FILE, PAGE_BYTES
 from edgebox.store.events import Event, Stream
+from edgebox.store.pages import PageFile
+from edgebox.store.places import pack
 from edgebox.store.store import Store
 from tests.faults.ledger import Ledger, claim, receipt
 
@@ -39,8 +42,6 @@ def left_open(
 
 def settle(path: Path) -> None:
     """Brings the log into the file, as a checkpoint does; the box still stopped without a word."""
-    import sqlite3
-
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
@@ -65,3 +66,14 @@ def consumed(folder: Path, ledger: Ledger) -> list[str]:
         return news
 
     return asyncio.run(play())
+
+
+def pages_of(path: Path, table: str, seq: int) -> list[int]:
+    """The pages on which the table's row of this receipt stands."""
+    pages = PageFile(path)
+    place = pack(Stream.RECEIPTS, 1, seq)
+    found = [
+        record.page for record in pages.records() if pages.tables.get(record.root) == table and record.rowid == place
+    ]
+    pages.close()
+    return found
