@@ -15,6 +15,7 @@ from edgebox.escpos.style import Setting, dots_x, dots_y
 from edgebox.escpos.typeset import Kind, Piece
 
 ROWS_MAX = 2000  # placed pieces of one page: more than a page's letters
+PIECE_MAX = 4096  # bytes that one piece grows to: no row has so many letters
 SAME_ROW = 12  # dots: half a letter; pieces whose tops differ less read as one line
 PAGE_HEIGHT = 1662  # dots of the print area until ESC W sets one (TM-T88: 207.8 mm)
 
@@ -130,14 +131,27 @@ class Page:
         self.y += max(setting.line_spacing, setting.ink_height)
 
     def _place(self, raw: bytes, start: int, setting: Setting) -> None:
-        if len(self.placements) >= ROWS_MAX:
-            return
         plain = setting._replace(style=setting.style._replace(justify=0), margin=0)  # neither holds in page mode
         origin_x, origin_y = self.area[:2] if self.direction in (0, 2) else self.area[1::-1]
-        piece = Piece(Kind.TEXT, raw, plain, start)
-        self.placements.append(Placement(self.direction, origin_y + self.y, origin_x + self.x, piece, self.place))
+        top, left = origin_y + self.y, origin_x + self.x
+        if self.placements and self._goes_on(self.placements[-1], top, left, plain):
+            last = self.placements[-1]
+            self.placements[-1] = last._replace(piece=last.piece._replace(raw=last.piece.raw + raw))
+        elif len(self.placements) < ROWS_MAX:
+            piece = Piece(Kind.TEXT, raw, plain, start)
+            self.placements.append(Placement(self.direction, top, left, piece, self.place))
+        else:
+            return
         self.x += len(raw) * setting.letter  # two-byte characters are twice as wide
         self._bottom = max(self._bottom, origin_y + self.y + max(setting.line_spacing, setting.ink_height))
+
+    def _goes_on(self, last: Placement, top: int, left: int, setting: Setting) -> bool:
+        """The text continues the last piece: a chunk's end between the bytes of one letter must not part them."""
+        if (last.direction, last.top, last.piece.setting) != (self.direction, top, setting):
+            return False
+        if len(last.piece.raw) >= PIECE_MAX:
+            return False
+        return last.left + len(last.piece.raw) * setting.letter == left and last.place.area == self.area
 
 
 def _by_place(pieces: list[Piece]) -> list[Piece]:

@@ -5,6 +5,7 @@ import pytest
 from edgebox.escpos.encodings import Decoder
 from edgebox.escpos.mechanism import LINE_MAX
 from edgebox.escpos.paper import Line, Paper, Picture, Symbol
+from edgebox.escpos.parser import Parser
 from edgebox.escpos.profile import PrinterProfile
 from tests.escpos.streams import parse
 
@@ -353,6 +354,16 @@ def test_a_page_reads_from_top_to_bottom_and_left_to_right() -> None:
 def test_lines_of_a_page_end_where_it_is_printed() -> None:
     lines = laid(b"\x1bLA\nB\n\x0c").take_lines()
     assert [(line.text, line.start, line.end) for line in lines] == [("A", 2, 7), ("B", 4, 7)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_page_reads_the_same_in_chunks(size: int) -> None:
+    stream = b"\x1c&\x1bL" + "退货单  合计:12.00\n谢谢".encode("gb18030") + b"\x0c"
+    paper, parser = Paper(PLAIN), Parser()
+    for at in range(0, len(stream), size):
+        paper.feed(parser.feed(stream[at : at + size]))
+        paper.feed(parser.take_open())
+    assert [line.text for line in paper.take_lines()] == texts(stream) == ["退货单  合计:12.00", "谢谢"]
 
 
 def test_a_page_may_be_printed_and_kept() -> None:
