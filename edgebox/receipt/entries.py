@@ -89,6 +89,7 @@ class EntryCollector:
             return True
         if len(amounts) > 1 and self._row(text, amounts, place):
             return True
+        entries, items = len(self.entries), len(self.items)
         begin = 0
         group: list[Amount] = []
         label = ""
@@ -100,6 +101,8 @@ class EntryCollector:
             group.append(amount)
             begin = amount.end
         self._close(label, group, place, text, waiting)
+        if len(self.entries) == entries and len(self.items) > items + 1:
+            del self.items[items:-1]  # `62.00  1份  62.00` is one item, as below
         return True
 
     def is_total(self, text: str) -> bool:
@@ -220,7 +223,8 @@ class EntryCollector:
                 self.taxes.include(line, entry.minor)
             self._column_at = place if in_column else -1
         elif len(self.items) < ENTRIES_MAX:
-            self.items.append(entry)
+            is_row = several and sum(map(str.isalpha, line)) <= _FEW_LETTERS
+            self.items.append(entry._replace(firm=shaped and not is_row))
 
     def _headed(self, text: str) -> list[Label]:
         """The labels of a row of headings such as `SUBTOTAL  TAX  TOTAL`; none unless each is one, and one a total."""

@@ -40,6 +40,7 @@ OVERLONG_LINES = 3  # small print may come without line ends; so much of it, and
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
 _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
 # A dish with its count and no price: `2 x Brezel`, `牛肉面 x2`, `牛肉面      2`.
+_begins_with_count = re.compile(r"\s*[0-9]{1,3}\s?[x×*]\s").match
 _is_dish = re.compile(r"\s*(?:[0-9]{1,3}\s?[x×*]\s[^0-9:]+|[^0-9:]+(?:\s[x×*]\s?|\s\s)[0-9]{1,3}\s*)$").match
 _NONE, _FULL = Trust.NONE, Trust.FULL  # asked for of every line, and an enum's member takes eight times as long
 # Kinds that a profile's word for "receipt" corrects: papers that look like one. No word makes a refund a sale.
@@ -85,6 +86,7 @@ class ReceiptReader:
         self._paid_at: list[int] = []  # lines that say that it was paid
         self._mentioned_at: list[int] = []  # lines of `EntryCollector.mentioned`
         self._dishes: list[int] = []  # lines with a count and no price
+        self._counted: list[int] = []  # those of them that begin with the count
         self._in_remarks: list[Entry] = []  # what may be items that a remark without an end has swallowed
         self._overlong = 0  # lines that no paper is wide enough for
         self._garbled = 0  # lines whose letters can't be what was printed
@@ -129,11 +131,14 @@ class ReceiptReader:
             self._entries.end_line()
         if not self._add_amounts(text, parts, parts_only=trust is not _FULL):
             self._kinds.add(parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
+        self._note_dish(text)
+        if len(self._entries.mentioned) > len(self._mentioned_at):
+            self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
+
+    def _note_dish(self, text: str) -> None:
         has_cents = text[-3:-2] in (".", ",") and text[-1:].isdigit()  # then a price stands last, and nothing else
         if not has_cents and _is_dish(text):
             self._dishes.append(self._lines)
-        if len(self._entries.mentioned) > len(self._mentioned_at):
-            self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
 
     def _add_key(self, key: Key, value: str) -> None:
         """What the value behind a key says about the whole document."""
@@ -239,15 +244,9 @@ class ReceiptReader:
             lines=self._lines,
             details=details,
         )
-        if self._lines > LINES_MAX:
-            return receipt._replace(reasons=(f"more than {LINES_MAX} lines",))
-        if not self._lines:
-            return receipt._replace(reasons=("raster: only pictures" if self.pictures else "nothing to read",))
-        if self._overlong >= OVERLONG_LINES:
-            return receipt._replace(reasons=(f"{self._overlong} lines of more than {LINE_MAX} letters",))
-        if self._garbled >= GARBLED_LINES:
-            return receipt._replace(reasons=("its letters can't be read: code page?",))
-        fiscal, rivals = self.details.fiscal.one()
+        if unreadable := self._unreadable():
+            return receipt._replace(reasons=(unreadable,))
+        fiscal, rivals = self.details.fiscal_codes()
         fiscal = of_shop(fiscal, shop.currency)
         told = None
         if profile is not None:
@@ -255,6 +254,8 @@ class ReceiptReader:
             receipt = self.details.with_profile(receipt, told, profile.name)
         if fiscal is not None:
             receipt = self.details.with_fiscal(receipt, fiscal)
+        elif shop.currency == "EUR":
+            receipt = self._with_named(receipt)
         kind, why = self._kind(entries, fiscal, told)
         decision = self._decide(fiscal, profile, told)
         if told is not None:
@@ -266,6 +267,25 @@ class ReceiptReader:
         if decision.reasons == ("no total found",) and self.pictures:
             decision = decision._replace(reasons=("raster: a picture, and no total in letters",))
         return _judged(receipt, kind, why, decision, shop)
+
+    def _with_named(self, receipt: Receipt) -> Receipt:
+        """With what the law's words name, where no code says it."""
+        named = self.details.fiscal_text.named()
+        if named is None:
+            return receipt
+        if named.kind is not None:
+            self._kinds.say(named.kind, "its fiscal text")
+        return self.details.with_named(receipt, named)
+
+    def _unreadable(self) -> str:
+        """Why the paper can't be read at all; "" it can."""
+        if self._lines > LINES_MAX:
+            return f"more than {LINES_MAX} lines"
+        if not self._lines:
+            return "raster: only pictures" if self.pictures else "nothing to read"
+        if self._overlong >= OVERLONG_LINES:
+            return f"{self._overlong} lines of more than {LINE_MAX} letters"
+        return "its letters can't be read: code page?" if self._garbled >= GARBLED_LINES else ""
 
     def _with_report(self, receipt: Receipt) -> Receipt:
         """What the till's own report says."""
@@ -307,6 +327,7 @@ class ReceiptReader:
             self._dishes,
             self._zones.chosen,
             self._in_remarks,
+            self._counted,
         )
         return decide_by_witness(paper, witness, rules)
 

@@ -36,6 +36,7 @@ _PAYMENTS = (Role.PAID, Role.TENDERED, Role.CHANGE)
 _place = operator.attrgetter("place")
 _TICKET = "its items have no prices"
 _NOWHERE = 1 << 30
+_FIRST_WIDE = "\u2e80"  # tills in Chinese, Japanese and Korean print whole amounts without decimals
 _ITEMS_MAX = 500  # of one receipt, added up from the last one back
 # Lines of items, and no others with a number in them: no key before it, the price last but for a tax code.
 _ends_in_price = re.compile(r"[^:]*[0-9][^\W\d_]?\W*$").match
@@ -53,20 +54,38 @@ class Witness(NamedTuple):
     mentioned_at: Sequence[int]
     paid_at: Sequence[int]
     dishes: Sequence[int] = ()  # lines with a count and no price
-    chosen: bool = False  # a customer's name or choices stand on the paper
+    chosen: int = -1  # the first line with a customer's name or choices
     in_remarks: Sequence[Entry] = ()  # lines that a remark has swallowed, and that look like items
+    counted: Sequence[int] = ()  # dishes that begin with their count, `2 x Brezel`: they only stand among items
 
 
 def decide_by_witness(paper: Paper, witness: Witness, rules: Rules) -> Decision:
     """The amount that was paid, by lines that no customer can have written."""
+    decision = _decide(paper, witness, rules)
+    if decision.minor is not None and _goes_on(decision.minor, paper, witness):
+        return _unknown("items follow the total", paid=decision.paid)
+    return decision
+
+
+def _goes_on(value: int, paper: Paper, witness: Witness) -> bool:
+    """Behind the total stand items: then it was written above or among them."""
+    last = witness.counted[-1] if witness.counted else -1
+    label = max((e.place for e in paper.entries if e.minor == value and e.role in _TOTALS), default=_NOWHERE)
+    return last > label
+
+
+def _decide(paper: Paper, witness: Witness, rules: Rules) -> Decision:
     totals = [entry.place for entry in paper.entries if entry.role in _TOTALS]
     if not totals:
         if witness.remark >= 0:
             paper = _part(paper, witness, lambda place: place < witness.remark)
         return decide(paper, rules)
     fees = (entry for entry in paper.entries if entry.role in _FEES and entry.place < totals[0])
-    items = sorted(entry.place for entry in (*witness.items, *paper.bare, *fees) if entry.place < totals[-1])
-    if witness.chosen and _is_ticket(witness, totals[0]):
+    lines = (
+        e for e in (*witness.items, *paper.bare) if e.place < totals[0] or (e.place < totals[-1] and _is_priced(e))
+    )
+    items = sorted(entry.place for entry in (*lines, *fees))
+    if witness.chosen >= 0 and _is_ticket(witness, totals[0]):
         return _unknown(_TICKET)
     if witness.remark < 0:
         return _without_remark(paper, witness, rules, items)
@@ -76,20 +95,26 @@ def decide_by_witness(paper: Paper, witness: Witness, rules: Rules) -> Decision:
 def _without_remark(paper: Paper, witness: Witness, rules: Rules, items: Sequence[int]) -> Decision:
     """All of the paper; but a total or a payment among the items may be an item's name."""
     decision = decide(paper, rules)
-    if decision.minor is None or not items:
+    if not items:
         return decision
-    headed = _says_paid_above(paper, witness, items[0])
-    frame = decide(_part(paper, witness, lambda place: place < items[0] or place > items[-1], paid=headed), rules)
+    first = min(items[0], witness.chosen) if witness.chosen >= 0 else items[0]  # a choice may have a second line
+    headed = _says_paid_above(paper, witness, first)
+    frame = decide(_part(paper, witness, lambda place: place < first or place > items[-1], paid=headed), rules)
     if frame.minor == decision.minor:
         return decision
+    if decision.minor is None:
+        proven = frame.confidence is Confidence.HIGH
+        return frame if proven and _tied(frame.minor or 0, paper, witness) else decision
     if frame.minor is not None:
         return _unknown("a total among the items differs from the one behind them", paid=decision.paid)
     if frame.paid:
         return decision
     label = max((e.place for e in paper.entries if e.minor == decision.minor and e.role in _TOTALS), default=-1)
     last = max((place for place in items if place < label), default=items[0])
-    above = decide(_part(paper, witness, lambda place: place < items[0] or place > last, paid=headed), rules)
-    if above.minor == decision.minor and _tied(decision.minor, paper, witness):
+    above = decide(_part(paper, witness, lambda place: place < first or place > last, paid=headed), rules)
+    # Figures alone behind it are those of an item, whose name of several lines it would be.
+    named = witness.chosen < 0 and not any(label < entry.place < items[-1] + 1 for entry in paper.bare)
+    if above.minor == decision.minor and named and _tied(decision.minor, paper, witness):
         return decision  # what stands behind it is no item: a table of what a member would have saved
     return _unknown("only a line among the items says that it is paid")
 
@@ -102,14 +127,21 @@ def _says_paid_above(paper: Paper, witness: Witness, first: int) -> bool:
     amounts = sorted((*witness.items, *paper.bare, *paper.entries), key=_place)
     begins = (e.place for e in amounts if e.firm or _has_decimals(e.text) or _is_counted(e.text))
     begin = min(next(begins, _NOWHERE), witness.dishes[0] if witness.dishes else _NOWHERE)
+    if witness.chosen >= 0:
+        begin = min(begin, witness.chosen)
     return any(first <= place < begin for place in witness.paid_at)
+
+
+def _is_priced(entry: Entry) -> bool:
+    """Shaped as a price: an approval's number isn't, in the scripts whose tills print prices with decimals."""
+    return entry.firm or max(entry.text, default="") >= _FIRST_WIDE
 
 
 def _is_ticket(witness: Witness, before: int) -> bool:
     """Dishes with counts and none with a price before that line: a kitchen's, whatever was written on it."""
     if any(_ends_in_price(item.text) and item.place < before for item in witness.items):
         return False
-    return bool(witness.dishes) and (witness.chosen or witness.dishes[0] < before)
+    return bool(witness.dishes) and (witness.chosen >= 0 or witness.dishes[0] < before)
 
 
 def _with_remark(paper: Paper, witness: Witness, rules: Rules, first_total: int, items: Sequence[int]) -> Decision:
@@ -135,8 +167,9 @@ def _with_remark(paper: Paper, witness: Witness, rules: Rules, first_total: int,
 def _between(decision: Decision, part: Paper, witness: Witness, rules: Rules) -> Decision:
     """A remark stands right before the totals: its lines may be among them."""
     value = decision.minor
-    totals = {entry.minor for entry in part.entries if entry.role in (*_LABELS, Role.PAID) and entry.minor > 0}
-    if len(totals) > 1 and value != sum(item.minor for item in witness.items if item.place < witness.remark):
+    totals = [e for e in sorted(part.entries, key=_place) if e.role in (*_LABELS, Role.PAID) and e.minor > 0]
+    listed = sum(item.minor for item in witness.items if item.place < witness.remark)
+    if len({e.minor for e in totals}) > 1 and value != listed and not _is_last_step(value, listed, totals, part):
         return _unknown("a remark may be among the totals", paid=decision.paid)
     label = max((e.place for e in part.entries if e.minor == value and e.role in _LABELS), default=witness.remark)
     told = [e.place for e in part.entries if e.tender is not None or e.role in _PAYMENTS]
@@ -144,6 +177,15 @@ def _between(decision: Decision, part: Paper, witness: Witness, rules: Rules) ->
     if rules.prints_after_payment or any(place >= label or place < witness.remark for place in told):
         return decision
     return _unknown("only a remark may say that it is paid")
+
+
+def _is_last_step(value: int | None, listed: int, totals: Sequence[Entry], part: Paper) -> bool:
+    """What the items add up to becomes `value`, the last total, by every discount and fee behind the remark.
+
+    A forged step would have to cancel itself out, and a forged total be one of the two.
+    """
+    steps = sum(-abs(e.minor) if e.role is Role.DISCOUNT else e.minor for e in part.entries if e.role in _STEPS)
+    return totals[-1].minor == value == listed + steps and {e.minor for e in totals} <= {value, listed}
 
 
 def _part(paper: Paper, witness: Witness, stays: Where, tells: Where | None = None, *, paid: bool = False) -> Paper:

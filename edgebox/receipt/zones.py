@@ -48,8 +48,8 @@ class Trust(IntEnum):
 class Zones:
     """Follows one document.
 
-    `remark`: the number of the first line that a customer wrote freely, -1 without one. `chosen`: a customer's name or
-    choices stand on the paper.
+    `remark`: the number of the first line that a customer wrote freely, -1 without one. `chosen`: that of the first
+    line with a customer's name or choices.
     """
 
     __slots__ = ("_full_line", "_headings", "_in_remark", "_is_loose", "_until_key", "chosen", "remark")
@@ -57,7 +57,7 @@ class Zones:
     def __init__(self, headings: Headings) -> None:
         self._headings = headings
         self.remark = -1
-        self.chosen = False
+        self.chosen = -1
         self._in_remark = False
         self._is_loose = False  # the remark's key stands alone on its line, without a colon
         self._until_key = Trust.FULL  # what lines behind a customer's name or choice may decide, until a key
@@ -99,12 +99,14 @@ class Zones:
         if key is not None or (not is_choice and is_rule(text)):
             self._until_key = Trust.FULL
         if key is Key.CUSTOMER and not text.isascii():
-            self._until_key, self.chosen = Trust.PARTS, True
+            self._until_key = Trust.PARTS
+            self.chosen = place if self.chosen < 0 else self.chosen
         if key in (Key.CUSTOMER, Key.PERSON):
             self._full_line = _fills_a_line(printed)
             return Trust.NONE
         if is_choice:
-            self._until_key, self.chosen = Trust.PARTS, True  # a note may have a second line
+            self._until_key = Trust.PARTS  # a note may have a second line
+            self.chosen = place if self.chosen < 0 else self.chosen
             return Trust.NONE
         return self._until_key
 

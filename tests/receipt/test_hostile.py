@@ -1,7 +1,6 @@
 """Whatever a customer writes, wherever it is printed: no other amount, no award that isn't due.
 
-Two shares are told besides: receipts that earn nothing because of such a text (allowed, rare), and papers on which a
-whole forged receipt, items included, is taken for the till's. The bounds are a little above what is measured.
+Receipts that earn nothing because of such a text are allowed, and their share is bounded a little above what is measured.
 """
 
 from collections import Counter
@@ -11,8 +10,7 @@ from tests.receipt.hostile import attacks
 from tests.receipt.paper import read
 
 PAPERS = 3000  # in five seconds
-ABSTAINED_MAX = 0.18  # of the receipts so attacked, forged rules and totals of several lines; measured 0.162
-FORGED_MAX = 0.006  # of all attacked papers; measured 0.0043
+ABSTAINED_MAX = 0.135  # of the receipts so attacked, forged rules and totals of several lines; measured 0.121
 READ_MIN = 0.95  # of receipts with a harmless text in the same place; measured 0.973
 
 
@@ -20,7 +18,7 @@ def earned(receipt: Receipt) -> int | None:
     return receipt.amount_minor if receipt.qualifies else None
 
 
-def test_a_customers_text_never_changes_an_amount_and_hardly_ever_earns() -> None:
+def test_a_customers_text_never_changes_an_amount_and_never_earns() -> None:
     counts: Counter[str] = Counter()
     for attack in attacks(seed=1, count=PAPERS):
         benign, attacked = earned(read(attack.benign, attack.shop)), earned(read(attack.hostile, attack.shop))
@@ -31,10 +29,9 @@ def test_a_customers_text_never_changes_an_amount_and_hardly_ever_earns() -> Non
             counts["read"] += benign is not None
             counts["abstained"] += attacked is None and benign is not None
         else:
-            counts["forged"] += attacked is not None
+            assert attacked is None, attack.hostile
     assert counts["read"] >= READ_MIN * counts["sales"], counts
     assert counts["abstained"] <= ABSTAINED_MAX * counts["read"], counts
-    assert counts["forged"] <= FORGED_MAX * PAPERS, counts
 
 
 def test_every_kind_of_place_and_language_is_attacked() -> None:
