@@ -103,6 +103,10 @@ class Awards:
         known = self._granted.get(claim_id)
         return known is not None and known.printed and known.url == url
 
+    def granted(self, claim_id: bytes) -> Granted | None:
+        """A claim in memory."""
+        return self._granted.get(claim_id)
+
     def remember(self, claim_id: bytes, granted: Granted) -> None:
         """Puts a claim into memory; the oldest goes when it is full.
 
