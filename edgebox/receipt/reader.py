@@ -39,8 +39,8 @@ GARBLED_LINES = 3  # so many lines in a wrong code page, and a kind's word may b
 OVERLONG_LINES = 3  # small print may come without line ends; so much of it, and what it hides may be anything
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
 _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
-# A dish with its count and no price: `2 x Brezel`, `牛肉面 x2`, `牛肉面      2`.
 _begins_with_count = re.compile(r"\s*[0-9]{1,3}\s?[x×*]\s").match
+# A dish with its count and no price: `2 x Brezel`, `牛肉面 x2`, `牛肉面      2`.
 _is_dish = re.compile(r"\s*(?:[0-9]{1,3}\s?[x×*]\s[^0-9:]+|[^0-9:]+(?:\s[x×*]\s?|\s\s)[0-9]{1,3}\s*)$").match
 _NONE, _FULL = Trust.NONE, Trust.FULL  # asked for of every line, and an enum's member takes eight times as long
 # Kinds that a profile's word for "receipt" corrects: papers that look like one. No word makes a refund a sale.
@@ -139,6 +139,8 @@ class ReceiptReader:
         has_cents = text[-3:-2] in (".", ",") and text[-1:].isdigit()  # then a price stands last, and nothing else
         if not has_cents and _is_dish(text):
             self._dishes.append(self._lines)
+            if _begins_with_count(text):
+                self._counted.append(self._lines)
 
     def _add_key(self, key: Key, value: str) -> None:
         """What the value behind a key says about the whole document."""

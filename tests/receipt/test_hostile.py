@@ -1,6 +1,6 @@
 """Whatever a customer writes, wherever it is printed: no other amount, no award that isn't due.
 
-Receipts that earn nothing because of such a text are allowed, and their share is bounded a little above what is measured.
+Receipts that earn nothing because of such a text are allowed; their share is bounded a little above what is measured.
 """
 
 from collections import Counter
