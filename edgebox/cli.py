@@ -33,7 +33,11 @@ COMMANDS = (
     Command("render", "edgebox.commands_render", "draw a captured stream as the paper it would be"),
     Command("claim", "edgebox.commands_claim", "check a claim's URL"),
     Command("slip", "edgebox.commands_slip", "the slips there are, checked, and what one looks like"),
+    Command("backup", "edgebox.commands_store", "copy everything that is recorded to one file; the engine may run"),
+    Command("restore", "edgebox.commands_store", "put a backup in the database's place; the engine must be stopped"),
+    Command("export", "edgebox.commands_store", "the receipts of a period, to compare with the till's own books"),
     Command("config", "edgebox.commands_config", "check the configuration"),
+    Command("fleet", "edgebox.commands_fleet", "all boxes of a merchant: look, command, roll out, verify"),
 )
 BAD_INPUT = 2
 

@@ -42,7 +42,7 @@ def look(path: Path) -> str:
 
     A missing or empty database without a log is nothing to salvage; whether it should be there is the sidecar's to say.
     """
-    if _salvaged(path).exists():
+    if salvaged_path(path).exists():
         return "a repair was interrupted"
     log = _tail(path, "-wal")
     size = path.stat().st_size if path.exists() else 0
@@ -68,9 +68,9 @@ def mend(path: Path, why: str, at_ms: int) -> str:
     try:
         aside = _aside(path, at_ms)
         words = "the repair is finished"
-        if not _salvaged(path).exists():
+        if not salvaged_path(path).exists():
             words = _words(_salvage(path, at_ms))
-            os.replace(_salvaging(path), _salvaged(path))
+            os.replace(_salvaging(path), salvaged_path(path))
             _sync(path.parent)
         aside.mkdir(mode=0o700)
         (aside / "why").write_text(f"{why}\n{words}\n", "utf-8")
@@ -78,7 +78,7 @@ def mend(path: Path, why: str, at_ms: int) -> str:
             if _tail(path, tail).exists():
                 os.replace(_tail(path, tail), aside / f"{path.name}{tail}")
         _sync(aside)
-        os.replace(_salvaged(path), path)
+        os.replace(salvaged_path(path), path)
         _sync(path.parent)
     except OSError as fault:
         raise StoreError(f"{path}: {fault.strerror}", reason="io", hint="look at the card: dmesg") from fault
@@ -182,7 +182,8 @@ def _salvaging(path: Path) -> Path:
     return _tail(path, ".salvaging")
 
 
-def _salvaged(path: Path) -> Path:
+def salvaged_path(path: Path) -> Path:
+    """What stands there and is whole takes the database's place at the next `mend` or start."""
     return _tail(path, ".salvaged")
 
 

@@ -1,0 +1,103 @@
+"""`edgebox backup FILE`, `edgebox restore FILE`, `edgebox export`: what is recorded, taken out and put back.
+
+Owns: their arguments and words. Never: the copying (edgebox/store/backup.py), the sums (edgebox/store/export.py), or
+the engine's database in any other way than reading it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from edgebox.config import load
+
+if TYPE_CHECKING:
+    from edgebox.store.events import ReceiptRecord
+
+CHUNK_ROWS = 500  # of one look at the database: the log may begin anew between two of them
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Each command's own, by its name."""
+    name = parser.prog.split()[-1]
+    parser.add_argument("--config", type=Path, metavar="F", help="edgebox.toml; the shipped one is the default")
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
+    if name == "export":
+        parser.add_argument("--since", type=date.fromisoformat, metavar="DAY", help="first printed day, as 2026-11-18")
+        parser.add_argument("--until", type=date.fromisoformat, metavar="DAY", help="last printed day, included")
+        parser.add_argument("-o", "--output", choices=("csv", "json"), default="csv", dest="form")
+    else:
+        parser.add_argument("file", type=Path, metavar="FILE", help="the backup")
+    parser.set_defaults(command=name)
+
+
+def run(options: argparse.Namespace) -> int:
+    """One of the three. EdgeboxError says why not."""
+    config = load(options.config, options.overrides)
+    folder = Path(config.engine.data)
+    if options.command == "export":
+        return _export(options, folder, config.sync.store or config.shop.name, config.shop.tz)
+    return (_backup if options.command == "backup" else _restore)(folder, options.file)
+
+
+def _backup(folder: Path, file: Path) -> int:
+    from edgebox.store.backup import backup
+
+    def show(done: int, pages: int) -> None:
+        print(f"\r{100 * done // max(pages, 1):3} %", end="", file=sys.stderr)
+
+    show_it = show if sys.stderr.isatty() else lambda done, pages: None
+    manifest = backup(folder, file, int(time.time() * 1000), progress=show_it)
+    print(f"{file}: {manifest.rows} rows, epoch {manifest.epoch}, checked")
+    return 0
+
+
+def _restore(folder: Path, file: Path) -> int:
+    from edgebox.store.backup import restore
+
+    print(restore(folder, file, int(time.time() * 1000)))
+    return 0
+
+
+def _export(options: argparse.Namespace, folder: Path, store: str, zone: str) -> int:
+    from edgebox.store.export import Book, Period, written
+
+    book = Book(store, Period(options.since, options.until, ZoneInfo(zone)))
+    for text in written(book.lines(receipts(folder)), book, options.form):
+        sys.stdout.write(text)
+    sys.stdout.flush()
+    print(book.words(), file=sys.stderr)
+    return 0
+
+
+def receipts(folder: Path) -> Iterator[ReceiptRecord]:
+    """All receipts that are kept, in order. StoreError `missing`: no database; `corrupt`: a damaged row."""
+    import msgspec
+
+    from edgebox.errors import StoreError
+    from edgebox.store.database import FILE
+    from edgebox.store.events import ReceiptRecord, Stream
+    from edgebox.store.peek import peek
+    from edgebox.store.places import EPOCH_MAX, span
+
+    if not (folder / FILE).exists():
+        raise StoreError(f"{folder / FILE}: there is none", reason="missing", hint="[engine] data")
+    decode = msgspec.json.Decoder(ReceiptRecord).decode
+    place, last = span(Stream.RECEIPTS, 0)[0], span(Stream.RECEIPTS, EPOCH_MAX)[1]
+    with closing(peek(folder)) as database:
+        while rows := database.execute(
+            "SELECT place, body FROM journal WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
+            (place, last, CHUNK_ROWS),
+        ).fetchall():
+            for place, body in rows:
+                try:
+                    yield decode(body)
+                except msgspec.MsgspecError as fault:
+                    raise StoreError(f"row {place}: {fault}", reason="corrupt", hint="restart the engine") from fault

@@ -1,0 +1,179 @@
+"""Backups: one file that holds everything, made while the engine records, and put back when it doesn't.
+
+Owns: how a copy is made, what makes it a backup (its manifest), and the steps of putting one back. Never: writes to the
+live database, never deletes one, and never puts a backup under a running engine.
+
+A copy is read through a connection of its own that can only read. It sees the database as it was at one moment, and
+neither writes nor checkpoints, so it is out of reach of SQLite 3.40.1's WAL-reset bug (sidecar.py); nothing has to be
+asked of the engine, which may be busy, hung or stopped. The price: the log can't begin anew meanwhile; it grows by what
+is recorded during the copy. The copy goes in steps, so that the card has time for receipts.
+
+A backup that is put back begins a new epoch: numbers given since it was made must not come a second time. Rows recorded
+since are told as lost, as far as the mark (waterline.py) knows them; the old database is set aside, as a broken one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edgebox.errors import StoreError, StoreFull
+from edgebox.store.database import FILE, fault_of
+from edgebox.store.migrations import NEWEST, migrate
+from edgebox.store.peek import peek
+from edgebox.store.rescue import mend, salvaged_path
+from edgebox.store.sidecar import Left, Sidecar
+
+STEP_PAGES = 256  # 1 MB: some 50 ms of a card
+REST_S = 0.01  # between two steps
+MANIFEST: Final = "backup"  # the fact that makes a database a backup
+ROOM_BYTES = 16 << 20  # that a backup leaves on the disk it goes to
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backup says of itself. `version`: of the tables; `at_ms`: when it was made; `rows`: of the journal."""
+
+    version: int
+    ordinal: int
+    epoch: str
+    at_ms: int
+    rows: int
+
+
+def backup(
+    folder: Path, target: Path, at_ms: int, *, progress: Callable[[int, int], None] = lambda done, pages: None
+) -> Manifest:
+    """Copies the database in `folder` to the file `target`, which is whole and checked when this returns. Blocks.
+
+    `progress`: told pages copied, and all. StoreError: `io`, `corrupt` (the copy, and so the database, is damaged),
+    `missing`; StoreFull `disk`. Then there is no new `target`, and an old one is as it was.
+    """
+    if not (folder / FILE).exists():
+        raise StoreError(f"{folder / FILE}: there is none", reason="missing", hint="[engine] data")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with closing(peek(folder)) as live:
+            live.execute("BEGIN")
+            _check_room(live, target)
+            _create(part)
+            with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+                copy.execute("PRAGMA synchronous=OFF")  # synced once, when it is whole
+                live.backup(copy, pages=STEP_PAGES, progress=lambda _, left, pages: _rest(progress, left, pages))
+                manifest = _seal(copy, at_ms)
+        _sync(part)
+        os.replace(part, target)
+        _sync(target.absolute().parent)
+    except sqlite3.Error as fault:
+        raise fault_of(fault, part) from fault
+    except OSError as fault:
+        raise StoreError(f"{target}: {fault.strerror}", reason="io") from fault
+    finally:
+        part.unlink(missing_ok=True)
+    return manifest
+
+
+def restore(folder: Path, source: Path, at_ms: int) -> str:
+    """Puts a backup in the database's place; in words what came of it. Blocks.
+
+    StoreError: `locked` (the engine runs), `backup` (the file is none), `version`, `corrupt`, `io`; StoreFull `disk`.
+    Then everything is as it was.
+    """
+    manifest = read_manifest(source)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < source.stat().st_size + ROOM_BYTES:
+            raise StoreFull(f"{folder}: no room for {source}", reason="disk", hint="free some space")
+    except OSError as fault:
+        raise StoreError(f"{folder}: {fault.strerror}", reason="io") from fault
+    path = folder / FILE
+    with closing(Sidecar(folder)) as sidecar:
+        ready = path.with_name(f"{FILE}.restoring")
+        try:
+            _create(ready)
+            shutil.copyfile(source, ready)
+            _unseal(ready)
+            _sync(ready)
+            sidecar.write(Left.NEW, max(sidecar.ordinal, manifest.ordinal))  # first: a new epoch too many does no harm
+            os.replace(ready, salvaged_path(path))
+        except sqlite3.Error as fault:
+            raise fault_of(fault, ready) from fault
+        except OSError as fault:
+            raise StoreError(f"{ready}: {fault.strerror}", reason="io") from fault
+        finally:
+            ready.unlink(missing_ok=True)
+        words = mend(path, f"replaced by the backup {source.name}", at_ms)
+    return f"{manifest.rows} rows of epoch {manifest.epoch} restored; {words}"
+
+
+def read_manifest(source: Path) -> Manifest:
+    """StoreError `backup`: not one of ours; `version`: a newer edgebox made it; `corrupt`: it is damaged."""
+    try:
+        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as copy:
+            row = copy.execute("SELECT value FROM facts WHERE key = ?", (MANIFEST,)).fetchone()
+            manifest = msgspec.json.decode(row[0] if row else b"", type=Manifest)
+            damage = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except (sqlite3.Error, msgspec.MsgspecError) as fault:
+        raise StoreError(f"{source}: not a backup of edgebox ({fault})", reason="backup") from fault
+    if damage != "ok":
+        raise StoreError(f"{source}: {damage}", reason="corrupt", hint="take another backup")
+    if manifest.version > NEWEST:
+        raise StoreError(f"{source}: of a newer edgebox", reason="version", hint="install that one first")
+    return manifest
+
+
+def _rest(progress: Callable[[int, int], None], left: int, pages: int) -> None:
+    """Python's own `sleep` is only for a busy database."""
+    progress(pages - left, pages)
+    time.sleep(REST_S)
+
+
+def _check_room(live: sqlite3.Connection, target: Path) -> None:
+    pages, size = (live.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    if shutil.disk_usage(target.absolute().parent).free < pages * size + ROOM_BYTES:
+        raise StoreFull(f"{target}: no room for {pages * size >> 20} MB", reason="disk", hint="another disk")
+
+
+def _seal(copy: sqlite3.Connection, at_ms: int) -> Manifest:
+    """Checks the copy through, and says in it what it is."""
+    damage = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if damage != "ok":
+        raise StoreError(damage, reason="corrupt", hint="restart the engine: it salvages what can be read")
+    copy.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, no log beside it
+    ordinal, epoch = copy.execute("SELECT epoch, name FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
+    manifest = Manifest(
+        version=copy.execute("PRAGMA user_version").fetchone()[0],
+        ordinal=ordinal,
+        epoch=epoch,
+        at_ms=at_ms,
+        rows=copy.execute("SELECT count(*) FROM journal").fetchone()[0],
+    )
+    copy.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (MANIFEST, msgspec.json.encode(manifest)))
+    return manifest
+
+
+def _unseal(path: Path) -> None:
+    """A database again, of today's version."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("DELETE FROM facts WHERE key = ?", (MANIFEST,))
+        migrate(database)
+
+
+def _create(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

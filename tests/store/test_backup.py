@@ -1,0 +1,177 @@
+"""Backups: made while receipts are recorded, whole, and put back without a number given twice."""
+
+import asyncio
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from edgebox.cli import main
+from edgebox.errors import StoreError, StoreFull
+from edgebox.store import backup as backups
+from edgebox.store.backup import backup, read_manifest, restore
+from edgebox.store.database import FILE
+from edgebox.store.events import Stream
+from edgebox.store.store import Store
+from tests.faults.ledger import AT, Ledger, claim, receipt
+from tests.store.broken import left_open
+
+NOW_MS = AT * 1000
+
+
+async def filled(folder: Path, first: int, last: int, ledger: Ledger | None = None) -> Store:
+    store = Store.open(folder)
+    for number in range(first, last + 1):
+        await store.record(receipt(number), claim(number))
+        if ledger is not None:
+            ledger.accept(receipt(number), claim(number))
+    return store
+
+
+def test_a_backup_is_made_while_receipts_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backups, "STEP_PAGES", 8)
+
+    async def play() -> None:
+        store = await filled(tmp_path / "box", 1, 200)
+        steps = []
+        copying = asyncio.create_task(
+            asyncio.to_thread(backup, tmp_path / "box", tmp_path / "b", NOW_MS, progress=lambda *at: steps.append(at))
+        )
+        number = 200
+        while not copying.done():
+            number += 1
+            await store.record(receipt(number))
+        manifest = await copying
+        assert manifest.epoch == store.epoch
+        assert 400 <= manifest.rows < 400 + (number - 200)
+        assert len(steps) > 10
+        assert number > 210
+        await store.close()
+
+    asyncio.run(play())
+    found = read_manifest(tmp_path / "b")
+    with closing(sqlite3.connect(tmp_path / "b")) as copy:
+        assert copy.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert copy.execute("SELECT count(*) FROM journal").fetchone() == (found.rows,)
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "box"]
+
+
+@pytest.mark.parametrize("is_clean", [True, False])
+def test_a_stopped_box_can_be_backed_up(tmp_path: Path, is_clean: bool) -> None:
+    folder = tmp_path / "box"
+    if is_clean:
+        asyncio.run(_fill_and_close(folder))
+    else:
+        left_open(folder, 20)
+    assert backup(folder, tmp_path / "b", NOW_MS).rows == 40
+
+
+async def _fill_and_close(folder: Path) -> None:
+    await (await filled(folder, 1, 20)).close()
+
+
+def test_a_restored_box_begins_an_epoch_and_tells_what_is_gone(tmp_path: Path) -> None:
+    ledger = Ledger()
+
+    async def before() -> str:
+        store = await filled(tmp_path / "box", 1, 20, ledger)
+        await asyncio.to_thread(backup, tmp_path / "box", tmp_path / "b", NOW_MS)
+        for number in range(21, 31):
+            await store.record(receipt(number))
+            ledger.accept(receipt(number))
+        epoch = store.epoch
+        await store.close()
+        return epoch
+
+    async def after(epoch: str) -> None:
+        store = Store.open(tmp_path / "box")
+        assert store.epoch != epoch
+        place = (await store.record(receipt(31)))[0]
+        ledger.accept(receipt(31))
+        assert place == (Stream.RECEIPTS, store.epoch, 1)
+        assert await store.get("backup") is None
+        await ledger.consume(store)
+        row = ledger.row("restored")
+        assert (row.delivered, row.given_up, row.lost, row.duplicated) == (41, 10, 0, 0)
+        await store.close()
+
+    epoch = asyncio.run(before())
+    assert "40 rows" in restore(tmp_path / "box", tmp_path / "b", NOW_MS)
+    asyncio.run(after(epoch))
+    (aside,) = (tmp_path / "box").glob("broken-*")
+    with closing(sqlite3.connect(aside / FILE)) as old:
+        assert old.execute("SELECT count(*) FROM journal").fetchone() == (50,)
+
+
+def test_a_new_box_can_be_made_of_a_backup(tmp_path: Path) -> None:
+    async def look() -> None:
+        store = Store.open(tmp_path / "new")
+        assert len(store.past_receipts(100)) == 20
+        await store.close()
+
+    asyncio.run(_fill_and_close(tmp_path / "box"))
+    backup(tmp_path / "box", tmp_path / "b", NOW_MS)
+    restore(tmp_path / "new", tmp_path / "b", NOW_MS)
+    asyncio.run(look())
+
+
+def test_nothing_is_restored_under_a_running_engine(tmp_path: Path) -> None:
+    async def play() -> None:
+        store = await filled(tmp_path / "box", 1, 3)
+        backup(tmp_path / "box", tmp_path / "b", NOW_MS)
+        with pytest.raises(StoreError) as caught:
+            restore(tmp_path / "box", tmp_path / "b", NOW_MS)
+        assert caught.value.reason == "locked"
+        await store.record(receipt(4))
+        await store.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("content", [b"", b"GARBAGE" * 1000, b"SQLite format 3\0" + bytes(5000)])
+def test_what_is_no_backup_replaces_nothing(tmp_path: Path, content: bytes) -> None:
+    asyncio.run(_fill_and_close(tmp_path / "box"))
+    (tmp_path / "b").write_bytes(content)
+    with pytest.raises(StoreError, match="not a backup"):
+        restore(tmp_path / "box", tmp_path / "b", NOW_MS)
+    with pytest.raises(StoreError, match="not a backup"):
+        read_manifest(tmp_path / "box" / FILE)
+    assert backup(tmp_path / "box", tmp_path / "c", NOW_MS).rows == 40
+
+
+def test_a_damaged_backup_is_refused(tmp_path: Path) -> None:
+    asyncio.run(_fill_and_close(tmp_path / "box"))
+    backup(tmp_path / "box", tmp_path / "b", NOW_MS)
+    with (tmp_path / "b").open("r+b") as file:
+        file.seek(4096 * 20)
+        file.write(os.urandom(4096))
+    with pytest.raises(StoreError) as caught:
+        restore(tmp_path / "box", tmp_path / "b", NOW_MS)
+    assert caught.value.reason == "corrupt"
+
+
+def test_a_backup_that_finds_no_room_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(_fill_and_close(tmp_path / "box"))
+    backup(tmp_path / "box", tmp_path / "b", NOW_MS)
+    old = (tmp_path / "b").read_bytes()
+    monkeypatch.setattr(backups, "ROOM_BYTES", 1 << 60)
+    with pytest.raises(StoreFull) as caught:
+        backup(tmp_path / "box", tmp_path / "b", NOW_MS)
+    assert caught.value.reason == "disk"
+    assert (tmp_path / "b").read_bytes() == old
+    assert not (tmp_path / "b.part").exists()
+
+
+def test_the_commands_say_what_they_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = f"engine.data={tmp_path / 'box'}"
+    assert main(["backup", "--set", data, str(tmp_path / "b")]) == 2
+    assert "there is none" in capsys.readouterr().err
+    asyncio.run(_fill_and_close(tmp_path / "box"))
+    assert main(["backup", "--set", data, str(tmp_path / "b")]) == 0
+    assert main(["restore", "--set", data, str(tmp_path / "b")]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("checked")
+    assert said[1].startswith("40 rows of epoch 0001-")
