@@ -14,6 +14,7 @@ BASE_S = 1.0
 STEADY_S = 30.0  # a connection that lived so long was one: the next attempt is the first again
 TAKEN_OVER_MAX = 3  # within TAKEN_OVER_S: another box uses our name, and both throw each other out
 TAKEN_OVER_S = 600.0
+SHORT_MAX = 5  # connections within TAKEN_OVER_S that ended before they were steady: worth a word to the fleet
 
 
 def full_jitter(chance: random.Random, attempt: int, limit_s: float) -> float:
@@ -29,6 +30,7 @@ class Backoff:
         self._chance = chance
         self._attempt = 0
         self._taken_over: list[float] = []
+        self._short: list[float] = []
 
     def next_s(self) -> float:
         """How long to wait now."""
@@ -36,10 +38,13 @@ class Backoff:
         self._attempt += 1
         return self._chance.uniform(self.limit_s / 2, self.limit_s) if self.has_double else wait
 
-    def lived(self, seconds: float) -> None:
-        """A connection has ended after so long."""
+    def lived(self, seconds: float, now: float) -> None:
+        """A connection that the broker had let in has ended after so long."""
+        self.forget(now)
         if seconds >= STEADY_S:
             self._attempt = 0
+        else:
+            self._short = [*self._short[-SHORT_MAX:], now]
 
     def taken_over(self, now: float) -> None:
         """The broker has ended the connection because somebody came with the same client id."""
@@ -49,6 +54,12 @@ class Backoff:
     def forget(self, now: float) -> None:
         """What is long ago does not count."""
         self._taken_over = [at for at in self._taken_over if now - at < TAKEN_OVER_S]
+        self._short = [at for at in self._short if now - at < TAKEN_OVER_S]
+
+    @property
+    def is_unsteady(self) -> bool:
+        """Connections end as soon as they begin. mosquitto 2.0 doesn't say so when it is for another with our name."""
+        return len(self._short) >= SHORT_MAX
 
     @property
     def has_double(self) -> bool:

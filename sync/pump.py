@@ -68,6 +68,20 @@ class Pump:
                 lane.grown(extent.epoch, extent.end)
             self._ends[key] = extent.end
 
+    async def ask(self, stream: str, epoch: str, first: int, last: int) -> bool:
+        """Rows that the cloud wants once more; False: there are none such, or too many ranges at once."""
+        lane = self._session.lanes[stream]
+        if lane.ask(epoch, first, last):
+            return True
+        try:
+            found = await self._store.rows(Stream(stream), (epoch, first - 1), limit_rows=1, limit_bytes=1)
+        except StoreError:
+            return False
+        if (stream, epoch) in self._ends or not found or found[0].epoch != epoch:
+            return False
+        lane.begin(epoch, last, last)  # an epoch that the cloud has all of, so the session knew nothing of it
+        return lane.ask(epoch, first, last)
+
     async def send(self, client: Client) -> None:
         """All that may go out now. StoreError, SyncError."""
         while True:

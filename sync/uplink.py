@@ -32,6 +32,7 @@ from sync.contract import Answer, Ask, Backlog, Reply, Reported
 from sync.heartbeat import About
 from sync.inbox import Handlers, Inbox
 from sync.pump import ACK_EVERY_S, Pump
+from sync.session.lane import Patience
 from sync.session.outgoing import Kind, Outgoing
 from sync.session.window import Grant, Limits, Session
 from sync.topics import Topics
@@ -57,6 +58,7 @@ class Uplink:
         chance: random.Random | None = None,
         clock: Callable[[], float] = time.time,
         limits: Limits | None = None,
+        patience: Patience | None = None,
         ack_every_s: float = ACK_EVERY_S,
     ) -> None:
         """SyncError (`url`, `plain`, `topics`) when the settings can't be used."""
@@ -77,6 +79,7 @@ class Uplink:
             limits or Limits(settings.window, settings.batch_bytes),
             by_broker=settings.ack == "broker",
             jitter=lambda attempt: full_jitter(chance, attempt, settings.backoff_max_s),
+            patience=patience,
         )
         self._wake = asyncio.Event()
         self._pump = Pump(
@@ -144,10 +147,12 @@ class Uplink:
         finally:
             self.inbox.give_up(name, future)
 
-    def resend(self, stream: str, epoch: str, first: int, last: int) -> bool:
-        """Rows go out again though the cloud had acknowledged them. False: there are none such, or too many at once."""
-        lane = self._session.lanes.get(stream)
-        done = lane is not None and lane.ask(epoch, first, last)
+    async def resend(self, stream: str, epoch: str, first: int, last: int) -> bool:
+        """Rows go out again though the cloud had acknowledged them. False: there are none such, or too many at once.
+
+        Those that are no longer on the disk go out as lost.
+        """
+        done = stream in self._session.lanes and await self._pump.ask(stream, epoch, first, last)
         self._wake.set()
         return done
 
@@ -217,7 +222,7 @@ class Uplink:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._backoff.lived(time.monotonic() - started)
+            self._backoff.lived(time.monotonic() - started, time.monotonic())
             for task in tasks:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -254,7 +259,7 @@ class Uplink:
                 self._failed(fault)
                 await asyncio.sleep(STORE_PAUSE_S)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
+                async with asyncio.timeout(min(TICK_S, self._session.wait_s(now))):
                     await self._wake.wait()
 
     # -- signs of life
@@ -311,6 +316,8 @@ class Uplink:
             found[f"sync {name}"] = why
         if self._backoff.has_double:
             found["sync name"] = "another box connects with this box's name"
+        elif self._backoff.is_unsteady:
+            found["sync connection"] = "ends as soon as it begins: a bad line, or another box with this box's name"
         if self._subscription_refused:
             found["sync subscription"] = "the broker does not let this box listen"
         for name, expires in zip(("client certificate", "broker certificate"), self._expires, strict=True):

@@ -15,15 +15,25 @@ from sync.session.epoch import Epoch
 from sync.session.verdicts import Verdict, verdict
 
 FRESH_ROWS = 1000  # more than a counter's busiest hour: a stream so far behind is a backlog
-ACK_PATIENCE_S = 60.0  # a cloud that is there acknowledges within seconds; a batch sent twice in a minute costs nothing
 ACK_PATIENCE_MAX_S = 3600.0
 AGAIN_ROWS = 1000  # resent at first when no ack comes; doubled each time the cloud takes all of it
 MISSING_RANGES = 64  # of one ack that are believed
 MISSING_EVERY_S = 1.0  # whoever owns the broker may burn the shop's data plan only so fast
-YOUNG_S = 5.0  # rows delivered this short ago may still be in the broker's queue
 SET_ASIDE_IN_A_ROW = 8  # then it is not the rows: the stream is held
 QUARANTINE_S = 3600.0  # the broker's limit may have been put right by then
 QUARANTINE_RANGES = 256  # then the stream is held
+
+
+class Patience(NamedTuple):
+    """How long to wait for the cloud, in seconds.
+
+    `ack_s`: for an ack before the oldest rows go out again; a cloud that is there takes seconds, and a batch sent twice
+    costs nothing. `young_s`: rows delivered shorter ago may still be in the broker's queue, so the cloud can't
+    have missed them.
+    """
+
+    ack_s: float = 60.0
+    young_s: float = 5.0
 
 
 class Piece(NamedTuple):
@@ -52,7 +62,15 @@ class Gap(NamedTuple):
 class Lane:
     """A stream. `jitter`: how long to wait at the nth attempt, in seconds, n from 0."""
 
-    def __init__(self, stream: str, *, by_broker: bool, rows_max: int, jitter: Callable[[int], float]) -> None:
+    def __init__(
+        self,
+        stream: str,
+        *,
+        by_broker: bool,
+        rows_max: int,
+        jitter: Callable[[int], float],
+        patience: Patience | None = None,
+    ) -> None:
         self.stream = stream
         self.counters: Counter[str] = Counter()
         self.held_until = 0.0
@@ -68,7 +86,8 @@ class Lane:
         self._released_at = 0.0
         self._fresh_from = 0
         self._quiet_since = 0.0
-        self._patience_s = ACK_PATIENCE_S
+        self._patience = patience or Patience()
+        self._patience_s = self._patience.ack_s
         self._again_rows = AGAIN_ROWS
         self._resent_to = 0
         self._aged_at = 0.0
@@ -246,7 +265,7 @@ class Lane:
         if epoch is None or through <= epoch.acked:
             return
         epoch.acknowledge(through)
-        self._quiet_since, self._patience_s = now, ACK_PATIENCE_S
+        self._quiet_since, self._patience_s = now, self._patience.ack_s
         if through == self._resent_to and epoch.acked + 1 in epoch.delivered:
             self._again_rows *= 2  # it took all we sent again, and has not what came behind that
             self._resend(epoch)
@@ -257,7 +276,7 @@ class Lane:
 
     def tick(self, now: float) -> None:
         """Time passes: patience with the cloud ends, what was set aside is tried again."""
-        if now - self._aged_at >= YOUNG_S:
+        if now - self._aged_at >= self._patience.young_s:
             self._aged_at = now
             for epoch in self._epochs.values():
                 epoch.age()

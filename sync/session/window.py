@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from sync.contract import Ack
 from sync.session.batches import BatchWriter, JournalRow, Part
-from sync.session.lane import Gap, Lane, Piece
-from sync.session.outgoing import Outgoing, OutgoingQueue
+from sync.session.lane import Gap, Lane, Patience, Piece
+from sync.session.outgoing import NEVER, Outgoing, OutgoingQueue
 from sync.session.verdicts import BLAME, NO_SUBSCRIBERS, REFUSED, words
 
 BACKLOG_BATCHES = 4  # out at once, in bytes: a fresh receipt waits for no more than these on a slow line
@@ -66,9 +66,11 @@ class Session:
         *,
         by_broker: bool = False,
         jitter: Callable[[int], float],
+        patience: Patience | None = None,
     ) -> None:
         self.lanes = {
-            stream: Lane(stream, by_broker=by_broker, rows_max=limits.batch_rows, jitter=jitter) for stream in streams
+            name: Lane(name, by_broker=by_broker, rows_max=limits.batch_rows, jitter=jitter, patience=patience)
+            for name in streams
         }
         self.queue = OutgoingQueue()
         self.counters: Counter[str] = Counter()
@@ -172,6 +174,10 @@ class Session:
         messages = 1 if self._solo else min(messages, lane.messages_max)
         rows = min(gap.last - gap.first + 1, gap.rows_max * messages, ROWS_MAX)
         return Read(lane.stream, gap, rows, self._bytes_max, budget, fresh, self._connection)
+
+    def wait_s(self, now: float) -> float:
+        """How long until a stream that is held may be tried; infinite when none is."""
+        return min((lane.held_until - now for lane in self.lanes.values() if lane.held_until > now), default=NEVER)
 
     def cut(self, read: Read, rows: Sequence[JournalRow], now: float) -> list[tuple[Piece, bytes]]:
         """The messages that `rows` make, in order; each is to be published and told to `sent` at once."""

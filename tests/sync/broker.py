@@ -76,6 +76,11 @@ class Collector:
         client.loop_start()
         assert self._ready.wait(PATIENCE_S)
 
+    @property
+    def asks(self) -> list[tuple[str, bytes, Any]]:
+        """The questions among the other messages."""
+        return [found for found in self.others if found[0].endswith("/ask")]
+
     def close(self) -> None:
         """Hangs up."""
         self._client.disconnect()

@@ -9,6 +9,8 @@ from sync.session.outgoing import Kind, Outgoing
 from sync.session.window import Grant, Read
 from tests.sync.journal import EPOCH, Wire, rows_for, session
 
+YOUNG_S = lanes.Patience().young_s
+
 
 def ack(through: int, *, newest: int = 0, missing: tuple[tuple[int, int], ...] = (), stream: str = "receipts") -> Ack:
     return Ack(stream=stream, epoch=EPOCH, through=through, newest=newest, missing=missing)
@@ -258,8 +260,8 @@ def test_what_the_cloud_misses_is_sent_again_once_it_can_have_missed_it() -> Non
     wire.answer(now=0.0)
     made.ack(ack(20, newest=100, missing=((21, 30),)), 0.1)
     assert wire.send(0.1) == [], "these may still be in the broker's queue"
-    made.tick(lanes.YOUNG_S)
-    made.tick(2 * lanes.YOUNG_S)
+    made.tick(YOUNG_S)
+    made.tick(2 * YOUNG_S)
     made.ack(ack(20, newest=100, missing=((21, 30),)), 11.0)
     assert wire.send(11.0) == [("receipts", 21, 30)]
 
@@ -269,8 +271,8 @@ def test_an_owned_broker_burns_the_data_plan_only_so_fast() -> None:
     wire = Wire(made)
     wire.send()
     wire.answer(now=0.0)
-    made.tick(lanes.YOUNG_S)
-    made.tick(2 * lanes.YOUNG_S)
+    made.tick(YOUNG_S)
+    made.tick(2 * YOUNG_S)
     sent = 0
     for step in range(100):
         made.ack(ack(0, newest=1000, missing=((1, 1000),)), 20.0 + step / 100)

@@ -1,0 +1,133 @@
+"""What a broker may send to a box: anything. The box stays up, small, and goes on recording."""
+
+import asyncio
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.client import RECEIVE_MAXIMUM, Incoming
+from sync.inbox import Inbox
+from sync.topics import Topics
+from sync.wire import PACKET_BYTES
+from tests.sync.box import running
+from tests.sync.broker import PREFIX, until
+from tests.sync.scripted import ScriptedBroker, listening, packet, text
+
+HUGE = b"\x32\xff\xff\xff\x7f"  # a PUBLISH of 256 MB
+
+
+def _url(broker: ScriptedBroker) -> str:
+    return f"mqtt://127.0.0.1:{broker.port}"
+
+
+def test_a_packet_of_256_megabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    async def story() -> None:
+        broker = ScriptedBroker()
+        async with listening(broker), running(_url(broker), tmp_path) as box:
+            await until(lambda: box.uplink.is_connected)
+            tracemalloc.start()
+            broker.send(HUGE + bytes(4 << 20))
+            await until(lambda: box.uplink.counters["failed lost"] >= 1)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak < (4 << 20) + 16 * PACKET_BYTES, "what it sent and what we keep"
+            await until(lambda: box.uplink.counters["connections"] >= 2)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x00\x00",
+        b"\xf0\x00",
+        b"\x40\x01\x00",
+        b"\x40\x00",
+        b"\x20\x00",
+        b"\x90\x02\x00\x01",
+        b"\x32\x02\x00\xff",
+        b"\x32\xff\xff\xff\xff\xff",
+        packet(0x32, text("t") + b"\0\1" + b"\x03\x26\xff\xff"),
+        packet(0x34, text(f"{PREFIX}box1/cmd") + b"\0\1\0" + b"x"),
+        packet(0x32, b"\0\2\xff\xfe" + b"\0\1\0" + b"x") + b"\x40\x02\0\0" + b"\xd0\x05hello",
+    ],
+)
+def test_malformed_packets_end_the_connection_and_not_the_box(tmp_path: Path, raw: bytes) -> None:
+    async def story() -> None:
+        broker = ScriptedBroker()
+        async with listening(broker), running(_url(broker), tmp_path) as box:
+            await until(lambda: box.uplink.is_connected)
+            broker.send(raw)
+            broker.send(b"\xe0\x02\x8b\x00")
+            await until(lambda: box.uplink.counters["connections"] >= 2)
+            await box.receipts(1)
+            await until(lambda: box.uplink.session.lanes["receipts"].counters["rows"] >= 1)
+
+    asyncio.run(story())
+
+
+def test_more_messages_than_we_said_we_take_are_dropped(tmp_path: Path) -> None:
+    async def story() -> None:
+        class Slow:
+            async def command(self, raw: bytes, response_topic: str | None, correlation: bytes | None) -> None:
+                await asyncio.sleep(60)
+
+            async def desired(self, raw: bytes) -> None:
+                raise AssertionError("none was sent")
+
+        broker = ScriptedBroker()
+        async with listening(broker), running(_url(broker), tmp_path, handlers=Slow()) as box:
+            await until(lambda: box.uplink.is_connected)
+            for mid in range(1, 200):
+                broker.publish(f"{PREFIX}box1/cmd", b"x" * 1000, mid)
+            await until(lambda: box.uplink.inbox.counters["too many"] == 199 - RECEIVE_MAXIMUM - 1)
+            await box.receipts(1)
+            await until(lambda: box.uplink.session.lanes["receipts"].counters["rows"] == 1, "rows go on")
+
+    asyncio.run(story())
+
+
+class _Never:
+    """Handlers that nothing may reach."""
+
+    async def command(self, raw: bytes, response_topic: str | None, correlation: bytes | None) -> None:
+        raise AssertionError
+
+    async def desired(self, raw: bytes) -> None:
+        raise AssertionError
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["ack", "answer", "other", ""]),
+    st.one_of(
+        st.binary(max_size=200),
+        JSON.map(lambda value: json.dumps(value).encode()),
+        st.fixed_dictionaries(
+            {"stream": JSON, "epoch": JSON, "through": JSON, "missing": JSON, "id": JSON, "ok": JSON}
+        ).map(lambda value: json.dumps(value).encode()),
+    ),
+)
+def test_whatever_comes_in_is_counted_or_read_and_raises_nothing(topic: str, payload: bytes) -> None:
+    async def story() -> None:
+        topics = Topics("a/{box}", tenant="", store="", box="box1")
+        inbox, seen = Inbox(topics, _Never(), lambda _: None), []
+        task = asyncio.ensure_future(inbox.serve(seen.append))
+        inbox.put(Incoming(1, f"a/box1/{topic}", payload, None, None))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert len(seen) == 1, "answered, so that it does not come again"
+        task.cancel()
+
+    asyncio.run(story())
