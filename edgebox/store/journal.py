@@ -39,30 +39,34 @@ class Journal:
     def __init__(self, connection: sqlite3.Connection, epoch: Epoch) -> None:
         self._connection = connection
         self.epoch = epoch
-        self._ends = {stream: self.end(stream, epoch.ordinal) for stream in STREAMS}
+        # The places of the newest rows, as committed and as in the open transaction.
+        self._ends = {stream: pack(stream, epoch.ordinal, self.end(stream, epoch.ordinal)) for stream in STREAMS}
         self._staged = dict(self._ends)
 
     # -- writing
 
     def append(self, stream: Stream, bodies: Sequence[bytes], stamp: Stamp) -> int:
         """Adds rows in order; returns the place of the first. Counts only once `keep` is called."""
-        first = pack(stream, self.epoch.ordinal, self._staged[stream] + 1)
-        rows = [(first + at, *stamp, body) for at, body in enumerate(bodies)]
-        if len(rows) == 1:
-            self._connection.execute(_INSERT, rows[0])
+        first = self._staged[stream] + 1
+        if len(bodies) == 1:
+            self._connection.execute(_INSERT, (first, *stamp, bodies[0]))
         else:
-            self._connection.executemany(_INSERT, rows)
-        self._staged[stream] += len(rows)
+            self._connection.executemany(_INSERT, [(first + at, *stamp, body) for at, body in enumerate(bodies)])
+        self._staged[stream] = first + len(bodies) - 1
         return first
 
     def next_place(self, stream: Stream) -> int:
         """Where the stream's next row will stand."""
-        return pack(stream, self.epoch.ordinal, self._staged[stream] + 1)
+        return self._staged[stream] + 1
+
+    def number(self, stream: Stream) -> int:
+        """The newest row's number, in the open transaction."""
+        return self._staged[stream] & SEQ_MAX
 
     def keep(self) -> dict[Stream, int]:
         """The transaction is committed; the last numbers given."""
         self._ends = dict(self._staged)
-        return self._ends
+        return {stream: place & SEQ_MAX for stream, place in self._ends.items()}
 
     def undo(self) -> None:
         """It is not."""

@@ -24,7 +24,7 @@ from edgebox.store.events import (
     VisitRecord,
 )
 
-_RECEIPT = f"INSERT INTO receipts VALUES ({', '.join('?' * 28)})"
+_RECEIPT = f"INSERT INTO receipts VALUES ({', '.join('?' * 28)}) ON CONFLICT (session, document) DO NOTHING"
 # The newest state of the highest revision stays: two lines that print one bill record in any order. What the printer
 # has confirmed is no longer merely granted.
 _CLAIM = f"""INSERT INTO claims VALUES ({", ".join("?" * 13)}) ON CONFLICT (claim) DO UPDATE SET
@@ -47,19 +47,24 @@ _JOB = """INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job) DO 
     body = excluded.body"""
 
 
-def recorded_before(connection: sqlite3.Connection, receipt: ReceiptRecord) -> tuple[int, int] | None:
-    """Places of the same document's receipt and claim, if it was recorded before; the claim's is 0 for none."""
-    row: tuple[int, int] | None = connection.execute(
+def recorded_before(connection: sqlite3.Connection, receipt: ReceiptRecord) -> tuple[int, int]:
+    """Places of a known document's receipt and claim; the claim's is 0 for none."""
+    row: tuple[int, int] = connection.execute(
         "SELECT place, claim_place FROM receipts WHERE session = ? AND document = ?",
         (receipt.session, receipt.document),
     ).fetchone()
     return row
 
 
+def enter_receipt(connection: sqlite3.Connection, event: ReceiptRecord, place: int, claim_place: int) -> bool:
+    """Writes a receipt's row; False: the same document has one. `claim_place`: its claim's in the journal, or 0."""
+    return connection.execute(_RECEIPT, _receipt(event, place, claim_place)).rowcount > 0
+
+
 def enter(connection: sqlite3.Connection, event: Event, place: int, body: bytes, claim_place: int = 0) -> None:
-    """Writes the event's row, if it has one. `claim_place`: where the claim of a receipt stands in the journal."""
+    """Writes the event's row, if it has one, and no other of the same document. `claim_place`: as `enter_receipt`."""
     if isinstance(event, ReceiptRecord):
-        connection.execute(_RECEIPT, _receipt(event, place, claim_place))
+        enter_receipt(connection, event, place, claim_place)
     elif isinstance(event, ClaimRecord):
         connection.execute(_CLAIM, _claim(event, place))
     elif isinstance(event, JobRecord):
@@ -102,7 +107,7 @@ def _receipt(event: ReceiptRecord, place: int, claim_place: int) -> tuple[object
         event.till,
         event.printed_date,
         event.printed_time,
-        msgspec.json.encode(event.tenders).decode(),
+        msgspec.json.encode(event.tenders).decode() if event.tenders else "[]",
         event.claim,
         event.points,
         event.revision,

@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from edgebox.errors import StoreError, StoreFull
@@ -27,7 +28,7 @@ from edgebox.store.clock import Clock, Trust
 from edgebox.store.database import Database, fault_of
 from edgebox.store.events import STREAM_OF, ClaimRecord, Event, ReceiptRecord, SightingRecord, Stream
 from edgebox.store.journal import Journal, Stamp
-from edgebox.store.ledger import enter, recorded_before
+from edgebox.store.ledger import enter, enter_receipt, recorded_before
 from edgebox.store.places import Place, unpack
 from edgebox.store.upkeep import Note, Upkeep
 
@@ -192,8 +193,8 @@ class Writer:
         if outcomes is None:
             outcomes = [outcome for one in batch for outcome in self._attempt([one], last=True) or ()]
         good = [record for record, outcome in zip(batch, outcomes, strict=True) if outcome.fault is None]
-        streams = frozenset(STREAM_OF[type(sealed.event)] for record in good for sealed in record.events)
-        self._settle(outcomes, streams)
+        kinds = {type(sealed.event) for record in good for sealed in record.events}
+        self._settle(outcomes, frozenset([STREAM_OF[kind] for kind in kinds]))
 
     def _attempt(self, batch: list[_Record], *, last: bool = False) -> list[_Outcome] | None:
         """What became of each; None: something in it was refused, and each is to be tried by itself."""
@@ -253,7 +254,7 @@ class Writer:
         self._broken = None
         listener, news = self.on_mended, self.database.news[-1]
         if listener is not None and self.loop is not None:
-            _call(self.loop, lambda: listener(news))
+            _call(self.loop, partial(listener, news))
 
     def _enter(self, record: _Record) -> tuple[Place, ...] | StoreFull:
         """Writes a record's rows; its places."""
@@ -264,23 +265,34 @@ class Writer:
                 return refusal
         first = events[0].event
         if isinstance(first, ReceiptRecord):
-            before = recorded_before(self.database.connection, first)
-            if before is not None:
-                return tuple(self._named(place) for place in before[: len(events)] if place)
-        elif isinstance(first, SightingRecord):
+            return self._enter_receipt(first, events)
+        if isinstance(first, SightingRecord):
             return self._enter_sightings(events)
-        with_claim = len(events) > 1 and isinstance(events[1].event, ClaimRecord)
-        claim_place = self.journal.next_place(Stream.CLAIMS) if with_claim else 0
-        return tuple([self._enter_one(sealed, claim_place) for sealed in events])
+        return tuple([self._enter_one(sealed) for sealed in events])
 
-    def _enter_one(self, sealed: Sealed, claim_place: int) -> Place:
-        place = self.journal.append(STREAM_OF[type(sealed.event)], (sealed.body,), self._stamp)
-        enter(self.database.connection, sealed.event, place, sealed.body, claim_place)
-        return self._named(place)
+    def _enter_receipt(self, receipt: ReceiptRecord, events: tuple[Sealed, ...]) -> tuple[Place, ...]:
+        """A receipt and what comes with it; if it is known, nothing, and the places of then."""
+        journal, connection = self.journal, self.database.connection
+        with_claim = len(events) > 1 and isinstance(events[1].event, ClaimRecord)
+        claim_place = journal.next_place(Stream.CLAIMS) if with_claim else 0
+        if not enter_receipt(connection, receipt, journal.next_place(Stream.RECEIPTS), claim_place):
+            known = recorded_before(connection, receipt)
+            return tuple([self._named(place) for place in known[: len(events)] if place])
+        journal.append(Stream.RECEIPTS, (events[0].body,), self._stamp)
+        place = Place(Stream.RECEIPTS, journal.epoch.name, journal.number(Stream.RECEIPTS))
+        return (place, *[self._enter_one(sealed) for sealed in events[1:]])
+
+    def _enter_one(self, sealed: Sealed) -> Place:
+        event, body = sealed
+        stream = STREAM_OF[type(event)]
+        enter(self.database.connection, event, self.journal.append(stream, (body,), self._stamp), body)
+        return Place(stream, self.journal.epoch.name, self.journal.number(stream))
 
     def _enter_sightings(self, events: tuple[Sealed, ...]) -> tuple[Place, ...]:
-        first = self.journal.append(Stream.VISITS, [sealed.body for sealed in events], self._stamp)
-        return tuple(self._named(first + at) for at in range(len(events)))
+        journal = self.journal
+        journal.append(Stream.VISITS, [sealed.body for sealed in events], self._stamp)
+        last, name = journal.number(Stream.VISITS), journal.epoch.name
+        return tuple([Place(Stream.VISITS, name, seq) for seq in range(last - len(events) + 1, last + 1)])
 
     def _named(self, place: int) -> Place:
         stream, ordinal, seq = unpack(place)
@@ -330,11 +342,15 @@ class Writer:
                 loops.setdefault(outcome.done.get_loop(), []).append(outcome)
             else:
                 _tell([outcome])
+        listener = self.on_committed if streams else None
         for loop, mine in loops.items():
-            _call(loop, lambda mine=mine: _tell(mine))  # type: ignore[misc]
-        listener = self.on_committed
-        if listener is not None and streams and self.loop is not None:
-            _call(self.loop, lambda: listener(streams))
+            if listener is not None and loop is self.loop:
+                _call(loop, partial(_tell, mine, partial(listener, streams)))
+                listener = None
+            else:
+                _call(loop, partial(_tell, mine))
+        if listener is not None and self.loop is not None:
+            _call(self.loop, partial(listener, streams))
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
@@ -344,7 +360,8 @@ def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None
         return  # the loop has ended, and who waited with it; what is on disk stays there
 
 
-def _tell(outcomes: list[_Outcome]) -> None:
+def _tell(outcomes: list[_Outcome], listener: Callable[[], None] | None = None) -> None:
+    """On the loop: who waits goes on in the loop's next turn, so the listener hears of it before they do."""
     for done, result, fault in outcomes:
         if done.done():
             continue  # who waited was canceled
@@ -352,3 +369,5 @@ def _tell(outcomes: list[_Outcome]) -> None:
             done.set_result(result)
         else:
             done.set_exception(fault)
+    if listener is not None:
+        listener()

@@ -268,7 +268,6 @@ def test_the_loop_hears_of_each_commit(tmp_path: Path) -> None:
             await store.record(receipt(1), claim(1))
             await store.put("a", b"b")
             await store.record(ONE_OF_EACH[3])
-            await asyncio.sleep(0)
             assert heard == [frozenset({Stream.RECEIPTS, Stream.CLAIMS}), frozenset({Stream.SCANS})]
 
     asyncio.run(play())
