@@ -17,6 +17,7 @@ from edgebox.model import Confidence, Details, Item, PrintedPicture, Receipt, Ta
 from edgebox.receipt.entries import Entry
 from edgebox.receipt.fields import FieldFinder, shown_code
 from edgebox.receipt.fiscal import Fiscal, FiscalFinder
+from edgebox.receipt.fiscaltext import FiscalText, Named
 from edgebox.receipt.items import ItemCollector
 from edgebox.receipt.layout import LayoutMarks
 from edgebox.receipt.lexicon import Key, Lexicon, Role
@@ -64,7 +65,7 @@ class DetailCollector:
 
     __slots__ = (
         "_about_person", "_decimals", "_items_over", "_labelled", "_personal", "_pseudonyms", "_sold", "date_order",
-        "fields", "fiscal", "layout", "lines", "pictures",
+        "fields", "fiscal", "fiscal_text", "layout", "lines", "pictures",
     )  # fmt: skip
 
     def __init__(self, date_order: str, decimals: int, lexicon: Lexicon, pseudonyms: Pseudonyms) -> None:
@@ -74,6 +75,7 @@ class DetailCollector:
         self._decimals = decimals
         self._sold: list[_Sold] = []  # lines that tell of what was sold, in order; read when somebody asks
         self.fiscal = FiscalFinder()
+        self.fiscal_text = FiscalText()
         self.layout = LayoutMarks()
         self.lines: list[Kept] = []
         self.pictures: list[PrintedPicture] = []
@@ -95,6 +97,7 @@ class DetailCollector:
         if trust is _FULL and not remark:
             self.layout.add(text)
             self.fiscal.add_line(line.text)
+            self.fiscal_text.add(line.text)
 
     def _follow_person(self, text: str, key: Key | None, value: str) -> None:
         """`customer:` with nothing behind it: the name stands below, and perhaps an address."""
@@ -211,6 +214,25 @@ class DetailCollector:
             tenders=receipt.tenders or tenders,
             details=receipt.details._replace(fiscal=fiscal.scheme, sure=sure),
         )
+
+    def fiscal_codes(self) -> tuple[Fiscal | None, bool]:
+        """The document's fiscal code, printed as a symbol or in words, and whether several contradict each other."""
+        code, rivals = self.fiscal.one()
+        words = self.fiscal_text.code()
+        if words is None or code is None or rivals:
+            return (code, rivals) if words is None or rivals else (words, False)
+        return (code, False) if (code.currency, code.cents) == (words.currency, words.cents) else (None, True)
+
+    def with_named(self, receipt: Receipt, named: Named) -> Receipt:
+        """The transaction that fiscal words name, where the paper has no number or date of its own."""
+        fields = dict(receipt.details.sure)
+        if not receipt.number or receipt.number == named.short:
+            receipt = receipt._replace(number=shown_code(named.number, named.date, self._pseudonyms))
+            fields["number"] = Confidence.MEDIUM
+        if not receipt.printed_date and named.date:
+            receipt = receipt._replace(printed_date=named.date, printed_time=named.time)
+            fields["date"] = Confidence.MEDIUM
+        return receipt._replace(details=receipt.details._replace(fiscal=named.scheme, sure=tuple(fields.items())))
 
     def redacted(self) -> tuple[Shown, ...]:
         """The paper's lines with whatever is personal starred; for drawing it again, and for people."""

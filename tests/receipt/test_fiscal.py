@@ -200,3 +200,36 @@ def test_pictures_keep_size_and_place_and_abstain_as_raster() -> None:
     assert (picture.width, picture.height, picture.top, picture.start, picture.end) == (576, 1200, 24, 10, 86410)
     reader.feed(lines("THANK YOU"))
     assert reader.finish().reasons[0].startswith("raster")
+
+
+@pytest.mark.parametrize(
+    ("code", "shop", "paper", "said"),
+    [
+        (SPAIN, EURO, "TIENDA\nPAN 33,90\nTOTAL 33,90\nEFECTIVO 50,00\nCAMBIO 16,10\n", "ES VERI*FACTU"),
+        (PORTUGAL, EURO, "LOJA\nPAO 33,90\nTOTAL 33,90\nNUMERARIO 50,00\nTROCO 16,10\n", "PT"),
+        (AUSTRIA, EURO, "LADEN\nWARE 33,90\nSUMME 33,90\nBAR 50,00\nRÜCKGELD 16,10\n", "AT RKSV"),
+        (GERMANY, EURO, "LADEN\nWARE 33,90\nSUMME 33,90\nBAR 50,00\nRÜCKGELD 16,10\n", "DE TSE"),
+        (TAIWAN, DOLLARS, "商店\n茶 33\n總計 33\n現金 50\n找零 17\n", "TW e-invoice"),
+    ],
+)
+def test_a_code_and_a_proven_total_that_differ_earn_nothing_and_both_are_told(
+    code: str, shop: Shop, paper: str, said: str
+) -> None:
+    receipt = read(paper, code, shop)
+    assert (receipt.qualifies, receipt.amount_minor, receipt.confidence) == (False, None, Confidence.LOW)
+    assert receipt.reasons[0].startswith(f"{said} code says 241")
+    assert ", the paper 33" in receipt.reasons[0]
+    assert receipt.details.fiscal == said  # its number is the exact one all the same
+
+
+@pytest.mark.parametrize("code", [SPAIN, PORTUGAL, AUSTRIA, GERMANY])
+def test_a_code_settles_rival_labels_that_nothing_proves(code: str) -> None:
+    receipt = read("LADEN\nSUMME 241,40\nGESAMT 33,90\n", code)
+    assert (receipt.qualifies, receipt.amount_minor, receipt.confidence) == (True, 24140, Confidence.HIGH)
+
+
+@pytest.mark.parametrize("code", [SPAIN, PORTUGAL, AUSTRIA])
+def test_a_code_whose_total_is_printed_nowhere_earns_nothing(code: str) -> None:
+    receipt = read("LADEN\nSUMME 30,00\nGESAMT 33,90\n", code)
+    assert not receipt.qualifies
+    assert "printed nowhere" in receipt.reasons[0]
