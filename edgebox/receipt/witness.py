@@ -41,6 +41,7 @@ _ITEMS_MAX = 500  # of one receipt, added up from the last one back
 # Lines of items, and no others with a number in them: no key before it, the price last but for a tax code.
 _ends_in_price = re.compile(r"[^:]*[0-9][^\W\d_]?\W*$").match
 _has_decimals = re.compile("[0-9][.,][0-9]{1,2}(?![0-9])").search
+_begins_with_count = re.compile(r"\s*[0-9]{1,3}\s?[x×*]\s").match
 _is_counted = re.compile(r"\s*[0-9]{1,3}\s*[x×*]?\s").match
 
 Where = Callable[[int], bool]  # of a line's number
@@ -68,10 +69,11 @@ def decide_by_witness(paper: Paper, witness: Witness, rules: Rules) -> Decision:
 
 
 def _goes_on(value: int, paper: Paper, witness: Witness) -> bool:
-    """Behind the total stand items: then it was written above or among them."""
-    last = witness.counted[-1] if witness.counted else -1
-    label = max((e.place for e in paper.entries if e.minor == value and e.role in _TOTALS), default=_NOWHERE)
-    return last > label
+    """Behind the total, or whatever names the amount, stand items with their count: then it stands among them."""
+    named = [e.place for e in paper.entries if e.minor == value and e.role in _TOTALS]
+    label = max(named or (e.place for e in paper.entries if e.minor == value), default=_NOWHERE)
+    priced = (item.place for item in witness.items if _begins_with_count(item.text))
+    return any(place > label for place in (*witness.counted, *priced))
 
 
 def _decide(paper: Paper, witness: Witness, rules: Rules) -> Decision:

@@ -28,6 +28,7 @@ _six_alike = re.compile(rf"([{_MARKS}])(?:\s?\1){{5}}").search
 _framed = re.compile(r"\s*(?:--|\*\*).*(?:--|\*\*)\s*$").match
 _BULLETS = "\u25cf*\u00b7\u2022\u25cb\u25c6>"
 _is_extra = re.compile(r"\s+[+>]\s?[a-z]").match  # `  + no onions`, in the scripts where other marks are titles'
+_NO_KEY_OF_ITS_OWN = (None, Key.PAID, Key.KIND, Key.REPORT)  # a name that goes on may hold what a customer gains by
 _PAPER_COLUMNS = (32, 42, 48)  # of printers of 58 and 80 mm: a line as long as one of them goes on in the next
 _TOTAL_LETTERS = 8  # the shortest line with a label and an amount: `TTL 1.00`
 
@@ -87,7 +88,7 @@ class Zones:
             return Trust.NONE
         if key is not None and ":" not in text and self._headings.heads(text):
             key = None  # `名称  数量  单价`
-        goes_on, self._full_line = self._full_line and key is None, False
+        goes_on, self._full_line = self._full_line and key in _NO_KEY_OF_ITS_OWN, False
         if goes_on:
             self._full_line = _fills_a_line(printed)  # even a rule may be the name's
             return Trust.NONE

@@ -10,7 +10,7 @@ from tests.receipt.hostile import attacks
 from tests.receipt.paper import read
 
 PAPERS = 3000  # in five seconds
-ABSTAINED_MAX = 0.135  # of the receipts so attacked, forged rules and totals of several lines; measured 0.121
+ABSTAINED_MAX = 0.145  # of the receipts so attacked, forged rules and totals of several lines; measured 0.131
 READ_MIN = 0.95  # of receipts with a harmless text in the same place; measured 0.973
 
 
