@@ -40,6 +40,7 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
     medium_max: Minor = 200_000  # 2,000.00: a wrong label then costs the points of one banquet at most
     date_order: Literal["ymd", "dmy", "mdy"] = "ymd"
     languages: tuple[Language, ...] = ()
+    trade: Annotated[str, Meta(max_length=32)] = ""
     tz: str = "Asia/Shanghai"
 
 
@@ -56,6 +57,8 @@ class SlipSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[slip]"""
 
     languages: tuple[Literal["zh", "en"], ...] = ("zh",)
+    show: tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")], ...] = ("points",)
+    max_mm: Annotated[int, Meta(ge=0, le=2000)] = 120  # two codes with words; more is an advertisement, not a receipt
     max_bytes: Bytes = 16384
     max_wire_ms: Milliseconds = 2500
 
@@ -73,6 +76,7 @@ class PointsSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     spend_per_point: Annotated[int, Meta(ge=1, le=10**9)] = 100
     minimum: Minor = 100
+    rules: str = ""
     excluded_tenders: tuple[TenderKind, ...] = (TenderKind.WECHAT,)  # WeChat Pay credits its own: twice would be wrong
 
 
