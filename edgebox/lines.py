@@ -314,9 +314,10 @@ class LineSession(asyncio.Protocol):
         if len(self._pending) >= PENDING_MAX:
             self._desk.fault(self.name, "too many documents without an outcome")
             self._pending.pop(next(iter(self._pending)))
-        self._pending[end.document] = Pending(decided, end, int(self._clock()))
-        if reading is not None and not self._broken:
+        if reading is not None and end.document == self._number and not self._broken:
+            decided = self._completed(reading, decided)
             self._watch_header(reading.outline)
+        self._pending[end.document] = Pending(decided, end, int(self._clock()))
 
     def _decided(self, reading: OpenDocument | None, end: End) -> Decided:
         if reading is None or end.document != self._number:
@@ -326,8 +327,16 @@ class LineSession(asyncio.Protocol):
         self._gaps.discard(end.document)
         if self._broken:
             return _unread(self._broken)
-        receipt = reading.finish()
+        receipt = reading.answer()
         return self._desk.decide(receipt, self._name_of(end.document), self._press(end) if end.ask else None)
+
+    def _completed(self, reading: OpenDocument, decided: Decided) -> Decided:
+        """With what only the record needs. The answer has gone out: nobody waits for this."""
+        try:
+            return decided._replace(receipt=reading.completed(decided.receipt))
+        except Exception as fault:  # as above; the claim is recorded all the same
+            self._desk.fault(self.name, "fault while reading for the record", fault)
+            return decided
 
     def _watch_header(self, outline: Outline) -> None:
         header = self._preprint.ended(outline)

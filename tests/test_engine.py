@@ -25,6 +25,7 @@ from edgebox.line.frames import (
     Result,
     Status,
 )
+from edgebox.model import Receipt
 from tests.line_of_engine import (
     PRE_BILL,
     PRELUDE,
@@ -227,6 +228,26 @@ def test_a_bug_in_the_reader_ends_in_an_empty_answer_and_one_line_in_the_log(
         asyncio.run(play())
     assert [record.message for record in caplog.records] == ["line1: fault at the end: ZeroDivisionError: a bug"]
     assert len(recorded(folder)) == 3
+
+
+def test_a_bug_behind_the_answer_costs_neither_slip_nor_claim(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgebox.receipt.reader import ReceiptReader
+
+    def broken(self: ReceiptReader, receipt: Receipt) -> Receipt:
+        raise ZeroDivisionError("a bug")
+
+    async def play() -> None:
+        async with running(folder) as engine:
+            monkeypatch.setattr(ReceiptReader, "completed", broken)
+            line = await FakeLine.connect(engine)
+            answer = await line.answer(1, RECEIPT)
+            assert answer.body
+            await line.done(1, Result.INSERTED, answer.ref)
+            assert engine.counters["faults"] == 1
+
+    asyncio.run(play())
+    (record,) = recorded(folder)
+    assert (record.amount_minor, record.number, bool(record.claim)) == (3390, "000417", True)
 
 
 def test_a_document_with_missing_bytes_earns_nothing(folder: Path) -> None:
