@@ -1,32 +1,39 @@
 """`make run`: the box on simulated hardware, and what it does with each receipt, said in plain words.
 
-Owns: the terminal. Never: the parts (scenario.py). With --receipts N it prints N, sums up and ends with 0; else it
-goes on until Ctrl-C, and whoever sends ESC/POS to the port that it names sees the box at work too.
+Owns: the terminal and the order of the show: receipts, their way to the cloud, their points, a broker that is killed.
+Never: the parts (scenario.py) or the words (said.py). With --receipts N the till prints N times, then the broker dies
+for two more, then it sums up and ends with 0; else it goes on until Ctrl-C, and whoever sends ESC/POS to the port that
+it names sees the box at work too.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import time
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
 from edgebox.errors import EdgeboxError
 from edgebox.keys import load_keys
 from edgebox.loyalty import claims
-from hw_sim import layouts
+from edgebox.store.events import Stream as Kind
+from hw_sim import layouts, said
+from hw_sim.cloud.broker import PACKAGE
+from hw_sim.loop import SYNC_S, Arrivals, compare
+from hw_sim.phone import Phone, codes_on
 from hw_sim.receipt_words import SHOPS, shop
 from hw_sim.receipts import Stream
-from hw_sim.scenario import Scenario
+from hw_sim.said import Record
+from hw_sim.scenario import BOX, PREFIX, Scenario
 
 # The till's day: what a counter prints in turn. Every one is a habit of real tills (hw_sim/layouts.py).
 DAY = ("crlf", "kitchen_then_receipt", "gs_v_65_feeds", "pre_bill", "drawer_before_cut", "own_qr", "refund", "esc_i")
+DURING_OUTAGE = ("crlf", "gs_v_65_feeds")
 PROFILES = {"zh-CN": "xprinter-xp-80", "zh-TW": "generic-80"}
 PAUSE_S = 3.0  # between receipts when nobody said how many
+OUTAGE_SEED = 1000  # receipts of their own: the same number and date would be a reprint
 
 
 def streams(language: str) -> Iterator[Stream]:
@@ -35,114 +42,160 @@ def streams(language: str) -> Iterator[Stream]:
         yield layouts.compose(name, shop(language), seed)
 
 
-def money(record: dict[str, Any]) -> str:
-    """`33.90 CNY`, or nothing where no total was read."""
-    minor, decimals = record.get("amount_minor"), record.get("decimals", 2)
-    if minor is None:
+class Show:
+    """What was shown so far."""
+
+    def __init__(self, scenario: Scenario, language: str) -> None:
+        self.scenario = scenario
+        self.language = language
+        self.records: list[Record] = []
+        self.faults = 0
+        self.failed = 0  # promises that were not kept
+        self.ways_ms: list[float] = []
+        self._began = time.monotonic()
+        self._keys = load_keys(scenario.keys_file)
+        self._cloud = scenario.cloud
+        self._arrivals = Arrivals(self._cloud) if self._cloud is not None else None
+        page = self._cloud.page if self._cloud is not None else None
+        self._home = page.address if page is not None else str
+        self._phone = Phone(self._home)
+
+    def receipt(self, stream: Stream, *, broker_is_there: bool = True) -> list[str]:
+        """Prints one stream and says what became of it; the claims that came out of the printer."""
+        printed = self.scenario.print(stream.raw, len(stream.documents))
+        papers = [*printed.papers, *[None] * len(printed.records)]
+        urls = []
+        for record, paper in zip(printed.records, papers, strict=False):
+            self.records.append(record)
+            url = self._read(paper) if record["result"] == "inserted" and paper is not None else ""
+            print(said.document(len(self.records), record, bool(url)))
+            if paper is not None:
+                print(f"      {paper}")
+            if broker_is_there:
+                self._arrive(record)
+            if url:
+                urls.append(url)
+                self._collect(url)
+        for fault in printed.faults:
+            print(f"      printer: {fault}")
+        self.faults += len(printed.faults)
+        return urls
+
+    def outage(self) -> None:
+        """The broker dies as by a power cut; two receipts; it comes back."""
+        broker, cloud = self.scenario.broker, self._cloud
+        if broker is None or cloud is None:
+            return
+        print("\nNow something goes wrong on purpose: kill -9 for the broker. The till goes on:")
+        broker.kill()
+        urls, before = [], len(self.records)
+        for number, name in enumerate(DURING_OUTAGE):
+            stream = layouts.compose(name, shop(self.language), OUTAGE_SEED + number)
+            urls += self.receipt(stream, broker_is_there=False)
+        print("The broker is back.")
+        broker.start()
+        began = time.monotonic()
+        missing = [record for record in self.records[before:] if self._way_of(record) is None]
+        self.failed += len(missing)
+        if missing:
+            print(f"After {SYNC_S:.0f} s {len(missing)} receipts have not come to the cloud.")
+            return
+        print(f"The box came back by itself; the cloud had every receipt {time.monotonic() - began:.1f} s later.")
+        for url in urls:
+            print(f"      {said.page(self._home(url), self._phone.look(url, time.monotonic))}")
+
+    def sum_up(self) -> int:
+        """The last words; the exit code."""
+        print("\n" + said.summary(self.records, self.faults, time.monotonic() - self._began))
+        if self._cloud is not None:
+            collected = self._cloud.points.total()
+            found = compare(self.scenario.folder / "data", self._cloud, BOX.box)
+            print(said.balance(found, collected, self.ways_ms))
+            for alarm in self._cloud.ledger.alarms():
+                print(f"The cloud's alarm: {alarm.kind}: {alarm.words}")
+            slips = sum(record["points"] for record in self.records if record["result"] == "inserted")
+            self.failed += found.lost + found.doubled + found.waiting + (collected != slips)
+        return 1 if self.faults or self.failed or not self.records else 0
+
+    # -- inside
+
+    def _read(self, paper: Path) -> str:
+        """The claim that a phone's camera finds on the paper, verified; "" none."""
+        for text in codes_on(paper):
+            if text.startswith(PREFIX):
+                claims.verify(text, self._keys, int(time.time()))
+                return text
         return ""
-    return f"{minor / 10**decimals:.{decimals}f} {record['currency']}"
 
+    def _way_of(self, record: Record) -> float | None:
+        """How long it took to the cloud: the receipt, and the claim if it has one."""
+        if self._arrivals is None:
+            return None
+        kinds = (Kind.RECEIPTS, Kind.CLAIMS) if record.get("claim") else (Kind.RECEIPTS,)
+        within_s = 0.0 if self.failed else SYNC_S  # one that never comes is enough to wait for
+        ways = [self._arrivals.wait(kind, record["session"], record["document"], within_s) for kind in kinds]
+        return None if None in ways else max(way for way in ways if way is not None)
 
-def said(number: int, record: dict[str, Any], verified: str) -> str:
-    """One document in one line."""
-    kind = record["kind"].replace("_", "-")
-    head = f"{number:4}  {kind:<9} {money(record):>10}  "
-    held = f"held {record['hold_us'] / 1000:.2f} ms" if record.get("hold_us") else "not held"
-    if record["result"] == "inserted":
-        return head + f"{record['points']:>4} points, slip printed, {held}{verified}"
-    return head + f"   0 points, no slip, {held}: {why_not(record)}"
+    def _arrive(self, record: Record) -> None:
+        if self._cloud is None:
+            return
+        way = self._way_of(record)
+        print(f"      {said.arrival(way)}")
+        if way is None:
+            self.failed += 1
+        else:
+            self.ways_ms.append(way)
 
-
-def why_not(record: dict[str, Any]) -> str:
-    """Why this document got no slip."""
-    if record["kind"] != "sale":
-        return f"a {record['kind'].replace('_', '-')} ticket earns nothing"
-    if record.get("result_reason") not in ("", "engine_said_none"):
-        return str(record["result_reason"]).replace("_", " ")
-    return str(next(iter(record.get("reasons", ())), "not sure enough"))
-
-
-def read_back(paper: Path, keys_file: Path, now: int) -> str:
-    """What a customer's phone would find on the paper: the claim, verified."""
-    import zxingcpp
-    from PIL import Image
-
-    with Image.open(paper) as image:
-        for code in zxingcpp.read_barcodes(image.convert("L")):
-            if code.text.startswith("HTTPS://M.EXAMPLE.CN/"):
-                claims.verify(code.text, load_keys(keys_file), now)
-                return ", QR on the paper verifies"
-    return ""
-
-
-def show(shown: int, scenario: Scenario, stream: Stream) -> tuple[int, list[dict[str, Any]], int]:
-    """Prints one stream and says what became of it: documents so far, its records, faults."""
-    printed = scenario.print(stream.raw, len(stream.documents))
-    papers = [*printed.papers, *[None] * len(printed.records)]
-    for record, paper in zip(printed.records, papers, strict=False):
-        shown += 1
-        verified = ""
-        if record["result"] == "inserted" and paper is not None:
-            verified = read_back(paper, scenario.keys_file, int(time.time()))
-        print(said(shown, record, verified))
-        if paper is not None:
-            print(f"      {paper}")
-    for fault in printed.faults:
-        print(f"      printer: {fault}")
-    return shown, printed.records, len(printed.faults)
-
-
-def summary(records: list[dict[str, Any]], faults: int, seconds: float) -> str:
-    """What it came to."""
-    slips = [record for record in records if record["result"] == "inserted"]
-    points = sum(record["points"] for record in slips)
-    held = [record["hold_us"] / 1000 for record in records if record.get("hold_us")]
-    lines = [
-        f"{len(records)} documents in {seconds:.1f} s: {len(slips)} slips, {points} points.",
-        f"The cut was held {statistics.median(held):.2f} ms in the middle, {max(held):.2f} ms at the most."
-        if held
-        else "No cut was held.",
-        "The printer saw no cut through ink, nothing ignored and nothing lost."
-        if not faults
-        else f"The printer complained {faults} times.",
-    ]
-    return "\n".join(lines)
+    def _collect(self, url: str) -> None:
+        if self._cloud is not None:
+            print(f"      {said.page(self._home(url), self._phone.collect(url, time.monotonic))}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the shop."""
     parser = argparse.ArgumentParser(prog="python -m hw_sim", description="The box on simulated hardware.")
-    parser.add_argument("--receipts", type=int, default=0, metavar="N", help="print N receipts, sum up, end")
+    parser.add_argument("--receipts", type=int, default=0, metavar="N", help="print N times, sum up, end")
     parser.add_argument("--language", default="zh-CN", choices=[one.language for one in SHOPS])
     parser.add_argument("--folder", type=Path, default=Path("var/demo"), help="emptied first; default var/demo")
     options = parser.parse_args(arguments)
     profile = PROFILES.get(options.language, "epson-tm-t20")
     try:
         with Scenario(options.folder, shop(options.language), profile) as scenario:
-            return run(scenario, options.receipts, options.language, profile)
+            greet(scenario, options.language, profile)
+            return run(Show(scenario, options.language), options.receipts)
     except (EdgeboxError, OSError, RuntimeError, TimeoutError) as fault:
         print(f"hw_sim: {fault}", file=sys.stderr)
         return 1
 
 
-def run(scenario: Scenario, receipts: int, language: str, profile: str) -> int:
-    """Prints until it is enough."""
+def greet(scenario: Scenario, language: str, profile: str) -> None:
+    """What runs, and where."""
     host, port = scenario.till_address
     print(f"A till prints {language} receipts through the box to a simulated printer ({profile}).")
-    print(f"The box's till end is tcp://{host}:{port}. Logs and keys: {scenario.folder}. Ctrl-C ends.\n")
-    shown, faults, records, began = 0, 0, [], time.monotonic()
+    print(f"The box's till end is tcp://{host}:{port}. Logs and keys: {scenario.folder}. Ctrl-C ends.")
+    if scenario.cloud is None or scenario.broker is None or scenario.cloud.page is None:
+        print(f"No cloud this time: mosquitto is not installed (sudo apt-get install {PACKAGE}).\n")
+        return
+    print(f"The box syncs with a cloud through a real mosquitto at {scenario.broker.url}.")
+    print(f"Codes say {PREFIX.lower()}…; here the page behind them is {scenario.cloud.page.address(PREFIX)}….\n")
+
+
+def run(show: Show, receipts: int) -> int:
+    """Prints until it is enough."""
     endless = not receipts
     try:
-        for stream in streams(language) if endless else islice(streams(language), receipts):
-            shown, new, complaints = show(shown, scenario, stream)
-            faults += complaints
-            records += new
+        for number, stream in enumerate(
+            streams(show.language) if endless else islice(streams(show.language), receipts)
+        ):
+            if endless and number == len(DAY):
+                show.outage()
+            show.receipt(stream)
             if endless:
                 time.sleep(PAUSE_S)
+        show.outage()
     except KeyboardInterrupt:
         print()
-    print("\n" + summary(records, faults, time.monotonic() - began))
-    return 1 if faults or not records else 0
+    return show.sum_up()
 
 
 if __name__ == "__main__":

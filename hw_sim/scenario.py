@@ -1,11 +1,13 @@
-"""One shop on simulated hardware: till, line, engine, printer, and the keys that the cloud would have sent.
+"""One shop on simulated hardware: till, line, engine, printer, and the cloud with its broker.
 
 Owns: the parts as real processes on loopback, their folder, and what one printed stream came to. Never: talks to a
-person (hw_sim/__main__.py does). The line and the engine are the very commands that run in a shop.
+person (hw_sim/__main__.py does). The line and the engine are the very commands that run in a shop. Where mosquitto is
+not installed there is no cloud, and all else runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
@@ -19,20 +21,29 @@ from edgebox.config import FOLDER
 from edgebox.printers import find_printer
 from edgebox.store.events import Stream
 from edgebox.store.peek import bodies
-from hw_sim.cloud_keys import provision
+from hw_sim.cloud.broker import Broker, find_mosquitto, free_port
+from hw_sim.cloud.cloud import Cloud
+from hw_sim.cloud.registry import Place
+from hw_sim.cloud.registry import Shop as Rules
 from hw_sim.drawing import TicketDrawer
 from hw_sim.ink import Ticket
 from hw_sim.printer import Printer, Settings
 from hw_sim.receipt_words import Shop
+from hw_sim.said import SPEND_PER_POINT
 from hw_sim.served import TcpPrinter
 from hw_sim.till import Till
 
 START_S = 15.0  # engine and line together need about one second; a loaded machine more
 RECORD_S = 10.0  # a document is recorded within milliseconds of its cut; without a cut it ends after 5 s of silence
 STORE, DEVICE = 1, 1
+BACKOFF_MAX_S = 1  # so that nobody waits for a box that waits
 PREFIX = "HTTPS://M.EXAMPLE.CN/C/"
 # What runs leave behind: a folder with anything else in it is never emptied.
-OWN = frozenset({"cloud", "data", "edgebox.toml", "engine.log", "engine.sock", "keys.toml", "line.log", "papers"})
+OWN = frozenset(
+    {"broker", "cloud", "credentials", "data", "edgebox.toml", "engine.log", "engine.sock", "keys.toml", "line.log"}
+    | {"papers"}
+)
+BOX = Place("demo", "shop-1", "box-1")
 _LANGUAGE_OF = {"zh-CN": "zh", "zh-TW": "zh"}
 
 
@@ -42,14 +53,6 @@ class Printed(NamedTuple):
     records: list[dict[str, Any]]
     papers: list[Path]
     faults: list[str]
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Scenario:
@@ -68,6 +71,10 @@ class Scenario:
         self._drawer = TicketDrawer(self._profile)
         self._drawn = 0
         self._read = 0
+        self._parts = contextlib.ExitStack()
+        self._sync = ""
+        self.broker: Broker | None = None
+        self.cloud: Cloud | None = None
 
     def __enter__(self) -> Self:
         if self.folder.exists():
@@ -76,13 +83,12 @@ class Scenario:
                 raise FileExistsError(f"{self.folder} holds {min(foreign)}, which no demo made: name an empty folder")
             shutil.rmtree(self.folder)
         self.papers.mkdir(parents=True)
-        self._printer = TcpPrinter(Printer(self._profile, Settings()))
-        self._printer.start()
-        now = int(time.time())
-        provision(self.folder / "cloud", self.keys_file, store=STORE, device=DEVICE, now=now, prefix=PREFIX)
-        config = self.folder / "edgebox.toml"
-        config.write_text(self._config(), "utf-8")
         try:
+            self._printer = TcpPrinter(Printer(self._profile, Settings()))
+            self._printer.start()
+            self._start_cloud()
+            config = self.folder / "edgebox.toml"
+            config.write_text(self._config(), "utf-8")
             self._start("engine", "edgebox.cli", "run", "--config", str(config))
             self._wait_for(self.folder / "engine.sock")
             self._start("line", "edgebox.line.daemon", "--config", str(config))
@@ -99,6 +105,20 @@ class Scenario:
             process.wait(10.0)
         if self._printer is not None:
             self._printer.stop()
+        self._parts.close()
+
+    def _start_cloud(self) -> None:
+        """Broker and cloud; without mosquitto only the keys that a cloud would have sent."""
+        if find_mosquitto() is not None:
+            self.broker = self._parts.enter_context(Broker(self.folder / "broker", persistence=False))
+        cloud = self._parts.enter_context(Cloud(self.folder / "cloud", self.broker))
+        shop = self._shop
+        rules = Rules(STORE, shop.name, shop.currency, shop.decimals, SPEND_PER_POINT, prefix=PREFIX)
+        box = cloud.enroll(BOX, rules, DEVICE)
+        cloud.furnish(box, self.folder / "credentials", self.keys_file)
+        self.cloud = cloud if self.broker is not None else None
+        if self.broker is not None:
+            self._sync = cloud.sync_section(box, self.folder / "credentials") + f"backoff_max_s = {BACKOFF_MAX_S}\n"
 
     def print(self, raw: bytes, documents: int) -> Printed:
         """The till prints a stream of so many cut documents; waits until they are recorded and out of the printer."""
@@ -127,6 +147,7 @@ currency = "{shop.currency}"
 decimals = {shop.decimals}
 decimal_mark = "{shop.mark}"
 group_marks = "{shop.group}"
+date_order = "{_date_order(shop.date)}"
 
 [slip]
 languages = ["{_LANGUAGE_OF.get(shop.language, "en")}"]
@@ -135,12 +156,13 @@ languages = ["{_LANGUAGE_OF.get(shop.language, "en")}"]
 keys = "{self.keys_file}"
 
 [points]
-spend_per_point = 100
+spend_per_point = {SPEND_PER_POINT}
 
 [engine]
 socket = "{self.folder / "engine.sock"}"
 data = "{self.folder / "data"}"
 
+{self._sync}
 [[line]]
 name = "till-1"
 till = "tcp://{self.till_address[0]}:{self.till_address[1]}"
@@ -210,3 +232,8 @@ engine = "{self.folder / "engine.sock"}"
             self._drawer.save(stream, ticket, path)
             papers.append(path)
         return papers
+
+
+def _date_order(form: str) -> str:
+    """How the shop writes dates: strftime's `%d/%m/%Y` → `dmy`."""
+    return "".join(sorted("ymd", key=form.lower().index))

@@ -43,8 +43,9 @@ STYLE = """
 body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:1rem;
 padding:1.25rem;background:var(--ground);color:var(--ink);
 font:1.0625rem/1.55 system-ui,-apple-system,"PingFang SC","Noto Sans CJK SC","WenQuanYi Micro Hei",sans-serif}
-main{width:100%;max-width:24rem;background:var(--paper);border-radius:1rem;padding:2rem 1.5rem;text-align:center;
-border-top:.375rem solid var(--tone)}
+main{position:relative;overflow:hidden;width:100%;max-width:24rem;background:var(--paper);border-radius:1rem;
+padding:2.25rem 1.5rem 2rem;text-align:center}
+main::before{content:"";position:absolute;inset:0 0 auto 0;height:.375rem;background:var(--tone)}
 .good{--tone:var(--good)}.wait{--tone:var(--wait)}.bad{--tone:var(--bad)}
 .shop{margin:0 0 1.25rem;color:var(--soft)}
 h1{margin:0 0 .5rem;font-size:2.125rem;line-height:1.2;color:var(--tone)}
