@@ -133,6 +133,13 @@ class Client:
 
     def _dial(self) -> None:
         """In the thread."""
+        try:
+            self._dial_at_once()
+        except BaseException:
+            self._paho.hang_up()
+            raise
+
+    def _dial_at_once(self) -> None:
         properties = _properties(
             PacketTypes.CONNECT,
             SessionExpiryInterval=self._hello.session_expiry_s,
@@ -145,15 +152,14 @@ class Client:
         ):
             raise ConnectionError(self._paho.fault or "lost at once")
         raw: Any = self._paho.socket()
-        plain = getattr(raw, "_socket", raw)  # behind a WebSocket
+        plain = raw._socket.raw if self._address.websocket else raw
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if isinstance(plain, ssl.SSLSocket):
             self._server_expires = int(ssl.cert_time_to_seconds(str((plain.getpeercert() or {})["notAfter"])))
 
     def _forget(self) -> None:
         """In the thread: nobody waits for the connection any more."""
-        if (late := self._paho.socket()) is not None:
-            late.close()
+        self._paho.hang_up()
 
     def _attach(self) -> None:
         paho, raw = self._paho, self._paho.socket()

@@ -182,6 +182,7 @@ class Uplink:
     async def _connection(self) -> None:
         settings = self._settings
         found = await asyncio.to_thread(credentials.load, Path(settings.credentials), tls=self._address.tls)
+        self._expires = (found.expires, self._expires[1])
         will = Will(self.topics.state, heartbeat.will(settings.box), settings.retain, heartbeat.WILL_DELAY_S)
         hello = Hello(
             *(settings.box, settings.user, settings.keepalive_s, settings.session_expiry_s),

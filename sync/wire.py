@@ -9,12 +9,15 @@ tests/sync/test_client.py holds them to it, and the lock file holds the version.
 
 from __future__ import annotations
 
+import socket
 import ssl
+from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from sync.contract import MESSAGE_BYTES
+from sync.frames import WholeFrames
 
 PACKET_BYTES = MESSAGE_BYTES + 4096  # and what MQTT puts around a message: topics, properties, correlation data
 _AHEAD_BYTES = 64 << 10  # four TLS records
@@ -37,6 +40,7 @@ class Wire(mqtt.Client):
         self._ahead = b""
         self._at = 0
         self._together = bytearray()
+        self._latest: socket.socket | None = None
 
     @property
     def has_more(self) -> bool:
@@ -65,6 +69,31 @@ class Wire(mqtt.Client):
         except OSError:
             return MQTTErrorCode.MQTT_ERR_CONN_LOST
         return found
+
+    def hang_up(self) -> None:
+        """Closes what a failed attempt left open."""
+        if self._latest is not None:
+            self._latest.close()
+
+    def _create_socket(self) -> mqtt.SocketLike:
+        made = super()._create_socket()
+        if self._transport == "websockets":
+            websocket: Any = made
+            websocket._socket = WholeFrames(websocket._socket, websocket)
+        return made
+
+    def _create_socket_connection(self) -> socket.socket:
+        self._latest = super()._create_socket_connection()
+        return self._latest
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """As paho's, without its way round a host name that can't be checked."""
+        assert self._ssl_context is not None, "TLS was asked for"
+        made = self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host, do_handshake_on_connect=False)
+        self._latest = made
+        made.settimeout(self._connect_timeout)
+        made.do_handshake()
+        return made
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if bufsize > PACKET_BYTES or len(getattr(self._sock, "_readbuffer", b"")) > 2 * PACKET_BYTES:
