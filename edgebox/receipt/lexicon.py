@@ -126,6 +126,21 @@ class _Trie:
             place += length or 1
         return found, leftover
 
+    def cover_most(self, parts: Sequence[str]) -> tuple[list[object], int]:
+        """As `cover`, but by whichever words leave the fewest letters: `美团|团购券`, not `美团团购` and a letter more."""
+        best: list[tuple[int, list[object]]] = [(0, [])] * (len(parts) + 1)
+        for place in reversed(range(len(parts))):
+            part = parts[place]
+            lost = 0 if part.isdigit() else len(part) if part < _FIRST_WIDE else WIDE_LETTERS
+            left, found = best[place + 1]
+            best[place] = (left + lost, found)
+            for word, meaning in self._words.get(part, ()):
+                behind = place + len(word)
+                if behind <= len(parts) and parts[place:behind] == word and best[behind][0] < best[place][0]:
+                    best[place] = (best[behind][0], [meaning, *best[behind][1]])
+        left, found = best[0]
+        return found, left
+
     def has(self, parts: Sequence[str]) -> bool:
         """A word stands anywhere in the text."""
         if self._words.keys().isdisjoint(parts):  # nearly every line, and in C
@@ -201,6 +216,8 @@ class Lexicon:
 
     def _read_label(self, parts: tuple[str, ...]) -> Label:
         found, leftover = self._amounts.cover(parts)
+        if LEFTOVER_LETTERS < leftover:
+            found, leftover = self._amounts.cover_most(parts)
         roles = [role for role in found if isinstance(role, Role)]
         ways = [way for way in found if isinstance(way, TenderKind)]
         if LEFTOVER_LETTERS < leftover <= _WEAK_LETTERS and parts[-1] < _FIRST_WIDE and not ways:

@@ -23,6 +23,7 @@ _TOKEN = re.compile(
 _lone_letter = re.compile(" [a-z] ").search
 _spaced = re.compile("(?<![a-z0-9])[a-z] [a-z] [a-z](?![a-z0-9])").search
 _spaced_word = re.compile("(?<![a-z0-9])[a-z](?: [a-z](?![a-z0-9])){2,}").sub
+_dotted = re.compile(r"(?<![a-z0-9.])(?:[a-z]\.){2,}[a-z]?(?![a-z0-9])")
 JOINT = "\u066c"  # stands for a blank that joins groups of digits, which NFKC would make a plain blank
 _joining_blank = re.compile("(?<=\\d)[\u00a0\u202f\u2009](?=\\d{3})")
 LINE_MAX = 400  # characters of a line that are read; the widest printer has 64 columns, four lines of it are plenty
@@ -40,7 +41,9 @@ def normalise(text: str) -> str:
 
 
 def _joined(text: str) -> str:
-    """Words that are spaced out to look wide, letter by letter, as one."""
+    """Words that are spaced out to look wide, letter by letter, and those shortened to letters with dots, as one."""
+    if ". " in text or text.count(".") > 1:
+        text = _dotted.sub(lambda match: match[0].replace(".", ""), text)
     if _lone_letter(text) is None or _spaced(text) is None:
         return text
     return _spaced_word(lambda match: match[0].replace(" ", ""), text)
