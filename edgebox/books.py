@@ -25,18 +25,19 @@ def settled(line: LineSession, pending: Pending, outcome: Outcome, awards: Award
         return Settled(receipt, None, award)
     was_printed = award.again or awards.is_printed(bytes.fromhex(receipt.claim), receipt.url)
     voided = receipt.voided and not was_printed  # that a copy was not printed voids nothing
-    receipt = msgspec.structs.replace(receipt, voided=voided)
-    remember(awards, receipt.claim, receipt.url, receipt.revision, printed=not voided)
     amount_minor = claims.parse(receipt.url).claim.amount_minor  # a reprint's own amount may be another
-    receipt = msgspec.structs.replace(receipt, points=awards.points(amount_minor))
+    points = awards.points(amount_minor)
+    receipt = msgspec.structs.replace(receipt, voided=voided, points=points)
+    granted = Granted(receipt.url, amount_minor, receipt.revision, printed=not voided)
+    awards.remember(bytes.fromhex(receipt.claim), granted)
     state = _state(outcome.result, was_printed)
     return Settled(receipt, _claim(receipt, amount_minor, state) if state else None, award)
 
 
-def remember(awards: Awards, claim: str, url: str, revision: int, *, printed: bool) -> None:
-    """A claim that was recorded, as the awards want it. ClaimError: the URL is none."""
-    amount_minor = claims.parse(url).claim.amount_minor
-    awards.remember(bytes.fromhex(claim), Granted(url, amount_minor, revision, printed=printed))
+def remember(awards: Awards, claim: ClaimRecord) -> None:
+    """A claim of the past, as the awards want it."""
+    printed = claim.state is not ClaimState.VOID
+    awards.remember(bytes.fromhex(claim.claim), Granted(claim.url, claim.amount_minor, claim.revision, printed=printed))
 
 
 def _state(result: int, was_printed: bool) -> ClaimState | None:

@@ -28,7 +28,6 @@ import msgspec
 
 from edgebox.awards import REMEMBERED_MAX, Award, Awards, Granted
 from edgebox.books import describe, remember, settled
-from edgebox.cloud import CloudLink
 from edgebox.config import FOLDER, load, load_lexicon
 from edgebox.errors import ClaimError, ConfigError, SlipError
 from edgebox.escpos.compose import Press
@@ -182,15 +181,10 @@ class Engine:
         for receipt in store.past_receipts(RECEIPTS_READ):
             self._note_recorded(receipt.session, receipt.document)
             self._tills.note(receipt)
-        strange = 0
         for claim in store.past_claims(CLAIMS_READ):
-            printed = claim.state is not ClaimState.VOID
-            try:
-                remember(self.awards, claim.claim, claim.url, claim.revision, printed=printed)
-            except (ClaimError, ValueError):
-                strange += 1
-        if strange or store.unreadable:
-            self.fault("store", f"of the past, {strange} claims and {store.unreadable} events can't be read")
+            remember(self.awards, claim)
+        if store.unreadable:
+            self.fault("store", f"{store.unreadable} events of the past can't be read")
 
     def _say_how_it_began(self, store: Store) -> None:
         if store.news:
@@ -402,22 +396,18 @@ def load_keyring(config: Config) -> Keyring | None:
 async def run(config: Config) -> None:
     """Until SIGTERM or SIGINT."""
     engine = Engine(config, load_keyring(config))
-    cloud = CloudLink(config.sync, engine.fault)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
         await engine.start()
-        assert engine.store is not None, "just opened"
-        cloud.start(engine.store)
         log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)
         gc.collect()
         gc.freeze()  # what is here now stays
         gc.disable()  # the rest is collected by the engine itself, when no receipt is on its way
         await stop.wait()
     finally:
-        await cloud.stop()
         await engine.stop()
 
 

@@ -24,7 +24,7 @@ from edgebox.store.database import Database
 from edgebox.store.events import ClaimRecord, Event, JobRecord, ReceiptRecord, SightingRecord, Stream
 from edgebox.store.journal import Journal
 from edgebox.store.peek import peek
-from edgebox.store.places import EPOCH_MAX, STREAMS, Backlog, Extent, JournalRow, Place, span
+from edgebox.store.places import STREAMS, Backlog, Extent, JournalRow, Place
 from edgebox.store.writer import PUT_FACT, TRUSTED_FACT, Kind, Sealed, Writer
 
 GROUP_MAX = 100  # sightings of one group: what a power cut may take [house plan §9]
@@ -65,8 +65,10 @@ class Store:
         """All of them in one transaction, committed when this returns; their places. StoreFull, StoreError.
 
         A receipt that was recorded before (same session and document) is not recorded again, nor is what comes with it:
-        the places are those of then.
+        the places are those of then. Who is canceled while it waits is recorded all the same.
         """
+        if not events:
+            return ()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[tuple[Place, ...]] = loop.create_future()
         self._writer.loop = loop
@@ -248,7 +250,12 @@ class Store:
     async def believe_clock(self) -> None:
         """Somebody who knows says that the clock is right: it had been ahead and trusted, so that nothing before that
         time was trusted since."""
-        await self._ask(lambda _: self._trust.forget(), Kind.WORK)
+
+        def believe(_: sqlite3.Connection) -> None:
+            self._trust.forget()
+            self._writer.keep_time()
+
+        await self._ask(believe, Kind.CHANGE)
 
     # -- the end
 
@@ -275,13 +282,6 @@ def _extents(journal: Journal) -> Iterator[Extent]:
 
 
 def _highest_ms(connection: sqlite3.Connection) -> int:
-    """The latest trusted time, of the fact and the newest rows."""
+    """The latest trusted time of earlier runs."""
     row = connection.execute("SELECT value FROM facts WHERE key = ?", (TRUSTED_FACT,)).fetchone()
-    times = [int(row[0]) if row else 0]
-    for stream in STREAMS:
-        low, high = span(stream, 0)[0], span(stream, EPOCH_MAX)[1]
-        found = connection.execute(
-            "SELECT at_ms, trusted FROM journal WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT 1", (low, high)
-        ).fetchone()
-        times += [found[0]] if found and found[1] else []
-    return max(times)
+    return int(row[0]) if row else 0

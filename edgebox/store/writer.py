@@ -5,8 +5,10 @@ never an answer before the COMMIT has returned.
 
 Records that wait together are committed together. If SQLite refuses one of them, the transaction is rolled back and
 each is tried by itself, so that nobody pays for another's; if there is no room or the card fails, all are refused, the
-next attempt begins anew. A question (`ask`) runs between commits. While a record waits, it may take GRACE_S more; then
-it is interrupted and asked again behind the record. The log is copied into the file (checkpoint) when nobody waits.
+next attempt begins anew. (A refused one may turn up all the same if the power goes right then: its commit stood in the
+log, unsynced. A receipt that is then recorded again is known by its document.) A question (`ask`) runs between commits.
+While a record waits it may take GRACE_S; then it is interrupted and asked again behind the record. The log is copied
+into the file (checkpoint) when nobody waits.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ GRACE_S = 0.02  # a question may go on so long while a record waits
 ASK_S = 2.0  # and so long in all: the page shows "too much" then
 TRIES = 5  # a question that is interrupted so often is given up
 IDLE_S = 0.5  # nobody wanted anything for so long: time for a checkpoint
+KEEP_TIME_MS = 600_000  # the latest trusted time is written down so often; a kill makes it older by so much
 STEPS = 1000  # SQLite looks at the clock after so many of its instructions: about 20 µs
 PUT_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 TRUSTED_FACT = "clock.highest_ms"
@@ -99,6 +102,7 @@ class Writer:
         self._clock = clock
         self._trust = trust
         self._stamp = Stamp(0, 0, 0, False)
+        self._kept_ms = trust.highest_ms
         self._records: deque[_Record] = deque()
         self._asks: deque[_Ask] = deque()
         self._wake = threading.Condition()
@@ -160,28 +164,40 @@ class Writer:
                     break
                 batch = [self._records.popleft() for _ in range(min(len(self._records), BATCH_MAX))]
                 ask = self._asks.popleft() if self._asks else None
-            if batch:
-                self._commit(batch)
-            if ask is not None:
-                self._answer(ask)
-            if (idle and not self._is_tidy) or self._upkeep.is_due(self.commits):
-                self._tidy(idle)
+            try:
+                self._turn(batch, ask, idle)
+            except Exception as fault:  # a bug must not leave everybody waiting for ever
+                known = StoreError(f"a fault in the store: {fault!r}", reason="refused")
+                waiting = [record.done for record in batch] + ([ask.done] if ask is not None else [])
+                self._settle([_Outcome(done, None, known) for done in waiting], frozenset())
         self._tidy(idle=True, last=True)
+
+    def _turn(self, batch: list[_Record], ask: _Ask | None, idle: bool) -> None:
+        if batch:
+            self._commit(batch)
+        if ask is not None:
+            self._answer(ask)
+        if (idle and not self._is_tidy) or self._upkeep.is_due(self.commits):
+            self._tidy(idle)
 
     def _tidy(self, idle: bool, *, last: bool = False) -> None:
         """The log into the file, the day's bytes into the counters. Faults meet the next record, which says so."""
         self._is_tidy = idle
-        if self._broken is None:
-            with contextlib.suppress(StoreError):
-                self._upkeep.tidy(self.database.connection, self.commits, last=last, write=self._note)
+        if self._broken is not None:
+            return
+        try:
+            self._upkeep.tidy(self.database.connection, self.commits, last=last, write=self._note)
+        except sqlite3.Error as fault:
+            self._understood(fault)
+        except StoreError:
+            return
 
     def _note(self, note: Note) -> None:
         """In a transaction, with the latest trusted time."""
 
         def write() -> None:
             note(self.database.connection, self._stamp.at_ms)
-            trusted = str(self._trust.highest_ms).encode()
-            self.database.connection.execute(PUT_FACT, (TRUSTED_FACT, trusted))
+            self.keep_time()
 
         self._transaction(write)
 
@@ -223,6 +239,8 @@ class Writer:
                 connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")
             result = work()
+            if self._trust.highest_ms - self._kept_ms >= KEEP_TIME_MS:
+                self.keep_time()
             connection.execute("COMMIT")
         except BaseException as fault:
             self._roll_back()
@@ -234,9 +252,15 @@ class Writer:
         self._is_tidy = False
         return result
 
+    def keep_time(self) -> None:
+        """Notes the latest trusted time, in the open transaction."""
+        self._kept_ms = self._trust.highest_ms
+        self.database.connection.execute(PUT_FACT, (TRUSTED_FACT, str(self._kept_ms).encode()))
+
     def _roll_back(self) -> None:
         """SQLite may have done so by itself. [sqlite.org/lang_transaction.html: response to errors]"""
         self.journal.undo()
+        self._kept_ms = 0
         if self.database.connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):  # tried again before the next transaction
                 self.database.connection.execute("ROLLBACK")

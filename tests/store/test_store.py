@@ -322,6 +322,8 @@ def test_a_time_before_the_latest_trusted_one_is_not_trusted_after_a_restart(tmp
             assert await trusted(store, 3)
             rows = await store.rows(Stream.RECEIPTS, None, limit_rows=9, limit_bytes=9999)
             assert [(row.seq, row.boot) for row in rows] == [(1, "boot-1"), (2, "boot-2"), (3, "boot-2")]
+        async with opened(tmp_path, clock) as store:
+            assert await trusted(store, 4)
 
     asyncio.run(play())
 

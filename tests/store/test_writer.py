@@ -15,6 +15,7 @@ from edgebox.store import writer
 from edgebox.store.events import AuditRecord, Event, ReceiptRecord, ScanRecord, SightingRecord, Stream
 from edgebox.store.peek import bodies, peek
 from edgebox.store.store import Store
+from edgebox.store.upkeep import Upkeep
 from tests.store.filled import NOW, StillClock, claim, receipt
 from tests.store.test_store import opened
 
@@ -155,6 +156,44 @@ def test_a_change_that_fails_leaves_nothing_and_its_error_comes_back(tmp_path: P
                 await store.change(change)
             assert len(await store.read(lambda db: db.execute("SELECT * FROM epochs").fetchall())) == 1
             await store.record(receipt(1))
+
+    asyncio.run(play())
+
+
+def test_a_fault_of_the_stores_own_is_told_to_who_waits_and_the_next_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug(self: writer.Writer, batch: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async def play() -> None:
+        async with opened(tmp_path) as store:
+            with monkeypatch.context() as broken:
+                broken.setattr(writer.Writer, "_commit", bug)
+                with pytest.raises(StoreError, match="a bug"):
+                    await store.record(receipt(1))
+            assert (await store.record(receipt(1)))[0].seq == 1
+
+    asyncio.run(play())
+
+
+def test_a_checkpoint_that_fails_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "IDLE_S", 0.01)
+    tried = 0
+
+    def fails(self: Upkeep, *_: object, **__: object) -> None:
+        nonlocal tried
+        tried += 1
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async def play() -> None:
+        async with opened(tmp_path) as store:
+            with monkeypatch.context() as sick:
+                sick.setattr(Upkeep, "tidy", fails)
+                await store.record(receipt(1))
+                await asyncio.sleep(0.05)
+                assert tried
+            assert (await store.record(receipt(2)))[0].seq == 2
 
     asyncio.run(play())
 
