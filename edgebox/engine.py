@@ -28,6 +28,7 @@ import msgspec
 
 from edgebox.awards import REMEMBERED_MAX, Award, Awards, Granted
 from edgebox.books import describe, remember, settled
+from edgebox.cloud import CloudLink
 from edgebox.config import FOLDER, load, load_lexicon
 from edgebox.errors import ClaimError, ConfigError, SlipError
 from edgebox.escpos.compose import Press
@@ -396,18 +397,22 @@ def load_keyring(config: Config) -> Keyring | None:
 async def run(config: Config) -> None:
     """Until SIGTERM or SIGINT."""
     engine = Engine(config, load_keyring(config))
+    cloud = CloudLink(config.sync, engine.fault)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
         await engine.start()
+        assert engine.store is not None, "just opened"
+        cloud.start(engine.store)
         log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)
         gc.collect()
         gc.freeze()  # what is here now stays
         gc.disable()  # the rest is collected by the engine itself, when no receipt is on its way
         await stop.wait()
     finally:
+        await cloud.stop()
         await engine.stop()
 
 
