@@ -33,6 +33,14 @@ MESSAGE_BYTES = 256 << 10  # AWS IoT takes 128 KiB, EMQX 1 MiB by default; batch
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 
 
+def _nothing() -> msgspec.Raw:
+    return msgspec.Raw(b"null")
+
+
+def _no_args() -> msgspec.Raw:
+    return msgspec.Raw(b"{}")
+
+
 class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What all have in common."""
 
@@ -67,7 +75,7 @@ class Row(_Message, frozen=True, kw_only=True, omit_defaults=True):
     mono_ms: int = 0
     at_ms: int = 0
     trusted: bool = False
-    event: msgspec.Raw = msgspec.Raw(b"null")
+    event: msgspec.Raw = msgspec.field(default_factory=_nothing)
 
 
 class Ack(_Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -178,7 +186,7 @@ class Command(_Message, frozen=True, kw_only=True, omit_defaults=True):
     v: int = VERSION
     id: Id
     command: str
-    args: msgspec.Raw = msgspec.Raw(b"{}")
+    args: msgspec.Raw = msgspec.field(default_factory=_no_args)
     tenant: str
     stores: tuple[str, ...] = ()
     boxes: tuple[str, ...] = ()
