@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS claim_events (
     state TEXT, session TEXT, document INTEGER, PRIMARY KEY (box, epoch, seq)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS claim_events_of ON claim_events (store, claim);
 CREATE TABLE IF NOT EXISTS receipts (
-    box TEXT, session TEXT, document INTEGER, store INTEGER, claim TEXT, url TEXT, amount INTEGER, again INTEGER,
+    box TEXT, session TEXT, document INTEGER, store INTEGER, claim TEXT, url TEXT, amount INTEGER, mute INTEGER,
     PRIMARY KEY (box, session, document)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claims (
     store INTEGER, claim TEXT, member TEXT, url TEXT, state TEXT, amount INTEGER, points INTEGER, reason TEXT,
@@ -106,23 +106,23 @@ class Points:
         """A receipt that names a claim: it must agree with the claim's event. Inside the ledger's commit."""
         if not event.claim:
             return
-        again = Modifier.REPRINT.value in event.modifiers or Modifier.COPY.value in event.modifiers
-        amount = -1 if event.amount_minor is None else event.amount_minor
-        values = (box.name, event.session, event.document, box.shop.number, event.claim, event.url, amount, int(again))
+        # A copy prints the stored token, whatever total is read on it; a replayed one was answered by another run.
+        mute = event.replayed or bool({Modifier.REPRINT.value, Modifier.COPY.value} & set(event.modifiers))
+        name = (box.name, event.session, event.document)
+        values = (*name, box.shop.number, event.claim, event.url, event.amount_minor, int(mute))
         self._ledger.db.execute("INSERT OR IGNORE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
         self._settle(box.shop.number, event.claim)
 
     def _told(self, store: int, claim: str) -> list[Told]:
-        sql = """SELECT e.box, e.url, e.revision, e.amount, e.state, r.amount, r.again, r.url
+        sql = """SELECT e.box, e.url, e.revision, e.amount, e.state, r.amount, r.mute, r.url
                  FROM claim_events e LEFT JOIN receipts r
                  ON r.box = e.box AND r.session = e.session AND r.document = e.document
                  WHERE e.store = ? AND e.claim = ? ORDER BY e.box, e.epoch, e.seq"""
         out = []
-        for box, url, revision, amount, state, minor, again, receipt_url in self._ledger.ask(sql, store, claim):
-            speaks = minor is not None and not again  # a copy's own amount may be another: it prints the stored token
-            differs = speaks and state != ClaimState.AGAIN and receipt_url != url
-            said = minor if speaks and state != ClaimState.AGAIN else None
-            out.append(Told(box, url, revision, amount, ClaimState(state), said, differs))
+        for box, url, revision, amount, state, minor, mute, receipt_url in self._ledger.ask(sql, store, claim):
+            speaks = mute == 0 and state != ClaimState.AGAIN
+            differs = speaks and receipt_url != url
+            out.append(Told(box, url, revision, amount, ClaimState(state), minor if speaks else None, differs))
         return out
 
     # -- the phone

@@ -169,6 +169,15 @@ def test_a_copy_with_its_own_amount_contradicts_nothing(head: Cloud, box: PaperB
     assert head.points.take(url, head.points.join()).points == 12
 
 
+def test_a_receipt_that_could_not_be_read_again_contradicts_nothing(head: Cloud, box: PaperBox) -> None:
+    """The engine was killed behind its answer; its next run knows the token, and perhaps not the total."""
+    url = box.mint(1250)
+    event = box.claim(url, ClaimState.UNKNOWN)
+    box.tell(Stream.CLAIMS, event)
+    box.tell(Stream.RECEIPTS, box.receipt(event, amount_minor=None, replayed=True))
+    assert head.points.take(url, head.points.join()).points == 12
+
+
 def test_a_slip_that_was_not_printed_earns_nothing(head: Cloud, box: PaperBox) -> None:
     url = box.mint(1250)
     box.tell(Stream.CLAIMS, box.claim(url, ClaimState.VOID))
