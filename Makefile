@@ -3,7 +3,7 @@ PY := .venv/bin/python
 PACKAGES := edgebox drivers sync hw_sim
 UV_VERSION := 0.13.9
 
-.PHONY: setup run test lint types bench accuracy lock clean
+.PHONY: setup run test lint types bench accuracy faults lock clean
 
 setup:
 	@./setup.sh
@@ -27,6 +27,10 @@ bench: setup
 accuracy: setup
 	@$(PY) -m tests.accuracy
 	@$(PY) -m tests.accuracy.fields
+
+# kill -9, full disk, broken files, clocks, brokers: what was accepted, delivered, lost. As root also the full disk.
+faults: setup
+	@$(PY) -m tests.faults
 
 # Takes the newest versions that setup.cfg allows; the hashes are those of all wheels, for x86-64 and arm64 alike.
 lock:

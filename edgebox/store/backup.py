@@ -71,10 +71,8 @@ def backup(
         _sync(part)
         os.replace(part, target)
         _sync(target.absolute().parent)
-    except sqlite3.Error as fault:
-        raise fault_of(fault, part) from fault
-    except OSError as fault:
-        raise StoreError(f"{target}: {fault.strerror}", reason="io") from fault
+    except (sqlite3.Error, OSError) as fault:
+        raise _fault_of(fault, target) from fault
     finally:
         part.unlink(missing_ok=True)
     return manifest
@@ -139,6 +137,15 @@ def _check_room(live: sqlite3.Connection, target: Path) -> None:
     pages, size = (live.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
     if shutil.disk_usage(target.absolute().parent).free < pages * size + ROOM_BYTES:
         raise StoreFull(f"{target}: no room for {pages * size >> 20} MB", reason="disk", hint="another disk")
+
+
+def _fault_of(fault: sqlite3.Error | OSError, target: Path) -> StoreError:
+    """SQLite calls it an I/O error when a journal beside the file finds no room."""
+    if shutil.disk_usage(target.absolute().parent).free < ROOM_BYTES:
+        return StoreFull(f"{target}: {fault}", reason="disk", hint="another disk")
+    return (
+        fault_of(fault, target) if isinstance(fault, sqlite3.Error) else StoreError(f"{target}: {fault}", reason="io")
+    )
 
 
 def _seal(copy: sqlite3.Connection, at_ms: int) -> Manifest:

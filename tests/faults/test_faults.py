@@ -1,0 +1,22 @@
+"""A handful of each fault in the suite; `make faults` tries all."""
+
+import importlib
+
+import pytest
+
+from tests.faults import MODULES, Scale
+from tests.faults.small_disk import why_not
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "full_disk"])
+def test_nothing_accepted_is_lost_and_nothing_refused_goes_unsaid(module: str) -> None:
+    for row in importlib.import_module(f"tests.faults.{module}").rows(Scale(share=0.02)):
+        assert row.holds, row
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+def test_nothing_accepted_is_lost_on_a_full_disk() -> None:
+    rows = list(importlib.import_module("tests.faults.full_disk").rows(Scale(share=0.02)))
+    assert len(rows) >= 10
+    for row in rows:
+        assert row.holds, row
