@@ -54,7 +54,8 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
 
     `session` (hex) and `document` name it for ever. `at`: when it ended. `claim` and `url`: the claim that was minted;
     `voided`: its slip was not printed, so the claim is void. `result`: frames.Result's name. `transaction` and
-    `member`: keyed hashes. `z_check`: what came of comparing a report with the receipts seen.
+    `member`: keyed hashes. `z_check`: what came of comparing a report with the receipts seen. `slips`: by name, what
+    was printed with it; `shadowed`: what would have been; `slip_mm`: the paper that slips took.
     """
 
     session: str
@@ -92,6 +93,9 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
     report: ShiftRecord | None = None
     z_check: str = ""
     z_equal: bool = False
+    slips: tuple[str, ...] = ()
+    shadowed: tuple[str, ...] = ()
+    slip_mm: int = 0
 
 
 class ClaimState(StrEnum):
@@ -137,6 +141,36 @@ class RedemptionRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, ta
     number: int = 0
     cashier: str = ""
     offline: bool = False
+
+
+class OfferState(StrEnum):
+    """What became of a code that was handed out on a slip."""
+
+    PRINTED = "printed"
+    UNKNOWN = "unknown"  # the line died before it could say: it may be on paper
+    BURNT = "burnt"  # reserved and not printed: it is never used again
+
+
+class OfferRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="offer"):
+    """A coupon, parametric code or comeback coupon that went with a receipt.
+
+    `purpose`: coupon, source or comeback; `ref`: the code's row in its pool, or the comeback coupon's serial; `code`:
+    keyed hash. `last_day` in days since 1970, in the shop.
+    """
+
+    slip: str
+    purpose: str
+    state: OfferState
+    ref: int
+    code: str = ""
+    pool: str = ""
+    stock: str = ""
+    value_minor: int = 0
+    threshold_minor: int = 0
+    last_day: int = 0
+    line: str = ""
+    session: str = ""
+    document: int = 0
 
 
 class ScanRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="scan"):
@@ -203,6 +237,7 @@ Event: TypeAlias = (
     ReceiptRecord
     | ClaimRecord
     | RedemptionRecord
+    | OfferRecord
     | ScanRecord
     | VisitRecord
     | SightingRecord
@@ -215,6 +250,7 @@ STREAM_OF: dict[type[Event], Stream] = {
     ReceiptRecord: Stream.RECEIPTS,
     ClaimRecord: Stream.CLAIMS,
     RedemptionRecord: Stream.REDEMPTIONS,
+    OfferRecord: Stream.REDEMPTIONS,
     ScanRecord: Stream.SCANS,
     VisitRecord: Stream.VISITS,
     SightingRecord: Stream.VISITS,

@@ -18,6 +18,8 @@ from edgebox.store.events import (
     Event,
     HealthRecord,
     JobRecord,
+    OfferRecord,
+    OfferState,
     ReceiptRecord,
     RedemptionRecord,
     ScanRecord,
@@ -35,6 +37,8 @@ _CLAIM = f"""INSERT INTO claims VALUES ({", ".join("?" * 13)}) ON CONFLICT (clai
     WHERE excluded.revision > revision
     OR (excluded.revision = revision AND NOT (state = 'on_paper' AND excluded.state = 'granted'))"""
 _REDEMPTION = f"INSERT INTO redemptions VALUES ({', '.join('?' * 13)})"
+_POOL_CODE = "UPDATE pool_codes SET state = ?, place = ? WHERE ref = ? AND pool = ?"
+_COMEBACK = "INSERT INTO comebacks (serial, value_minor, threshold_minor, last_day, at) VALUES (?, ?, ?, ?, ?)"
 _SCAN = "INSERT INTO scans VALUES (?, ?, ?, ?, ?)"
 _VISIT = """INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tag, at) DO UPDATE SET
     place = excluded.place, until = excluded.until, zone = excluded.zone, role = excluded.role,
@@ -81,11 +85,22 @@ def enter(connection: sqlite3.Connection, event: Event, place: int, body: bytes,
 def _enter_rest(connection: sqlite3.Connection, event: Event, place: int) -> None:
     if isinstance(event, RedemptionRecord):
         connection.execute(_REDEMPTION, _redemption(event, place))
+    elif isinstance(event, OfferRecord):
+        _enter_offer(connection, event, place)
     elif isinstance(event, ScanRecord):
         connection.execute(_SCAN, (place, event.at, event.scanner, event.kind, event.code))
     elif isinstance(event, VisitRecord):
         row = (event.tag, event.at, place, event.until, event.zone, event.role, event.nearest_cm)
         connection.execute(_VISIT, row)
+
+
+def _enter_offer(connection: sqlite3.Connection, event: OfferRecord, place: int) -> None:
+    """A pool's code is used up, whatever became of it; a comeback coupon is good from now on if it may be on paper."""
+    if event.purpose != "comeback":
+        connection.execute(_POOL_CODE, (event.state.value, place, event.ref, event.pool))
+    elif event.state is not OfferState.BURNT:
+        row = (event.ref, event.value_minor, event.threshold_minor, event.last_day, event.at)
+        connection.execute(_COMEBACK + " ON CONFLICT DO NOTHING", row)
 
 
 def _receipt(event: ReceiptRecord, place: int, claim_place: int) -> tuple[object, ...]:

@@ -105,7 +105,22 @@ _FIRST = (
         PRIMARY KEY (day, name)) STRICT, WITHOUT ROWID""",
 )
 
-STEPS: tuple[Step, ...] = (Step("first", _FIRST),)
+_OFFERS = (
+    # Codes that the cloud sent ahead, to be printed at most once each. state: free, reserved, printed, burnt, unknown
+    # (its line died: it may be on paper), revoked. place: of the record that said so.
+    """CREATE TABLE pool_codes (
+        ref INTEGER PRIMARY KEY, pool TEXT NOT NULL, code TEXT NOT NULL, url TEXT NOT NULL, title TEXT NOT NULL,
+        value_minor INTEGER NOT NULL, until TEXT NOT NULL, stock TEXT NOT NULL, state TEXT NOT NULL,
+        place INTEGER NOT NULL DEFAULT 0, UNIQUE (pool, code)) STRICT""",
+    "CREATE INDEX pool_codes_free ON pool_codes (pool, until) WHERE state = 'free'",
+    "CREATE INDEX pool_codes_reserved ON pool_codes (ref) WHERE state = 'reserved'",
+    # Comeback coupons that were printed, or may have been. spent_at 0: not used yet.
+    """CREATE TABLE comebacks (
+        serial INTEGER PRIMARY KEY, value_minor INTEGER NOT NULL, threshold_minor INTEGER NOT NULL,
+        last_day INTEGER NOT NULL, at INTEGER NOT NULL, spent_at INTEGER NOT NULL DEFAULT 0) STRICT""",
+)
+
+STEPS: tuple[Step, ...] = (Step("first", _FIRST), Step("offers", _OFFERS))
 NEWEST = len(STEPS)
 
 
