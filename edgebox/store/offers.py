@@ -3,9 +3,9 @@
 Owns: the statements on their tables, for `Store.change` and `Store.read`. Never: decides what is printed.
 
 A code is `free`, then `reserved` for a run of the engine, so that a receipt needs no disk; what became of it
-(`printed`, `burnt`, `unknown`) is an OfferRecord, and its row changes in the transaction that records it (ledger.py). A reservation
-that a run left behind is burnt by the next one: it may be on paper. Serials work the same way: blocks of numbers are
-taken ahead, and numbers of a block that were never printed are never given out again.
+(`printed`, `burnt`, `unknown`) is an OfferRecord, and its row changes in the transaction that records it (ledger.py).
+A reservation that a run left behind is burnt by the next one: it may be on paper. Serials work the same way: blocks of
+numbers are taken ahead, and numbers of a block that were never printed are never given out again.
 """
 
 from __future__ import annotations
