@@ -25,7 +25,7 @@ PAYLOAD_MAX = 16 << 20  # bytes of one record; a fact has at most 1 MB (store.py
 COLUMNS_MAX = 100  # no table of ours has half as many
 _SCHEMA_HEAD = 100  # page 1 begins with the file's own header
 _INDEX_INNER, _TABLE_INNER, _INDEX_LEAF, _TABLE_LEAF = 2, 5, 10, 13
-_INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8)
+_FIXED_BYTES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)  # null, integers, a float, the constants 0 and 1
 
 Value: TypeAlias = int | float | str | bytes | None
 
@@ -198,11 +198,11 @@ def _values(payload: bytes) -> tuple[Value, ...]:
     while at < head:
         kind, at = _varint(payload, at)
         kinds.append(kind)
-    if at != head or head + sum(map(_width, kinds)) != len(payload) or len(kinds) > COLUMNS_MAX:
+    widths = [_width(kind) for kind in kinds]
+    if at != head or head + sum(widths) != len(payload) or len(kinds) > COLUMNS_MAX:
         raise Damaged
     values: list[Value] = []
-    for kind in kinds:
-        width = _width(kind)
+    for kind, width in zip(kinds, widths, strict=True):
         values.append(_value(kind, payload[at : at + width]))
         at += width
     return tuple(values)
@@ -213,7 +213,7 @@ def _width(kind: int) -> int:
         return (kind - 12) // 2
     if kind in (10, 11):
         raise Damaged  # reserved
-    return (*_INTEGER_BYTES, 8, 0, 0)[kind]
+    return _FIXED_BYTES[kind]
 
 
 def _value(kind: int, raw: bytes) -> Value:
@@ -229,6 +229,9 @@ def _value(kind: int, raw: bytes) -> Value:
 
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = raw[at]
+    if value < 0x80:
+        return value, at + 1  # nearly all of them
     value = 0
     for index in range(8):
         byte = raw[at + index]

@@ -163,23 +163,28 @@ class Salvage:
     # -- records
 
     def _take_page(self, records: list[Record]) -> None:
-        journal = [record for record in records if self._name_of(record) == "journal"]
-        for record in _in_order(journal):
-            self._take_journal(record)
+        """A page belongs to one table, or to an index."""
+        name = self._name_of(records)
+        if name == "journal":
+            for record in _in_order(records):
+                self._take_journal(record)
         for record in records:
-            name = self._name_of(record)
             if name is None:
                 self._take_trace(record)
             elif name != "journal":
                 self._take(name, record)
 
-    def _name_of(self, record: Record) -> str | None:
+    def _name_of(self, records: list[Record]) -> str | None:
         """The table: by its tree, or, where no tree leads to the page, by its form. None: an index, or nothing."""
-        known = self._old.tables.get(record.root)
-        if known is not None or record.root:
+        root = records[0].root
+        if root:
+            known = self._old.tables.get(root)
             return known if known in self._tables else None
-        fitting = [name for name, table in self._tables.items() if table.shaped(record) is not None]
-        return fitting[0] if len(fitting) == 1 else None
+        for record in records:  # the first may be broken
+            fitting = [name for name, table in self._tables.items() if table.shaped(record) is not None]
+            if fitting:
+                return fitting[0] if len(fitting) == 1 else None
+        return None
 
     def _take_journal(self, record: Record) -> None:
         row = self._tables["journal"].shaped(record)
