@@ -397,7 +397,8 @@ def load_keyring(config: Config) -> Keyring | None:
 async def run(config: Config) -> None:
     """Until SIGTERM or SIGINT."""
     engine = Engine(config, load_keyring(config))
-    cloud = CloudLink(config.sync, engine.fault)
+    lines = engine.lines
+    cloud = CloudLink(config.sync, engine.fault, health=engine.health, lines=lambda: dict.fromkeys(lines, "connected"))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
