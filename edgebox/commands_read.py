@@ -145,6 +145,7 @@ def _details(receipt: Receipt) -> dict[str, Any]:
                 "quantity": item.quantity_milli / 1000,
                 "price": money(item.price_minor),
                 "amount": money(item.amount_minor),
+                **({"discount": money(item.discount_minor)} if item.discount_minor else {}),
             }
             for item in details.items
         ],

@@ -123,9 +123,12 @@ def _row(line: Explained, width: int, last: str, decimals: int) -> str:
 
 def _item(item: Item, decimals: int) -> str:
     """`2 x 8.00`; a thing sold once needs no words but that."""
-    if item.quantity_milli == 1000 or item.price_minor is None:
-        return f"{item.quantity_milli / 1000:g} sold" if item.price_minor is None else "item"
-    return f"{item.quantity_milli / 1000:g} x {format_minor(item.price_minor, decimals)}"
+    words = "item"
+    if item.price_minor is None:
+        words = f"{item.quantity_milli / 1000:g} sold"
+    elif item.quantity_milli != 1000:
+        words = f"{item.quantity_milli / 1000:g} x {format_minor(item.price_minor, decimals)}"
+    return words + (f", {format_minor(item.discount_minor, decimals)} off" if item.discount_minor else "")
 
 
 def _slip_row(width: int, offset: int) -> str:

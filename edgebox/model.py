@@ -79,12 +79,16 @@ class Tender(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One thing sold. `name` without personal data; `quantity_milli` in thousandths (1.435 kg is 1435)."""
+    """One thing sold. `name` without personal data; `quantity_milli` in thousandths (1.435 kg is 1435).
+
+    `amount_minor` as printed; `discount_minor`: what was taken off this item, whether the amount is before or after it.
+    """
 
     name: str
     quantity_milli: int
     price_minor: int | None  # of one; None: not printed and not a whole part of the amount
     amount_minor: int
+    discount_minor: int = 0
 
 
 class Tax(NamedTuple):

@@ -191,6 +191,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             date_order=shop.date_order,
             delivery_earns=till.delivery_earns,
             number_scope=till.number_scope,
+            items_in_answer=bool(self.points.rules),  # rules may look at items; the four lines of [points] don't
         )
 
 

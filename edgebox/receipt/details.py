@@ -18,7 +18,7 @@ from edgebox.receipt.entries import Entry
 from edgebox.receipt.fields import FieldFinder, shown_code
 from edgebox.receipt.fiscal import Fiscal, FiscalFinder
 from edgebox.receipt.fiscaltext import FiscalText, Named
-from edgebox.receipt.items import ItemCollector
+from edgebox.receipt.items import Sold, SoldItem, read_items
 from edgebox.receipt.layout import LayoutMarks
 from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.profiles import Told
@@ -45,19 +45,12 @@ class Kept(NamedTuple):
 
 
 class _Sold(NamedTuple):
-    """A line with what was sold. `minor` None: no amount, so perhaps a name; `whole`: printed without decimals."""
+    """The number of a line with what was sold; the rest as in items.Sold."""
 
     place: int
     minor: int | None = None
     whole: bool = False
-
-
-class SoldItem(NamedTuple):
-    """An item, the number of the line with its figures, and whether its name stands on the line above."""
-
-    item: Item
-    place: int
-    named_above: bool
+    is_discount: bool = False
 
 
 class DetailCollector:
@@ -122,6 +115,8 @@ class DetailCollector:
         if entry is not None:
             self._labelled.add(len(self.lines) - 1)
             self.layout.label(entry.text)
+            if entry.role is Role.DISCOUNT and not self._items_over:
+                self._sold.append(_Sold(len(self.lines) - 1, entry.minor, is_discount=True))
             self._items_over = self._items_over or entry.role in _TOTALS
         elif self._items_over or len(self.lines) - 1 in self._personal:
             return
@@ -132,7 +127,7 @@ class DetailCollector:
 
     # -- the end
 
-    def for_answer(self) -> Details:
+    def for_answer(self, entries: list[Entry]) -> Details:
         """What the answer to a cut may depend on, and what costs nothing."""
         fields, pseudonyms = self.fields, self._pseudonyms
         return Details(
@@ -140,29 +135,26 @@ class DetailCollector:
             table=fields.table,
             transaction=fields.transaction(pseudonyms),
             member=fields.member(pseudonyms),
+            taxes=_taxes(entries),
             sure=fields.sure(),
             layout=self.layout.fingerprint(),
         )
 
-    def for_record(self, details: Details, entries: list[Entry]) -> Details:
+    def for_record(self, details: Details) -> Details:
         """The rest as well, redacted: nobody waits for it."""
-        items = tuple(sold.item for sold in self.sold())
-        return details._replace(items=items, taxes=_taxes(entries), pictures=tuple(self.pictures))
+        return details._replace(items=details.items or self.sold_items(), pictures=tuple(self.pictures))
 
-    def sold(self) -> tuple[SoldItem, ...]:
+    def sold_items(self) -> tuple[Item, ...]:
+        """The items alone."""
+        return tuple(sold.item for sold in self.sold())
+
+    def sold(self) -> list[SoldItem]:
         """What was sold. Costs more than all else of a line together."""
-        found = ItemCollector(self._decimals)
-        places: list[tuple[int, bool]] = []
-        for place, minor, whole in self._sold:
-            text = self.lines[place].line.text[:LINE_MAX]
-            if minor is None:
-                found.name(text)
-                continue
-            known = len(found.items)
-            found.add(text, minor, whole=whole)
-            if len(found.items) > known:
-                places.append((place, found.items[-1].name[:4] not in text))
-        return tuple(SoldItem(item, *place) for item, place in zip(found.items, places, strict=True))
+        lines = [
+            Sold(place, self.lines[place].line.text[:LINE_MAX], minor, whole, is_discount)
+            for place, minor, whole, is_discount in self._sold
+        ]
+        return read_items(lines, self._decimals)
 
     def shown_number(self) -> str:
         """The receipt's number as it may leave."""

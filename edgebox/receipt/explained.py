@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from edgebox.model import Item, Receipt
 from edgebox.receipt.dates import find_date, find_time
-from edgebox.receipt.details import DetailCollector, Kept, SoldItem
+from edgebox.receipt.details import DetailCollector, Kept
 from edgebox.receipt.entries import Entry, EntryCollector
+from edgebox.receipt.items import SoldItem
 from edgebox.receipt.lexicon import Key, Role
 from edgebox.receipt.zones import Trust, is_rule
 
@@ -70,7 +71,7 @@ def explained(
 
 def _zones(lines: Sequence[Kept], roles: Mapping[int, Sequence[Entry]], sold: Sequence[SoldItem]) -> list[Zone]:
     """The zone of each line: by itself where it says, else by what stands around it."""
-    places = {one.place - above for one in sold for above in ((0, 1) if one.named_above else (0,))}
+    places = {place for one in sold for place in (one.place, one.named_at)}
     first_role, last_role = min(roles, default=len(lines)), max(roles, default=-1)
     last_item = max((place for place in places if place < first_role), default=-1)
     first = min(min(places, default=len(lines)), first_role)

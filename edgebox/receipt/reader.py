@@ -58,6 +58,7 @@ class Shop(NamedTuple):
     delivery_earns: bool = True
     number_scope: str = "store"  # store | till
     profiles: tuple[Profile, ...] = ()
+    items_in_answer: bool = True  # what was sold decides points; else it is read behind the answer
 
 
 class Reader(Protocol):
@@ -202,12 +203,12 @@ class ReceiptReader:
     def completed(self, receipt: Receipt) -> Receipt:
         """An `answer` with what only the record needs: what was sold, taxes, pictures, a report's figures."""
         judge = self._judge
-        receipt = receipt._replace(details=judge.details.for_record(receipt.details, judge._entries.entries))
+        receipt = receipt._replace(details=judge.details.for_record(receipt.details))
         return judge._with_report(receipt) if receipt.kind is DocumentKind.REPORT else receipt
 
     def answer(self) -> Receipt:
         """The document as far as anybody decides by it; a cut waits for this."""
-        self._judge, details = self, self.details.for_answer()
+        self._judge, details = self, self.details.for_answer(self._entries.entries)
         profile = self._profile or pick(self._shop.profiles, details.layout)
         if profile is not None and profile.line.black and not self._profile:
             self._judge = self._without_black(profile)
@@ -254,6 +255,8 @@ class ReceiptReader:
         if profile is not None:
             told = profile.read(self.details.trusted(), self._finder, shop.date_order)
             receipt = self.details.with_profile(receipt, told, profile.name)
+        if shop.items_in_answer:
+            receipt = receipt._replace(details=receipt.details._replace(items=self.details.sold_items()))
         if fiscal is not None:
             receipt = self.details.with_fiscal(receipt, fiscal)
         elif shop.currency == "EUR":

@@ -57,6 +57,8 @@ class TaxTable:
         row = row or self._rated(columns, _printed_rates(text))
         if row is None and not is_sum and not _is_count(text, amounts[0].end):
             first = amounts[0]
+            if first.whole and len(columns) == 2 and first.minor * columns[0] == columns[1] * self._hundredth:
+                return None  # `10  2.50  25.00`: ten things, and no tenth
             row = self._rated(columns if first.whole else columns[1:], [first.minor * 100 // self._hundredth])
         if row is not None and len(rows) < ROWS_MAX:
             rows.append(row)
