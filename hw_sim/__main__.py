@@ -9,6 +9,7 @@ it names sees the box at work too.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -163,6 +164,8 @@ def main(arguments: list[str] | None = None) -> int:
         with Scenario(options.folder, shop(options.language), profile) as scenario:
             greet(scenario, options.language, profile)
             return run(Show(scenario, options.language), options.receipts)
+    except KeyboardInterrupt:  # before the first receipt, or a second time
+        return 130
     except (EdgeboxError, OSError, RuntimeError, TimeoutError) as fault:
         print(f"hw_sim: {fault}", file=sys.stderr)
         return 1
@@ -199,4 +202,6 @@ def run(show: Show, receipts: int) -> int:
 
 
 if __name__ == "__main__":
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: nothing of ours must stay behind
+        signal.signal(ending, signal.default_int_handler)
     sys.exit(main())

@@ -174,7 +174,11 @@ engine = "{self.folder / "engine.sock"}"
     def _start(self, name: str, module: str, *arguments: str) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
             command = [sys.executable, "-m", module, *arguments]
-            self._processes.append(subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+            # A session of its own: Ctrl-C in a terminal is for the demo, which sums up and then ends them in order.
+            process = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+            self._processes.append(process)
 
     def _wait_for(self, path: Path) -> None:
         until = time.monotonic() + START_S

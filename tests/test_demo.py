@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,7 +73,38 @@ def test_a_receipt_that_does_not_reach_the_cloud_is_said_and_fails_the_run(
     assert "NOT all of it: 2 rows recorded, lost 2" in said
 
 
-def test_the_keys_and_the_data_of_the_demo_are_for_its_user_only(tmp_path: Path) -> None:
+def running() -> list[str]:
+    """The command lines of all processes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            found.append(path.read_bytes().decode("utf-8", "replace"))
+    return found
+
+
+@needs_broker
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_without_a_number_it_goes_on_until_it_is_told_to_end_and_leaves_nothing_running(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    folder = tmp_path / "demo"
+    command = [sys.executable, "-m", "hw_sim", "--folder", str(folder)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as run:
+        assert run.stdout is not None
+        said = next(line for line in run.stdout if "phone:" in line)
+        run.send_signal(ending)
+        said += run.stdout.read()
+        assert run.wait(20) == 0
+    assert "lost 0, duplicates after dedupe 0; the box has its word for all" in said
+    assert [words for words in running() if str(folder) in words] == []
+
+
+def test_the_keys_and_the_data_of_the_demo_are_for_its_user_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Show, "outage", lambda _show: None)  # shown elsewhere
     folder = tmp_path / "demo"
     assert main(["--receipts", "1", "--folder", str(folder)]) == 0
     assert main(["--receipts", "1", "--folder", str(folder)]) == 0, "a second run empties what the first left"

@@ -10,6 +10,7 @@ Owns: its arguments, and the words on the terminal. It enrolls the boxes that ar
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import threading
 import time
@@ -116,4 +117,6 @@ def watch(cloud: Cloud, seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the broker must not stay behind
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
     sys.exit(main())

@@ -150,7 +150,10 @@ class Broker:
         config.write_text(self._config(), "utf-8")
         with (self.folder / "mosquitto.log").open("ab") as log:
             command = [str(program), "-c", str(config)]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            # A session of its own: Ctrl-C in a terminal is for whoever started it, who then ends it in order.
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
         self.starts += 1
         self._wait()
 
@@ -165,7 +168,11 @@ class Broker:
     def _end(self, how: signal.Signals) -> None:
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(STOP_S)
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
             self.process = None
 
     def _wait(self) -> None:

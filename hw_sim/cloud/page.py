@@ -220,7 +220,8 @@ class _Request(BaseHTTPRequestHandler):
         if shown is not None and shown.box is not None:
             rules = shown.box.shop
             amount = format_minor(shown.amount_minor, rules.decimals)
-            values = {"points": f"{shown.points:,}", "amount": f"{amount} {rules.currency}"}
+            unit = "元" if (language, rules.currency) == ("zh", "CNY") else rules.currency
+            values = {"points": f"{shown.points:,}", "amount": f"{amount} {unit}"}
             shop = rules.name
         parts = [f'<p class="shop">{escape(shop)}</p>'] if shop else []
         parts += [f"<h1>{escape(said.head.format(**values))}</h1>", f"<p>{escape(said.text.format(**values))}</p>"]
