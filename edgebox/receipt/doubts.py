@@ -36,6 +36,9 @@ def doubted(value: int, paper: Paper, sums: Sums, *, is_borne_out: bool) -> str:
     behind = [e for e in (*paper.items, *paper.bare) if e.firm and e.place > place]
     if _is_parted(value, [e for e in paper.entries if e.role is Role.ITEM] + behind):
         return "two amounts behind it add up to it"
+    changed = _changed_behind(value, named, paper, sums)
+    if changed:
+        return changed
     if is_borne_out:
         return ""
     if _is_outgrown(value, place, behind, paper):
@@ -44,6 +47,24 @@ def doubted(value: int, paper: Paper, sums: Sums, *, is_borne_out: bool) -> str:
         return "it may be what was handed over"
     if _lost_its_mark(named, paper):
         return "it has lost its decimals"
+    return ""
+
+
+def _changed_behind(value: int, named: Sequence[Entry], paper: Paper, sums: Sums) -> str:
+    """A discount or one tip behind it, and nothing printed that it becomes: the total to pay was not read.
+
+    Unless `value` is what is left after that discount; then it is printed again for the customer's pleasure.
+    """
+    place = max(entry.place for entry in named)
+    behind = [e for e in paper.entries if e.place > place and e.minor and e.firm]
+    tips = {e.minor for e in behind if e.role is Role.TIP and e.minor > 0}
+    if len(tips) == 1:  # a table of proposals has several
+        return "a tip is printed behind it"
+    if any(e.role in (Role.PAID, Role.ROUNDED) for e in named):
+        return ""
+    for step in {abs(e.minor) for e in behind if e.role is Role.DISCOUNT}:
+        if not sums.is_printed(value + step) and not sums.lists(value + step):
+            return "a discount is printed behind it"
     return ""
 
 
@@ -64,10 +85,12 @@ def _is_outgrown(value: int, place: int, behind: Sequence[Entry], paper: Paper) 
 
 
 def _is_handed_over(value: int, place: int, paper: Paper) -> bool:
-    """Only `paid` is printed beside it, and two other amounts, right above and behind it, add up to it."""
+    """Only `paid` is printed beside it, and less is due; or two amounts, right above and behind it, add up to it."""
     others = [e for e in (*paper.items, *paper.bare, *paper.entries) if e.firm and 0 < e.minor < value]
     above = max((e.place for e in others if e.place < place), default=-1)
     first = {e.minor for e in others if e.place == above}
+    if any(e.role in (Role.DUE, Role.SUM) for e in others):
+        return True
     return any(value - e.minor in first for e in others if e.place > place)
 
 

@@ -172,7 +172,8 @@ class EntryCollector:
 
     def tax_totals(self) -> set[int]:
         """What the table of taxes adds up to, and the printed amounts that a printed tax is the share of."""
-        printed = {entry.minor for entry in (*self.entries, *self.items, *self.bare) if entry.minor > 0}
+        listed = (*self.entries, *self.items, *self.bare)
+        printed = {entry.minor for entry in listed if entry.minor > 0 and (entry.firm or entry.role is Role.WEAK)}
         return self.taxes.totals() | {minor for minor in printed if self.taxes.is_taxed(minor)}
 
     @property

@@ -127,7 +127,7 @@ class _Trie:
         return found, leftover
 
     def cover_most(self, parts: Sequence[str]) -> tuple[list[object], int]:
-        """As `cover`, but by whichever words leave the fewest letters: `美团|团购券`, not `美团团购` and a letter more."""
+        """As `cover`, but by the words that leave the fewest letters: `美团|团购券`, not `美团团购` and a letter more."""
         best: list[tuple[int, list[object]]] = [(0, [])] * (len(parts) + 1)
         for place in reversed(range(len(parts))):
             part = parts[place]
@@ -216,7 +216,7 @@ class Lexicon:
 
     def _read_label(self, parts: tuple[str, ...]) -> Label:
         found, leftover = self._amounts.cover(parts)
-        if LEFTOVER_LETTERS < leftover:
+        if leftover > LEFTOVER_LETTERS:
             found, leftover = self._amounts.cover_most(parts)
         roles = [role for role in found if isinstance(role, Role)]
         ways = [way for way in found if isinstance(way, TenderKind)]

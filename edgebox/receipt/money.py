@@ -72,6 +72,19 @@ def is_currency(text: str) -> bool:
 _grouped = re.compile(r"(?<![0-9.,])[0-9]{1,3}([.,])[0-9]{3}(?:\1[0-9]{3})*(?!\1)[.,][0-9]{1,2}(?![0-9.,])").sub
 
 
+# Scans, and tills that print each part of an amount by itself, tear it: `106. 35`, `RM 126 75`. Without a currency two
+# numbers with a blank between them stay two: a count and an amount.
+_is_torn = re.compile(r"[0-9](?: [.,]?|[.,] )[0-9]{2}(?![0-9])").search
+_torn_at_mark = re.compile(r"(?<![0-9.,])([0-9]{1,6})(?: ([.,])|([.,]) )([0-9]{2})(?=\s*$|\s{2}|\s?[$€£])").sub
+_torn = re.compile(rf"((?:(?<![a-z])(?:{CURRENCY})[.:]?|[{_SYMBOLS}])\s?[0-9]{{1,6}}) ([0-9]{{2}})(?=\s*$)").sub
+
+
+def _mend(text: str, mark: str) -> str:
+    """The text, as long as it was, with torn amounts of two decimals in one piece."""
+    text = _torn_at_mark(lambda match: f" {match[1]}{match[2] or match[3]}{match[4]}", text)
+    return _torn(lambda match: f"{match[1]}{mark}{match[2]}", text)
+
+
 def _join_groups(match: re.Match[str]) -> str:
     return match[0].replace(match[1], JOINT)
 
@@ -83,6 +96,7 @@ class AmountFinder:
         self.convention = convention
         marks, decimals = convention.decimal_mark, convention.decimals
         self._two_marks = len(marks) > 1
+        self._has_cents = decimals == 2 and bool(marks)
         groups = "".join(m for m in convention.group_marks if m not in marks) + JOINT
         tail = rf"(?:[{re.escape(marks)}]([0-9]{{1,{decimals}}}))?" if decimals and marks else "()"
         bare = rf"|(?=[{re.escape(marks)}][0-9]{{{decimals}}})" if decimals and marks else ""
@@ -98,6 +112,8 @@ class AmountFinder:
         out: list[Amount] = []
         if not _has_digit(text):
             return out
+        if self._has_cents and _is_torn(text):
+            text = _mend(text, self.convention.decimal_mark[0])
         if self._two_marks:
             text = _grouped(_join_groups, text)
         for match in self._find(text):
@@ -110,6 +126,8 @@ class AmountFinder:
         """The last amount in a normalised line."""
         if not _has_digit(text):
             return None
+        if self._has_cents and _is_torn(text):
+            text = _mend(text, self.convention.decimal_mark[0])
         if self._two_marks:
             text = _grouped(_join_groups, text)
         for match in reversed(list(self._find(text))):

@@ -161,7 +161,7 @@ class Payments:
         voucher = sum({(entry.tender, entry.minor): entry.minor for entry in self.vouchers}.values())
         if not voucher or proven:
             return
-        for money in self._sums() or [0]:
+        for money in self._sums() or [entry.minor for entry in self.money if entry.firm]:
             if money + voucher in self.totals and money > 0:
                 reason = f"total {self.text(money + voucher)} - vouchers {self.text(voucher)} = {self.text(money)}"
                 proven[money] = (ONE, reason)
@@ -207,7 +207,7 @@ class Payments:
                     given = total.minor + change
                     words = f"{self.text(given)} - change {self.text(change)} = {self.text(total.minor)}"
                     proven[total.minor] = (COUNTED, words)
-        if not changes - {0}:
+        if not changes:
             self._unnamed_change(proven, finals, by_minor)
         if not (proven or changes - {0}):
             proven.update(self._unnamed_total(by_minor, finals))

@@ -62,6 +62,14 @@ class Sums:
     def text(self, minor: int) -> str:
         return format_minor(minor, self._decimals)
 
+    def is_printed(self, value: int) -> bool:
+        """Some total is that much."""
+        return value in self._totals
+
+    def lists(self, value: int) -> bool:
+        """The items add up to just that."""
+        return value > 0 and sum(entry.minor for entry in self._listed) == value
+
     # -- what bears a value out
 
     def reason(self, value: int) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate, product
 from typing import NamedTuple
 
-from edgebox.model import Confidence
+from edgebox.model import Confidence, TenderKind
 from edgebox.receipt.entries import Entry
 from edgebox.receipt.lexicon import Role
 from edgebox.receipt.totals import Decision, Paper, Rules, decide
@@ -30,6 +30,7 @@ from edgebox.receipt.totals import Decision, Paper, Rules, decide
 _TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL)
 _LABELS = (Role.NET, Role.ROUNDED, Role.SUM, Role.DUE)
 _STEPS = (Role.DISCOUNT, Role.SERVICE, Role.TIP, Role.TAX, Role.ROUNDING)
+_VOUCHERS = (TenderKind.VOUCHER, TenderKind.POINTS)
 _FEES = (Role.SERVICE, Role.DISCOUNT)
 _PAYMENTS = (Role.PAID, Role.TENDERED, Role.CHANGE)
 
@@ -220,10 +221,11 @@ def _tied(value: int, paper: Paper, witness: Witness) -> bool:
     priced = [item for item in lines if item.place < before and _ends_in_price(item.text)]
     clean = sum(item.place < witness.remark for item in priced)
     sums = {role: sum(abs(e.minor) for e in paper.entries if e.role is role) for role in _STEPS}
-    steps = (sums[Role.DISCOUNT], sums[Role.SERVICE] + sums[Role.TIP], sums[Role.TAX], sums[Role.ROUNDING])
+    vouchers = sum({e.minor for e in paper.entries if e.tender in _VOUCHERS and e.minor > 0})
+    steps = (sums[Role.DISCOUNT], sums[Role.SERVICE] + sums[Role.TIP], sums[Role.TAX], sums[Role.ROUNDING], vouchers)
     wanted = {
-        value + discount - fees - tax + rounding * sign
-        for discount, fees, tax, rounding in product(*((0, step) for step in steps))
+        value + discount - fees - tax + rounding * sign + voucher
+        for discount, fees, tax, rounding, voucher in product(*((0, step) for step in steps))
         for sign in (1, -1)
     }
     grosses = list(accumulate(item.minor for item in reversed(priced[-_ITEMS_MAX:])))
