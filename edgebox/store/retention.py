@@ -191,11 +191,17 @@ def usage(connection: sqlite3.Connection, folder: str) -> Usage:
 
 
 def _parts(connection: sqlite3.Connection) -> Iterator[tuple[Stream, int]]:
-    """What matters least first; of each stream the oldest epoch first."""
-    ordinals = [row[0] for row in connection.execute("SELECT epoch FROM epochs ORDER BY epoch")]
+    """Streams and epochs that have rows: what matters least first, of each stream the oldest epoch first."""
     for stream in reversed(STREAMS):
-        for ordinal in ordinals:
+        place, last = span(stream, 0)[0], span(stream, EPOCH_MAX)[1]
+        while True:
+            asked = "SELECT min(place) FROM journal WHERE place > ? AND place <= ?"
+            ((found,),) = connection.execute(asked, (place, last))
+            if found is None:
+                break
+            ordinal = unpack(found)[1]
             yield stream, ordinal
+            place = span(stream, ordinal)[1]
 
 
 def _newest_trusted_ms(connection: sqlite3.Connection) -> int:

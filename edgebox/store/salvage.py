@@ -26,6 +26,7 @@ from edgebox.store.events import (
     Event,
     HealthRecord,
     JobRecord,
+    OfferRecord,
     ReceiptRecord,
     Stream,
     VisitRecord,
@@ -40,7 +41,10 @@ UNKNOWN_BOOT = 0  # the table counts from 1
 BATCH_ROWS = 500
 JUMP_MAX = 1 << 24  # numbers between neighbours of one stream; a 2 GB database hasn't so many rows: a broken number
 _TYPES: Mapping[str, tuple[type, ...]] = {"INTEGER": (int,), "TEXT": (str,), "BLOB": (bytes,), "REAL": (int, float)}
-_HIGHEST = {"heads": ("acknowledged", "removed")}  # of two versions the higher numbers
+_HIGHEST = {  # of two versions the higher numbers
+    "heads": ("acknowledged", "removed"),
+    "comebacks": ("spent_at",),  # a coupon that was used stays used
+}
 _TABLE_OF = {  # claims before the receipts that point at them
     Stream.CLAIMS: "claims",
     Stream.RECEIPTS: "receipts",
@@ -263,7 +267,11 @@ class Salvage:
                 (low, high),
             )
             for place, body in missing:
-                self._enter(_decoder.decode(body), place, body)
+                event = _decoder.decode(body)
+                if isinstance(event, OfferRecord):
+                    self._enter_offer(event, place, body)
+                else:
+                    self._enter(event, place, body)
 
     def _enter(self, event: Event, place: int, body: bytes) -> None:
         claim_place = 0
@@ -280,6 +288,13 @@ class Salvage:
             enter(self._new, event, place, body, claim_place)
         except sqlite3.IntegrityError:
             self._rejected += 1
+
+    def _enter_offer(self, event: OfferRecord, place: int, body: bytes) -> None:
+        """A coupon whose row is gone may have been used; what can't be known counts as used."""
+        before = self._new.execute("SELECT count(*) FROM comebacks").fetchone()
+        enter(self._new, event, place, body)
+        if self._new.execute("SELECT count(*) FROM comebacks").fetchone() != before:
+            self._new.execute("UPDATE comebacks SET spent_at = ? WHERE serial = ?", (event.at, event.ref))
 
     def _rebuild(self) -> int:
         """Rows of the journal that are gone, from the page's tables."""

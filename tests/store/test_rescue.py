@@ -4,14 +4,17 @@ import asyncio
 import os
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from edgebox.errors import StoreError
-from edgebox.store import rescue
+from edgebox.store import rescue, salvage
 from edgebox.store.database import FILE, PAGE_BYTES
-from edgebox.store.events import JobRecord, RedemptionRecord, ScanRecord, Stream
+from edgebox.store.events import JobRecord, OfferRecord, OfferState, RedemptionRecord, ScanRecord, Stream
+from edgebox.store.pages import Record
 from edgebox.store.store import Store
 from edgebox.store.waterline import Mark, Waterline, read_mark
 from tests.faults.ledger import AT, Ledger, audit, health, receipt, visit
@@ -95,6 +98,39 @@ def test_what_was_asked_acknowledged_and_kept_survives(tmp_path: Path) -> None:
     settle(broken / FILE)
     spoil(broken / FILE, 1, os.urandom(PAGE_BYTES))
     asyncio.run(look(epoch))
+
+
+def test_a_coupon_whose_use_is_not_known_counts_as_used(tmp_path: Path) -> None:
+    def coupon(serial: int) -> OfferRecord:
+        return OfferRecord(
+            at=AT, slip="comeback", purpose="comeback", state=OfferState.PRINTED, ref=serial, value_minor=500
+        )
+
+    path, _ledger = left_open(tmp_path / "box", 5, more=[coupon(1), coupon(2)])
+    settle(path)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE comebacks SET spent_at = 7 WHERE serial = 1")
+        database.execute("INSERT INTO pool_codes VALUES (9, 'tea', 'C9', '', '', 0, '', '', 'reserved', 0)")
+        database.execute("DELETE FROM comebacks WHERE serial = 2")  # as if its page were gone
+        database.commit()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    spoil(path, 1, os.urandom(PAGE_BYTES))
+    consumed(path.parent, Ledger())
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT serial, spent_at FROM comebacks").fetchall() == [(1, 7), (2, AT)]
+        assert database.execute("SELECT code, state FROM pool_codes").fetchall() == [("C9", "reserved")]
+
+
+def test_every_table_is_known_by_its_form_alone(tmp_path: Path) -> None:
+    """Where no tree leads to a page any more, its rows must fit one table and no other."""
+    path, _ledger = left_open(tmp_path / "box", 1)
+    with closing(sqlite3.connect(path)) as database:
+        tables = {table.name: table for table in salvage._tables(database)}
+    for name, table in tables.items():
+        samples = {"INTEGER": 1, "TEXT": "x", "BLOB": b"{}", "REAL": 1.5}
+        values = [samples[column.kind] for column in table.columns]
+        record = Record(9, 0, None if table.is_index else 7, tuple(values))
+        assert [other for other in tables if tables[other].shaped(record)] == [name]
 
 
 def test_a_page_that_breaks_while_the_box_runs_is_mended_at_work(tmp_path: Path) -> None:
