@@ -93,6 +93,10 @@ class Collector:
             setattr(made, name, value)
         self._client.publish(topic, payload, qos=1, properties=made).wait_for_publish(PATIENCE_S)
 
+    def publish_soon(self, topic: str, payload: bytes) -> None:
+        """As `publish`, and doesn't wait: for callbacks."""
+        self._client.publish(topic, payload, qos=1)
+
     def ack(self, ack: Ack) -> None:
         """Says how far it has a stream."""
         self._client.publish(PREFIX.replace("box1", self.box) + f"{self.box}/ack", msgspec.json.encode(ack), qos=1)
