@@ -24,13 +24,16 @@ from hw_sim.cloud.topics import Topics
 from sync.contract import MESSAGE_BYTES, Ack, Ask, Batch, Reply, Reported, Row, State
 
 GAP_MS = 500  # several round trips to any broker
+NUMBER_MAX = (1 << 53) - 1  # of a row [sync/contract.py, Ack], and of milliseconds
 RESEND_MS = 3000  # a box answers within seconds or is away
 
 _batch = msgspec.json.Decoder(Batch).decode
-_state = msgspec.json.Decoder(State).decode
-_reply = msgspec.json.Decoder(Reply).decode
-_reported = msgspec.json.Decoder(Reported).decode
 _ask = msgspec.json.Decoder(Ask).decode
+_FLEET: dict[str, Callable[[bytes], State | Reply | Reported]] = {
+    "state": msgspec.json.Decoder(State).decode,
+    "reply": msgspec.json.Decoder(Reply).decode,
+    "reported": msgspec.json.Decoder(Reported).decode,
+}
 
 
 class Message(NamedTuple):
@@ -86,6 +89,7 @@ class Consumer:
         touched: dict[Key, Box] = {}
         told: list[tuple[Box, str, Row]] = []
         out: list[Out] = []
+        fleet: list[tuple[Box, State | Reply | Reported]] = []
         with self._ledger.commit():
             for message in messages:
                 heard = self._topics.read(message.topic)
@@ -94,9 +98,11 @@ class Consumer:
                     self._refuse("", "stranger", f"a message on {message.topic[:200]}")
                     continue
                 try:
-                    self._one(box, heard.rest, message, touched, told, out)
+                    self._one(box, heard.rest, message, touched, told, out, fleet)
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as fault:
                     self._refuse(box.name, "nonsense", f"{heard.rest}: {fault}"[:300])
+        for box, said in fleet:  # after the commit: who waits for a box may look into the ledger meanwhile
+            self._heard(box, said, touched)
         if self.on_row is not None:
             for row in told:
                 self.on_row(*row)
@@ -126,6 +132,7 @@ class Consumer:
         touched: dict[Key, Box],
         told: list[tuple[Box, str, Row]],
         out: list[Out],
+        fleet: list[tuple[Box, State | Reply | Reported]],
     ) -> None:
         if len(message.payload) > MESSAGE_BYTES:
             raise ValueError(f"{len(message.payload)} bytes")
@@ -141,20 +148,20 @@ class Consumer:
             prefix = self._topics.prefix(box.place)
             topic = message.response if message.response.startswith(f"{prefix}/") else f"{prefix}/answer"
             out.append(Out(topic, msgspec.json.encode(answer), message.correlation))
-        elif rest == "state":
-            state = _state(message.payload)
-            if self._is_of(box, state.box):
-                self._state(box, state, touched)
-        elif rest == "reply":
-            reply = _reply(message.payload)
-            if self._is_of(box, reply.box):
-                self._fleet.heard_reply(reply)
-        elif rest == "reported":
-            reported = _reported(message.payload)
-            if self._is_of(box, reported.box):
-                self._fleet.heard_reported(reported)
+        elif rest in _FLEET:
+            said = _FLEET[rest](message.payload)
+            if self._is_of(box, said.box):
+                fleet.append((box, said))
         else:
             raise ValueError("no such topic")
+
+    def _heard(self, box: Box, said: State | Reply | Reported, touched: dict[Key, Box]) -> None:
+        if isinstance(said, State):
+            self._state(box, said, touched)
+        elif isinstance(said, Reply):
+            self._fleet.heard_reply(said)
+        else:
+            self._fleet.heard_reported(said)
 
     def _state(self, box: Box, state: State, touched: dict[Key, Box]) -> None:
         """A box that is new or was restarted goes on from the acks that it gets now."""
@@ -175,7 +182,7 @@ class Consumer:
         return False
 
     def _rows(self, box: Box, batch: Batch, told: list[tuple[Box, str, Row]]) -> None:
-        if any(row.seq < 1 or (row.lost and row.to < row.seq) or (row.to and not row.lost) for row in batch.rows):
+        if not all(_is_sound(row) for row in batch.rows):
             raise ValueError("numbers count from 1, and ranges upward")
         taken = self._ledger.take(batch, self._wall_ms())
         self.batches += 1
@@ -196,7 +203,7 @@ class Consumer:
                 self._points.heard_claim(box, batch.epoch, row.seq, decode_claim(row.event))
             elif batch.stream == Stream.RECEIPTS:
                 self._points.heard_receipt(box, decode_receipt(row.event))
-        except msgspec.MsgspecError as fault:
+        except (msgspec.MsgspecError, OverflowError) as fault:  # or a number that no database takes
             self._refuse(box.name, "event", f"{batch.stream} {batch.epoch} {row.seq}: {fault}"[:300])
 
     def _ack(self, key: Key, box: Box, now_ms: float) -> Out:
@@ -210,3 +217,10 @@ class Consumer:
 
     def _say(self, box: Box, ack: Ack) -> Out:
         return Out(f"{self._topics.prefix(box.place)}/ack", msgspec.json.encode(ack), is_ack=True)
+
+
+def _is_sound(row: Row) -> bool:
+    """Its numbers are such as a journal gives."""
+    last = row.to if row.lost else row.seq
+    times = max(abs(row.mono_ms), abs(row.at_ms))
+    return 1 <= row.seq <= last <= NUMBER_MAX and times <= NUMBER_MAX and (bool(row.lost) or not row.to)

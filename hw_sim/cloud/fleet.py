@@ -18,7 +18,8 @@ from hw_sim.cloud.ledger import Ledger
 from hw_sim.cloud.registry import Box
 from sync.contract import Bundle, BundleKind, Command, JobPhase, Reply, Reported, State
 
-REPLIES_MAX = 10_000  # kept; a reply is below 256 KB, mostly below 1 KB
+REPLIES_MAX = 10_000  # commands whose replies are kept, the oldest go; a reply is mostly below 1 KB
+STEPS_MAX = 100  # of one command; what comes behind them is not kept, unless it is final
 EXPIRES_S = 300  # of a command when nobody says how long
 FINAL = frozenset({JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.REJECTED, JobPhase.EXPIRED, JobPhase.CANCELED})
 
@@ -69,7 +70,7 @@ class Fleet:
         """A step of a command; the same step twice is one."""
         with self._changed:
             steps = self._replies.setdefault((reply.box, reply.id), [])
-            if reply not in steps:
+            if reply not in steps and len(steps) < STEPS_MAX + (reply.state in FINAL):
                 steps.append(reply)
             if len(self._replies) > REPLIES_MAX:
                 del self._replies[next(iter(self._replies))]

@@ -179,6 +179,8 @@ HEALTH = "edgebox/v1/demo/shop/box-1/up/health"
         (HEALTH, b'{"box":"box-1","epoch":"e","stream":"health","rows":[{"seq":0}]}', "nonsense"),
         (HEALTH, b'{"box":"box-1","epoch":"e","stream":"health","rows":[{"seq":5,"to":1,"lost":"x"}]}', "nonsense"),
         (HEALTH, b'{"box":"box-2","epoch":"e","stream":"health","rows":[{"seq":1}]}', "impostor"),
+        (HEALTH, b'{"box":"box-1","epoch":"e","stream":"health","rows":[{"seq":18446744073709551615}]}', "nonsense"),
+        (HEALTH, b'{"box":"box-1","epoch":"e","stream":"health","rows":[{"seq":1,"at_ms":-9e99}]}', "nonsense"),
         ("edgebox/v1/demo/shop/box-1/state", b'{"box":"box-2"}', "impostor"),
         ("edgebox/v1/demo/shop/box-1/cmd", b"{}", "nonsense"),
     ],
@@ -193,12 +195,62 @@ def test_what_no_honest_box_sends_is_alarmed_and_changes_nothing(
     assert len(head.ledger.marks()) == 1
 
 
-def test_an_event_that_cannot_be_read_is_kept_and_acknowledged(head: Cloud, box: PaperBox) -> None:
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"type":"claim","at":"yesterday"}',
+        b'{"type":"claim","at":1,"claim":"00","url":"x","state":"granted","amount_minor":18446744073709551615}',
+        b"null",
+    ],
+)
+def test_an_event_that_cannot_be_read_is_kept_and_acknowledged(head: Cloud, box: PaperBox, event: bytes) -> None:
     """It was recorded; a newer box may say what this cloud doesn't know yet. It must not stop the stream."""
-    row = Row(seq=1, event=msgspec.Raw(b'{"type":"claim","at":"yesterday"}'))
+    row = Row(seq=1, event=msgspec.Raw(event))
     (ack,) = acks(box.give(box.batch(Stream.CLAIMS, [row])))
     assert ack.through == 1
     assert [alarm.kind for alarm in head.ledger.alarms()] == ["event"]
+
+
+_NUMBERS = st.integers(-(2**65), 2**65)
+_JSON = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_FIELDS = ("v", "box", "epoch", "stream", "rows", "id", "what", "args", "state", "command", "acknowledged", "bundles")
+_ROW = st.fixed_dictionaries(
+    {"seq": _NUMBERS | st.integers(1, 9)},
+    optional={"to": _NUMBERS, "lost": st.text(max_size=3), "at_ms": _NUMBERS, "mono_ms": _NUMBERS, "event": _JSON},
+)
+_HOSTILE = st.dictionaries(st.sampled_from(_FIELDS), _JSON) | st.fixed_dictionaries(
+    {"box": st.just("box-1"), "epoch": st.text(max_size=3), "stream": st.sampled_from(list(Stream))},
+    optional={"rows": st.lists(_ROW, max_size=4), "acknowledged": st.dictionaries(st.text(max_size=3), _NUMBERS)},
+)
+
+
+@pytest.fixture(scope="module")
+def besieged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """One cloud for all examples: what one leaves behind, the next one meets."""
+    with cloud(tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["up/claims", "up/receipts", "up/health", "state", "ask", "reply", "reported", "x/y"])
+            | st.text(max_size=10),
+            st.binary(max_size=40) | _HOSTILE.map(msgspec.json.encode),
+        ),
+        max_size=4,
+    )
+)
+def test_nothing_that_a_box_sends_stops_the_cloud(besieged: Cloud, sent: list[tuple[str, bytes]]) -> None:
+    head, box = besieged, PaperBox(besieged)
+    head.consumer.take([Message(f"{head.topics.prefix(box.box.place)}/{rest}", raw) for rest, raw in sent], 0)
+    head.consumer.tick(10**9)
+    head.points.look("".join(rest for rest, _ in sent), "nobody")
 
 
 # -- the way there and back
