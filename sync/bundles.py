@@ -24,7 +24,7 @@ from typing import NamedTuple
 import msgspec
 
 from sync.contract import BundleState
-from sync.contract_commands import Refused
+from sync.contract_commands import Refused, Role
 
 REJECTED_MAX = 100  # keys reported of one bundle; the rest as a number
 _REST = "…"
@@ -43,13 +43,14 @@ class BundlePhase(StrEnum):
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A revision and its content. `job`: the command that brought it; "": it came as a bundle."""
+    """A revision and its content. `job`: the command that brought it, or "". `role`: the signer's."""
 
     revision: int
     content: msgspec.Raw
     activate_at: int = 0
     by: str = ""
     job: str = ""
+    role: int = Role.OPERATOR.value
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

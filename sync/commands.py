@@ -37,7 +37,7 @@ _DIGEST_HEX = 32  # 128 bits: nobody finds another command with the same
 FINAL = frozenset((JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.REJECTED, JobPhase.EXPIRED, JobPhase.CANCELED))
 _STEPS: dict[JobPhase, frozenset[JobPhase]] = {
     JobPhase.QUEUED: FINAL | {JobPhase.RUNNING},
-    JobPhase.RUNNING: (FINAL | {JobPhase.RUNNING}) - {JobPhase.REJECTED},
+    JobPhase.RUNNING: FINAL | {JobPhase.RUNNING},
 }
 _commands = msgspec.json.Decoder(Command)
 _bundles = msgspec.json.Decoder(Bundle)

@@ -135,12 +135,15 @@ class TagsContent(_Content, frozen=True, kw_only=True):
 
 
 class MembersContent(_Content, frozen=True, kw_only=True):
-    """A compact table: rows of 8 bytes of a member number's keyed hash and one byte, the tier's place in `tiers`.
+    """The table of members (edgebox/loyalty/members.py). `table`: its rows in base64; 15,600 members fit a message.
 
-    `table`: base64 of the rows, in rising order without repeats. 20,000 members fit a message.
+    `as_of`: when the cloud made it; `max_age_s`: how long it is to be believed.
     """
 
-    tiers: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=255)]
+    tiers: Annotated[tuple[Word, ...], Meta(max_length=255)] = ()
+    segments: Annotated[tuple[Word, ...], Meta(max_length=255)] = ()
+    as_of: Seconds
+    max_age_s: Annotated[int, Meta(ge=1, le=366 * 86400)]
     table: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]*={0,2}$", max_length=250_000)]
 
 

@@ -50,6 +50,7 @@ LANE_MAX = 64  # commands that wait in one lane; more are refused, the sender ke
 REFUSALS_PER_HOUR = 60  # written down and answered; a fleet's own mistakes are far fewer
 FACT = "commands"
 _LIMIT_S = {Lane.ASK: 30.0, Lane.CHANGE: 300.0, Lane.PAPER: 3600.0, Lane.BULK: 1800.0}
+_WORKERS = {Lane.PAPER: 8}  # a line without paper holds up no other; each line prints in order by itself
 # Judged by what the command itself says, so the same id will never fare better: remembered, unlike the others.
 _FOR_EVER = frozenset((Refused.UNKNOWN_COMMAND, Refused.AUTHORITY, Refused.BAD_ARGS, Refused.TOO_DEEP))
 
@@ -143,7 +144,7 @@ class Jobs:
             ended = (ends or {}).get(name, interrupted(known))
             if ended is not None:
                 await self.finish(name, ended)
-        self._tasks = [asyncio.create_task(self._work(lane)) for lane in Lane]
+        self._tasks = [asyncio.create_task(self._work(lane)) for lane in Lane for _ in range(_WORKERS.get(lane, 1))]
 
     async def close(self) -> None:
         """Lets go. A command in the middle will be told as interrupted at the next start."""

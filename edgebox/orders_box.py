@@ -1,0 +1,130 @@
+"""Commands about the box itself: `ping`, `time.check`, `log.level`, `restart`, `resend`, `backup`, `update`.
+
+Owns: what each of them does. Never: touches a line's process: a receipt is never worth less than a command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from edgebox.errors import OrderError, StoreError
+from edgebox.store.backup import backup
+from sync.contract import JobPhase
+from sync.contract_commands import (
+    BackupResult,
+    CountResult,
+    LogLevelArgs,
+    PingArgs,
+    PingResult,
+    ResendArgs,
+    TimeCheckArgs,
+    TimeResult,
+)
+from sync.jobs import Doing
+from sync.steps import Ended
+
+BACKUP = Path("backups") / "edgebox.backup"  # in the data folder; the newest replaces the one before
+RESTART_IN_S = 1.0  # so that the step before it goes out
+
+
+class Clocks(NamedTuple):
+    """The box's clock: milliseconds since 1970, and whether it is right; and the machine's uptime in seconds."""
+
+    at_ms: int
+    trusted: bool
+    up_s: int
+
+
+class BoxDesk:
+    """`seal`: public key and its proof. `resend`: asks the uplink; false where it can't."""
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        data: Path,
+        clocks: Callable[[], Clocks],
+        seal: Callable[[], tuple[str, str]],
+        resend: Callable[[str, str, int, int], Awaitable[bool]],
+        restart: Callable[[], None],
+    ) -> None:
+        self._version = version
+        self._data = data
+        self._clocks = clocks
+        self._seal = seal
+        self._resend = resend
+        self._restart = restart
+        self._level: tuple[int, asyncio.TimerHandle] | None = None  # as configured, and when it comes back
+
+    async def ping(self, doing: Doing) -> Ended:
+        """`ping`."""
+        args = doing.order.args
+        assert isinstance(args, PingArgs), "the table of commands says so"
+        seal, proof = self._seal()
+        result = PingResult(
+            text=args.text, version=self._version, up_s=self._clocks().up_s, seal=seal, seal_proof=proof
+        )
+        return Ended(JobPhase.SUCCEEDED, result=result)
+
+    async def time_check(self, doing: Doing) -> Ended:
+        """`time.check`: the difference holds the message's way here; the sender knows how long that took."""
+        args = doing.order.args
+        assert isinstance(args, TimeCheckArgs), "the table of commands says so"
+        clocks = self._clocks()
+        result = TimeResult(at_ms=clocks.at_ms, offset_ms=clocks.at_ms - args.at_ms, trusted=clocks.trusted)
+        return Ended(JobPhase.SUCCEEDED, result=result)
+
+    async def log_level(self, doing: Doing) -> Ended:
+        """`log.level`: for some minutes; `config.set log.level` is for good."""
+        args = doing.order.args
+        assert isinstance(args, LogLevelArgs), "the table of commands says so"
+        root = logging.getLogger()
+        configured = self._level[0] if self._level else root.level
+        if self._level:
+            self._level[1].cancel()
+        root.setLevel(args.level.upper())
+        timer = asyncio.get_running_loop().call_later(args.minutes * 60, self._level_back)
+        self._level = configured, timer
+        return Ended(JobPhase.SUCCEEDED)
+
+    def close(self) -> None:
+        """The log is as loud as configured again."""
+        if self._level:
+            self._level[1].cancel()
+            self._level_back()
+
+    async def restart(self, doing: Doing) -> None:
+        """`restart`: it has succeeded when the engine is back (sync/jobs.py)."""
+        asyncio.get_running_loop().call_later(RESTART_IN_S, self._restart)
+
+    async def resend(self, doing: Doing) -> Ended:
+        """`resend`."""
+        args = doing.order.args
+        assert isinstance(args, ResendArgs), "the table of commands says so"
+        if not await self._resend(args.stream, args.epoch, args.first, args.last):
+            raise OrderError("no such rows, or too many asked for at once", reason="no_such_rows")
+        return Ended(JobPhase.SUCCEEDED, result=CountResult(count=args.last - args.first + 1))
+
+    async def backup(self, doing: Doing) -> Ended:
+        """`backup`: to a file on the box, on its own card; `edgebox backup` writes to another disk."""
+        target = self._data / BACKUP
+        try:
+            await asyncio.to_thread(target.parent.mkdir, 0o700, True, True)
+            await asyncio.to_thread(backup, self._data, target, self._clocks().at_ms)
+            size = (await asyncio.to_thread(target.stat)).st_size
+        except OSError as fault:
+            raise StoreError(f"{target}: {fault.strerror}", reason="io") from fault
+        return Ended(JobPhase.SUCCEEDED, result=BackupResult(file=str(BACKUP), size=size))
+
+    async def update(self, doing: Doing) -> Ended:
+        """`update`: the manifest was found good; there is nothing yet that could carry it out, so it is not."""
+        return Ended(JobPhase.REJECTED, "not_supported_yet", "this version of edgebox can't update itself")
+
+    def _level_back(self) -> None:
+        if self._level:
+            logging.getLogger().setLevel(self._level[0])
+            self._level = None

@@ -1,0 +1,139 @@
+"""Is a bundle's content such that the box could use it? Every key that can't be had, with why.
+
+Owns: which part of the box judges which kind. Never: uses anything (edgebox/orders_uses.py), or keeps it.
+The shapes are in sync/contract_content.py; what a profile, a rule, a word or a slip may be, the parts themselves know.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from edgebox.errors import ClaimError, ConfigError
+from edgebox.loyalty.members import Members
+from edgebox.receipt.lexicon import Lexicon
+from edgebox.receipt.profiles import Profile, profile_from
+from edgebox.rules_file import rules_from
+from edgebox.slip_files import slip_from
+from sync.contract import BundleKind
+from sync.contract_content import (
+    BeaconContent,
+    LexiconContent,
+    MembersContent,
+    ProfilesContent,
+    SlipsContent,
+    TagsContent,
+)
+
+WHOLE = "content"  # the key under which a fault of the whole is told
+Rejected = dict[str, str]
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+def rejected(kind: BundleKind, content: bytes) -> Rejected:
+    """Key → why, for all that can't be had; empty: the bundle is good."""
+    try:
+        return CHECKS[kind](content)
+    except RecursionError:
+        return {WHOLE: "nested too deep"}
+    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+        return {WHOLE: str(fault)}
+
+
+def profiles(content: bytes) -> tuple[Profile, ...]:
+    """The profiles of a bundle that was found good."""
+    tables = msgspec.json.decode(content, type=ProfilesContent).profiles
+    return tuple(profile_from(name, table) for name, table in tables.items())
+
+
+def words(content: bytes) -> Mapping[str, Any]:
+    """The words of a bundle that was found good."""
+    return msgspec.json.decode(content, type=LexiconContent).words
+
+
+def members(content: bytes) -> Members:
+    """The table of a bundle. ClaimError `members`; binascii.Error."""
+    given = msgspec.json.decode(content, type=MembersContent)
+    rows = base64.b64decode(given.table, validate=True)
+    return Members(rows, given.tiers, given.segments, given.as_of, given.max_age_s)
+
+
+def _rules(content: bytes) -> Rejected:
+    table = msgspec.json.decode(content, type=dict[str, Any])
+    try:
+        rules_from(table, "rules")
+    except ConfigError as fault:
+        return _by_key(fault, "rules")
+    return {}
+
+
+def _slips(content: bytes) -> Rejected:
+    found: Rejected = {}
+    for name, table in msgspec.json.decode(content, type=SlipsContent).slips.items():
+        try:
+            slip_from(table, name)
+        except ConfigError as fault:
+            found |= {f"{name}.{key}": why for key, why in _by_key(fault, name).items()}
+    return found
+
+
+def _profiles(content: bytes) -> Rejected:
+    found: Rejected = {}
+    for name, table in msgspec.json.decode(content, type=ProfilesContent).profiles.items():
+        try:
+            profile_from(name, table)
+        except ConfigError as fault:
+            found[name] = str(fault.args[0])
+    return found
+
+
+def _lexicon(content: bytes) -> Rejected:
+    found: Rejected = {}
+    for section, lists in msgspec.json.decode(content, type=LexiconContent).words.items():
+        try:
+            lists_of_words = msgspec.convert(lists, dict[str, tuple[str, ...]])
+            Lexicon([{section: lists_of_words}])
+        except (msgspec.MsgspecError, ValueError, AttributeError, TypeError) as fault:
+            found[section] = str(fault)
+    return found
+
+
+def _members(content: bytes) -> Rejected:
+    try:
+        members(content)
+    except (ClaimError, binascii.Error) as fault:
+        return {"table": str(fault)}
+    return {}
+
+
+def _of_shape(shape: type[_T]) -> Callable[[bytes], Rejected]:
+    def check(content: bytes) -> Rejected:
+        msgspec.json.decode(content, type=shape)
+        return {}
+
+    return check
+
+
+def _by_key(fault: ConfigError, source: str) -> Rejected:
+    """A fault's lines, `source: key: words` each."""
+    found: Rejected = {}
+    for line in str(fault.args[0]).splitlines():
+        key, colon, why = line.removeprefix(f"{source}: ").partition(": ")
+        found[key if colon else WHOLE] = why if colon else key
+    return found
+
+
+CHECKS: Mapping[BundleKind, Callable[[bytes], Rejected]] = {
+    BundleKind.RULES: _rules,
+    BundleKind.SLIPS: _slips,
+    BundleKind.PROFILES: _profiles,
+    BundleKind.LEXICON: _lexicon,
+    BundleKind.MEMBERS: _members,
+    BundleKind.BEACONS: _of_shape(BeaconContent),
+    BundleKind.TAGS: _of_shape(TagsContent),
+}
+"""Of CONFIG judges edgebox/orders_config.py: who may change which setting is part of the question."""

@@ -1,0 +1,192 @@
+"""What the fleet has printed, and where it has slips turned off: `print`, `receipt.reprint`, `line.bypass`.
+
+Owns: blocks → a body → a job of the line, and its steps back. Never: raw bytes. A body is composed here and checked
+again by the line (edgebox/line/insertion.py), so nothing from afar can cut, kick a drawer, reset or reprogram a
+printer. A job is printed between the till's documents, once, and not after its command has expired.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from edgebox.awards import Awards, Granted
+from edgebox.errors import ClaimError, ConfigError, OrderError, SlipError
+from edgebox.escpos.blocks import Align, Block, Feed, Qr, Rule, Text
+from edgebox.escpos.compose import Budget, Press, compose
+from edgebox.escpos.profile import PrinterProfile
+from edgebox.line.frames import JobPhase as LinePhase
+from edgebox.line.frames import JobState
+from edgebox.lines import LineSession
+from edgebox.loyalty import claims
+from edgebox.paper.letters import text_raster
+from edgebox.settings import Config
+from edgebox.slips import qr
+from edgebox.slips.points import Offer, Settings, points_slip
+from edgebox.store.events import AuditRecord, ClaimRecord, ClaimState
+from sync.contract import JobPhase
+from sync.contract_commands import BypassArgs, CountResult, PaperResult, PrintArgs, ReprintArgs
+from sync.contract_content import BlockSpec, FeedSpec, QrSpec, TextSpec
+from sync.jobs import Doing, Ledger
+from sync.steps import Ended
+
+PAPER_MM = 400  # of one print: two long receipts
+FACT = "bypassed"
+LINES_MAX = 64  # with slips off; more than any shop has
+WAIT_MAX_S = 3000  # for a quiet till and paper; within what a command of this lane may take (sync/jobs.py)
+GRACE_S = 30.0  # for a job that began just before its command expired
+_ALIGN = {"left": Align.LEFT, "center": Align.CENTER, "right": Align.RIGHT}
+_OVER = {
+    LinePhase.SENT: JobPhase.SUCCEEDED,
+    LinePhase.PRINTED: JobPhase.SUCCEEDED,
+    LinePhase.FAILED: JobPhase.FAILED,
+    LinePhase.EXPIRED: JobPhase.EXPIRED,
+    LinePhase.CANCELED: JobPhase.CANCELED,
+}
+
+
+class Printers(Protocol):
+    """The engine, as far as it prints."""
+
+    config: Config
+    awards: Awards
+    lines: dict[str, LineSession]
+    bypassed: frozenset[str]
+
+    def profile(self, name: str) -> PrinterProfile:
+        """A printer's profile. ConfigError."""
+
+    def print_job(self, line: str, body: bytes, *, cut: bool = True, expires_ms: int = 0) -> asyncio.Queue[JobState]:
+        """Its states come in the queue. KeyError: no such line now."""
+
+
+class PaperDesk(NamedTuple):
+    """`now`: seconds since 1970."""
+
+    engine: Printers
+    ledger: Ledger
+    now: Callable[[], int]
+
+    async def open(self) -> None:
+        """Lines whose slips were off stay so. StoreError."""
+        raw = await self.ledger.get(FACT)
+        self.engine.bypassed = frozenset(msgspec.json.decode(raw, type=tuple[str, ...]) if raw else ())
+
+    async def print(self, doing: Doing) -> Ended:
+        """`print`."""
+        args = doing.order.args
+        assert isinstance(args, PrintArgs), "the table of commands says so"
+        press = self._press(args.line)
+        try:
+            body = compose([_block(spec) for spec in args.blocks], press, Budget(mm=PAPER_MM))
+        except SlipError as fault:
+            raise OrderError(str(fault), reason=fault.reason) from fault
+        return await self._printed(doing, args.line, body.raw, cut=args.cut)
+
+    async def reprint(self, doing: Doing) -> Ended:
+        """`receipt.reprint`: the token that was given out, on a paper of its own."""
+        args = doing.order.args
+        assert isinstance(args, ReprintArgs), "the table of commands says so"
+        granted = self.engine.awards.granted(bytes.fromhex(args.claim))
+        if granted is None:
+            raise OrderError("no such claim is remembered here", reason="no_such_claim")
+        if not granted.printed:
+            raise OrderError("its slip was not printed, so it is void", reason="void")
+        line = args.line or next(iter(sorted(self.engine.lines)), "")
+        ended = await self._printed(doing, line, self._slip(granted, self._press(line)), cut=True)
+        if ended.phase is JobPhase.SUCCEEDED:
+            await self.ledger.record(self._again(args.claim, granted, line))
+        return ended
+
+    async def bypass(self, doing: Doing) -> Ended:
+        """`line.bypass`: on disk first, then in force."""
+        args = doing.order.args
+        assert isinstance(args, BypassArgs), "the table of commands says so"
+        known = {line.name for line in self.engine.config.line} | set(self.engine.lines)
+        if args.line not in known:
+            raise OrderError(f"there is no line {args.line}", reason="no_such_line")
+        before = self.engine.bypassed
+        after = before - {args.line} if args.slips else before | {args.line}
+        if len(after) > LINES_MAX:
+            raise OrderError("too many lines", reason="too_many")
+        await self.ledger.put(FACT, msgspec.json.encode(sorted(after)))
+        self.engine.bypassed = after
+        if after != before:
+            word = "on" if args.slips else "off"
+            await self.ledger.record(AuditRecord(at=self.now(), who=doing.by, what=f"slips {word}", target=args.line))
+        return Ended(JobPhase.SUCCEEDED, result=CountResult(count=len(after), changed=int(after != before)))
+
+    # -- inside
+
+    def _press(self, line: str) -> Press:
+        session = self.engine.lines.get(line)
+        if session is None or session.hello is None:
+            raise OrderError(f"{line or 'no line'} is not connected", reason="no_such_line")
+        try:
+            profile = self.engine.profile(session.hello.profile)
+        except ConfigError as fault:
+            raise OrderError(str(fault), reason="printer") from fault
+        # The till's stored symbol and code page are the line's to know: a QR as a picture is right in any case.
+        return Press(profile, False, -1, session.hello.bytes_per_s, qr.matrix, text_raster)
+
+    def _slip(self, granted: Granted, press: Press) -> bytes:
+        config = self.engine.config
+        offer = Offer(
+            granted.url,
+            self.engine.awards.points(granted.amount_minor),
+            granted.amount_minor,
+            config.shop.currency,
+            config.shop.decimals,
+            config.claims.lifetime_hours,
+        )
+        slip = config.slip
+        try:
+            return points_slip(offer, press, Settings(tuple(slip.languages), slip.max_bytes, slip.max_wire_ms)).raw
+        except SlipError as fault:
+            raise OrderError(str(fault), reason=fault.reason) from fault
+
+    def _again(self, claim: str, granted: Granted, line: str) -> ClaimRecord:
+        try:
+            revision = claims.parse(granted.url).claim.revision
+        except ClaimError:
+            revision = granted.revision
+        shop = self.engine.config.shop
+        return ClaimRecord(
+            at=self.now(), claim=claim, url=granted.url, state=ClaimState.AGAIN, amount_minor=granted.amount_minor,
+            currency=shop.currency, decimals=shop.decimals, revision=revision, line=line,
+            points=self.engine.awards.points(granted.amount_minor),
+        )  # fmt: skip
+
+    async def _printed(self, doing: Doing, line: str, body: bytes, *, cut: bool) -> Ended:
+        """The line's steps until the last; it may take as long as the command is good."""
+        left_s = min(doing.order.command.expires - self.now(), WAIT_MAX_S)
+        try:
+            states = self.engine.print_job(line, body, cut=cut, expires_ms=max(1, left_s * 1000))
+        except KeyError:
+            raise OrderError(f"{line} is not connected", reason="no_such_line") from None
+        try:
+            async with asyncio.timeout(max(0, left_s) + GRACE_S):
+                return await self._followed(doing, line, states)
+        except TimeoutError:
+            return Ended(JobPhase.FAILED, "no_word", "the line never said what became of it")
+
+    async def _followed(self, doing: Doing, line: str, states: asyncio.Queue[JobState]) -> Ended:
+        while True:
+            state = await states.get()
+            phase = LinePhase(state.phase)
+            if phase in _OVER:
+                reason = "" if _OVER[phase] is JobPhase.SUCCEEDED else phase.name.lower()
+                result = PaperResult(line=line, phase=phase.name.lower())
+                return Ended(_OVER[phase], reason, state.reason, result)
+            await doing.tell(0.5 if phase is LinePhase.PRINTING else 0.1, phase.name.lower())
+
+
+def _block(spec: BlockSpec) -> Block:
+    if isinstance(spec, TextSpec):
+        return Text(spec.text, _ALIGN[spec.align], bold=spec.bold, width=spec.width, height=spec.height)
+    if isinstance(spec, QrSpec):
+        return Qr(spec.data, caption=Text(spec.caption, Align.CENTER) if spec.caption else None)
+    return Feed(spec.lines) if isinstance(spec, FeedSpec) else Rule()
