@@ -19,6 +19,7 @@ ACK_PATIENCE_MAX_S = 3600.0
 AGAIN_ROWS = 1000  # resent at first when no ack comes; doubled each time the cloud takes all of it
 MISSING_RANGES = 64  # of one ack that are believed
 MISSING_EVERY_S = 1.0  # whoever owns the broker may burn the shop's data plan only so fast
+ROW_REFUSALS = 3  # of a row by itself, before it is set aside: a broker in trouble refuses at random
 SET_ASIDE_IN_A_ROW = 8  # then it is not the rows: the stream is held
 QUARANTINE_S = 3600.0  # the broker's limit may have been put right by then
 QUARANTINE_RANGES = 256  # then the stream is held
@@ -80,6 +81,7 @@ class Lane:
         self._rows_max = rows_max
         self._limit = rows_max
         self._suspect: tuple[str, int] | None = None  # epoch and last row of what was refused
+        self._alone = (("", 0), 0)  # the row that was last refused by itself, and how often
         self._jitter = jitter
         self._holds = 0
         self._set_aside_in_a_row = 0
@@ -199,8 +201,9 @@ class Lane:
         self.counters["rows"] += piece.last - piece.first + 1
         self._holds = self._set_aside_in_a_row = 0
 
-    def suspect(self, piece: Piece, now: float) -> None:
-        """Something in the message may be at fault: smaller parts, and at last the row is set aside."""
+    def suspect(self, piece: Piece, now: float, *, certain: bool = False) -> None:
+        """Something in the message may be at fault: smaller parts, and at last the row is set aside, at once if that is
+        `certain`."""
         epoch = self._epochs[piece.epoch]
         if piece.asked:  # the cloud had them once; it may ask again
             epoch.asked.remove(piece.first, piece.last)
@@ -208,6 +211,11 @@ class Lane:
         if piece.rows > 1:
             self._limit = max(1, min(self._limit, piece.rows) // 2)
             self._suspect = max(self._suspect or (piece.epoch, 0), (piece.epoch, piece.last))
+            return
+        alone = (piece.epoch, piece.first)
+        self._alone = (alone, self._alone[1] + 1 if self._alone[0] == alone else 1)
+        if not certain and self._alone[1] < ROW_REFUSALS:
+            self._hold(now)
             return
         self._set_aside_in_a_row += 1
         if self._set_aside_in_a_row > SET_ASIDE_IN_A_ROW or len(epoch.quarantined) >= QUARANTINE_RANGES:

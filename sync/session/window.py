@@ -124,7 +124,7 @@ class Session:
             return
         self._strikes = 0
         if piece.rows > 1 or (self._solo and self._proven):
-            self.lanes[piece.stream].suspect(piece, now)
+            self.lanes[piece.stream].suspect(piece, now, certain=True)
             self.refused[piece.stream] = words(reason) if reason else "the connection ends with it each time"
             self.counters["connections lost to a message"] += 1
         self._solo = True
@@ -211,7 +211,7 @@ class Session:
         """One row that is larger than the broker's largest packet."""
         self.refused[piece.stream] = f"row {piece.first} is larger than the broker's {self._grant.packet_bytes} bytes"
         lane.counters["refused"] += 1
-        lane.suspect(piece, now)
+        lane.suspect(piece, now, certain=True)
 
     def sent(self, token: int, piece: Piece) -> None:
         """A message with rows is on its way; `token` comes back with its answer."""

@@ -171,16 +171,30 @@ def test_a_broker_that_refuses_everything_gets_few_rows_set_aside() -> None:
     assert made.lanes["receipts"].quarantined <= lanes.SET_ASIDE_IN_A_ROW
 
 
+def test_a_row_that_is_refused_now_and_then_is_not_set_aside() -> None:
+    made = session(rows=1)
+    wire = Wire(made)
+    for second in range(lanes.ROW_REFUSALS - 1):
+        assert wire.send(2.0 * second) == [("receipts", 1, 1)]
+        wire.answer(0x83, now=2.0 * second)
+    wire.send(10.0)
+    wire.answer(0, now=10.0)
+    assert (made.lanes["receipts"].quarantined, made.refused) == (0, {})
+
+
 def test_what_is_set_aside_is_tried_again_after_an_hour() -> None:
     made = session(rows=1)
     wire = Wire(made)
-    wire.send()
-    wire.answer(0x99, now=0.0)
-    made.tick(lanes.QUARANTINE_S - 1)
-    assert wire.send(lanes.QUARANTINE_S - 1) == []
-    made.tick(lanes.QUARANTINE_S)
-    assert wire.send(lanes.QUARANTINE_S) == [("receipts", 1, 1)]
-    wire.answer(0, now=lanes.QUARANTINE_S)
+    for second in range(lanes.ROW_REFUSALS):
+        wire.send(2.0 * second)
+        wire.answer(0x99, now=2.0 * second)
+    assert made.lanes["receipts"].quarantined == 1
+    hour = 4.0 + lanes.QUARANTINE_S
+    made.tick(hour - 1)
+    assert wire.send(hour - 1) == []
+    made.tick(hour)
+    assert wire.send(hour) == [("receipts", 1, 1)]
+    wire.answer(0, now=hour)
     assert made.refused == {}
 
 
