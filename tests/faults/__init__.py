@@ -11,8 +11,9 @@ To add faults: write a module in this folder with
 
 and name it in MODULES. `scale.times(200)` is 200 in `make faults` and a handful in the suite (test_faults.py), which
 runs every module. `scale.chance` is seeded, `scale.folder()` is an empty folder that goes away afterwards. Count with
-ledger.Ledger, which plays the consumer: `accepted(key)` when record() has returned, `refused()` when it raised,
-`deliver(rows)` for what comes out of the store, `row(name)` at the end.
+ledger.Ledger, which plays the consumer: `accept(*events)` when record() has returned, `refused += 1` when it raised,
+`unreported += 1` when neither happened, `take(row)` for what comes, or `consume(store)` for all that waits,
+`audit(store)` for what is stored, and `row(name)` at the end.
 """
 
 from __future__ import annotations

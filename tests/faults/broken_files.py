@@ -32,7 +32,7 @@ def _harmed(fault: str, home: Path, accepted: Ledger, harm: Harm, times: int, ch
     found = []
     for _ in range(times):
         ledger = Ledger()
-        ledger.accepted = set(accepted.accepted)
+        ledger.accepted, ledger.numbers = set(accepted.accepted), accepted.numbers
         shutil.copytree(home / "box", home / "trial")
         harm(home / "trial" / FILE, chance)
         consume(home / "trial", ledger)

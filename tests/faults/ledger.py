@@ -8,10 +8,12 @@ hole between two numbers is seen as one.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
 from edgebox.store.events import (
+    STREAM_OF,
     AuditRecord,
     ClaimRecord,
     ClaimState,
@@ -107,6 +109,7 @@ class Ledger:
         self.accepted: set[str] = set()
         self.refused = 0
         self.unreported = 0
+        self.numbers: dict[str, tuple[str, int]] = {}  # of accepted ones, where the trial knows them
         self.stored: set[str] = set()
         self.delivered: Counter[str] = Counter()  # by our number, after the dedupe by the store's
         self.given_up: set[tuple[str, str, int]] = set()  # (stream, epoch, seq) that the box itself calls lost
@@ -114,9 +117,11 @@ class Ledger:
         self._seen: dict[tuple[str, str, int], str] = {}
         self._through: dict[tuple[str, str], int] = {}
 
-    def accept(self, *events: Event) -> None:
-        """record() has returned for them."""
+    def accept(self, *events: Event, seqs: Sequence[int] = ()) -> None:
+        """record() has returned for them; `seqs`: the numbers that they got."""
         self.accepted.update(key for key in map(key_of, events) if key)
+        for event, seq in zip(events, seqs, strict=False):
+            self.numbers[key_of(event)] = (STREAM_OF[type(event)].value, seq)
 
     def take(self, row: JournalRow) -> None:
         """One row comes, perhaps again. In one stream and epoch each number follows the one before."""
@@ -168,16 +173,18 @@ class Ledger:
     def row(self, fault: str, words: str = "") -> Row:
         """The end: what of the accepted came, and what did not."""
         have = self.accepted & (set(self.delivered) | self.stored)
-        gone = len(self.accepted) - len(have)
-        told = len(self.given_up)
+        gone = self.accepted - have
+        told = {(stream, seq) for stream, _epoch, seq in self.given_up}
+        hidden = sum(key in self.numbers and self.numbers[key] not in told for key in gone)
+        uncounted = sum(key not in self.numbers for key in gone)
         return Row(
             fault,
             accepted=len(self.accepted),
             stored=len(have),
             delivered=len(self.accepted & set(self.delivered)),
             duplicated=sum(count - 1 for count in self.delivered.values()),
-            lost=max(0, gone - told) + len(self.holes),
-            given_up=told,
+            lost=hidden + max(0, uncounted - len(self.given_up)) + len(self.holes),
+            given_up=len(self.given_up),
             refused=self.refused,
             unreported=self.unreported,
             words="; ".join(filter(None, [words, *self.holes[:3]])),

@@ -14,7 +14,7 @@ from edgebox.settings import StoreSettings
 from edgebox.store.store import Store
 from tests.faults.ledger import Ledger, claim, receipt
 
-_NUMBER = struct.Struct("<Q")
+_NUMBER = struct.Struct("<3Q")  # ours, the receipt's, the claim's
 PRODUCERS = 4  # at once, so that commits hold several records
 
 
@@ -45,8 +45,8 @@ def record_until_killed(folder: Path, first: int, after: int, wait_s: float, led
         raw += part
     os.close(reading)
     os.waitpid(child, 0)
-    for (number,) in _NUMBER.iter_unpack(raw[: len(raw) // _NUMBER.size * _NUMBER.size]):
-        ledger.accept(receipt(number), claim(number))
+    for number, *seqs in _NUMBER.iter_unpack(raw[: len(raw) // _NUMBER.size * _NUMBER.size]):
+        ledger.accept(receipt(number), claim(number), seqs=seqs)
 
 
 async def _record(folder: Path, first: int, writing: int) -> None:
@@ -55,8 +55,8 @@ async def _record(folder: Path, first: int, writing: int) -> None:
 
     async def produce() -> None:
         for number in numbers:
-            await store.record(receipt(number), claim(number))
-            os.write(writing, _NUMBER.pack(number))
+            places = await store.record(receipt(number), claim(number))
+            os.write(writing, _NUMBER.pack(number, *(place.seq for place in places)))
 
     await asyncio.gather(*(produce() for _ in range(PRODUCERS)))
 

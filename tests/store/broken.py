@@ -25,11 +25,11 @@ def left_open(
     async def play(home: Path) -> None:
         store = Store.open(home)
         for number in range(1, pairs + 1):
-            await store.record(receipt(number), claim(number))
-            ledger.accept(receipt(number), claim(number))
+            places = await store.record(receipt(number), claim(number))
+            ledger.accept(receipt(number), claim(number), seqs=[place.seq for place in places])
         for event in more:
-            await store.record(event)
-            ledger.accept(event)
+            ((_stream, _epoch, seq),) = await store.record(event)
+            ledger.accept(event, seqs=[seq])
         if acknowledged:
             for stream in (Stream.RECEIPTS, Stream.CLAIMS):
                 await store.acknowledge(stream, store.epoch, acknowledged)
