@@ -16,13 +16,16 @@ from edgebox.commands_read import line_of, reader_of
 from edgebox.config import load, load_lexicon
 from edgebox.errors import EdgeboxError
 from edgebox.model import format_minor
+from edgebox.receipt.ends import Ends, line_hints
 from edgebox.receipt.money import AmountFinder
+from edgebox.receipt.preprint import Outline
 from edgebox.receipt.profiles import Profile
 from edgebox.receipt.teach import Sample, Taught, teach
 from edgebox.receipt_profiles import EXAMPLE
 from edgebox.settings import Config
 
 CAPTURES_MAX = 3  # more teach nothing new, and a person has to read each of them
+_UNPAID = "nothing says that it is paid"  # edgebox/receipt/totals.py
 _total = re.compile(r"\d{1,9}(?:\.\d{1,3})?").fullmatch
 _name = re.compile(r"[a-z0-9][a-z0-9\-]{0,47}").fullmatch
 
@@ -44,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0: the profile reads all captures rightly; 1: it does not, or there is none. Why is on standard error."""
+    """0: the profile reads all captures rightly, and is written; 1: there is none. Why is on standard error."""
     config = load(options.config, options.overrides)
     shop = config.shop_of_reader()
     totals = _totals(options, shop.convention.decimals)
@@ -59,13 +62,25 @@ def run(options: argparse.Namespace) -> int:
         for document, total, number in zip(documents, totals, numbers, strict=False)
     ]
     lexicon, finder = load_lexicon(config.shop.languages), AmountFinder(shop.convention)
-    taught = teach(name, samples, finder, lexicon, prints_after_payment=options.paid)
+    hints = line_hints([_ends(path, document) for path, document in zip(options.files, documents, strict=True)])
+    taught = teach(name, samples, finder, lexicon, prints_after_payment=options.paid, hints=hints)
     for words in taught.ambiguous:
         print(f"edgebox: {words}", file=sys.stderr)
-    if taught.profile is None:
+    if taught.profile is None or not _tried(options, config, taught.profile, totals):
+        print("edgebox: no profile is written", file=sys.stderr)
         return 1
     _write(taught, options.output)
-    return int(not _tried(options, config, taught.profile, totals))
+    return 0
+
+
+def _ends(path: Path, document: CapturedDocument) -> Ends:
+    """How the paper ends."""
+    outline, ending = Outline(), document.ending
+    outline.add(document.lines)
+    if ending.cut_at >= 0:
+        return Ends(outline.behind_gap(), outline.first)
+    raw = capture_bytes(path)
+    return Ends(outline.behind_gap(), outline.first, raw[ending.start :], raw[max(ending.ink_end, 0) :])
 
 
 def _totals(options: argparse.Namespace, decimals: int) -> list[int]:
@@ -122,4 +137,6 @@ def _tried(options: argparse.Namespace, config: Config, profile: Profile, totals
         right = False
         best = next((receipt for receipt in found if receipt.details.profile), found[0])
         print(f"edgebox: {path}: not read with it: {best.kind.value}, {'; '.join(best.reasons)}", file=sys.stderr)
+        if _UNPAID in "; ".join(best.reasons) and not options.paid:
+            print("edgebox: --paid, if this till prints a receipt only when it is paid", file=sys.stderr)
     return right

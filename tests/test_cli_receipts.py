@@ -130,8 +130,40 @@ def test_teach_prints_the_profile_without_a_file(tmp_path: Path, capsys: pytest.
 def test_teach_says_when_the_profile_does_not_read_its_captures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["teach", *bills(tmp_path, "16.00"), "--total", "16.00"]) == 1
-    assert "nothing says that it is paid" in capsys.readouterr().err
+    made = tmp_path / "noodles.toml"
+    assert main(["teach", *bills(tmp_path, "16.00"), "--total", "16.00", "-o", str(made)]) == 1
+    said = capsys.readouterr().err
+    assert "nothing says that it is paid" in said
+    assert "--paid, if" in said
+    assert "no profile is written" in said
+    assert not made.exists()
+
+
+def test_teach_learns_how_the_papers_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = bills(tmp_path, "16.00", "33.90")
+    for file in files:
+        bill = Path(file).read_bytes().removesuffix(CUT)
+        Path(file).write_bytes(bill + b"\n\n\n\n" + "面馆老店\n欢迎\n".encode("gb18030") + CUT)
+    totals = ["--total", "16.00", "--total", "33.90", "--paid"]
+    assert main(["teach", *files, *totals]) == 0
+    found = capsys.readouterr()
+    assert 'header_preprint = "面馆老店"' in found.out
+    assert "receipts =" in found.err
+    for file in files:
+        bill = Path(file).read_bytes().partition(b"\n\n\n\n")[0]
+        Path(file).write_bytes(bill + b"\n\n\n\n\x1b@")
+    assert main(["teach", *files, *totals]) == 0
+    assert 'end_signature = "0a0a0a1b40"' in capsys.readouterr().out
+
+
+def test_teach_learns_nothing_from_a_customers_remark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file,) = bills(tmp_path, "16.00")
+    bill = Path(file).read_bytes().removesuffix(CUT)
+    Path(file).write_bytes(bill + "备注:\n实付:99.00\n".encode("gb18030") + CUT)
+    assert main(["teach", file, "--total", "99.00", "--paid"]) == 2
+    assert "99.00 is not on the paper" in capsys.readouterr().err
+    assert main(["teach", file, "--total", "16.00", "--paid"]) == 0
+    assert "实付" not in capsys.readouterr().out
 
 
 def test_teach_says_when_no_label_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
