@@ -89,7 +89,7 @@ def limits(settings: StoreSettings, usage: Usage) -> Limits:
     """The limits with this much on the disk."""
     spare = max(usage.disk - LOG_ROOM, int(usage.disk * DISK_SHARE))
     capacity = min(settings.max_mb * MB, usage.used + usage.free + spare)
-    wide = max(0, capacity - settings.reserve_mb * MB)
+    wide = capacity - min(settings.reserve_mb * MB, capacity // 2)  # a reserve larger than the rest would be no reserve
     return Limits(int(wide * PRESSED), int(wide * SIGHTINGS), int(wide * ORDINARY), wide, capacity)
 
 

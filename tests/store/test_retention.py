@@ -325,3 +325,10 @@ def test_money_is_refused_last_and_limits_rise(used: int, free: int, disk: int, 
     found = budget.limits(settings, usage)
     assert sorted(found) == list(found)
     assert found.capacity <= mb * MB
+
+
+def test_a_small_database_has_room_for_more_than_receipts() -> None:
+    settings = StoreSettings(max_mb=16)  # the reserve alone is 64 by default
+    assert not budget.refused(Importance.SIGHTING, settings, Usage(MB, 0, 1 << 40))
+    assert budget.refused(Importance.DUTY, settings, Usage(9 * MB, 0, 1 << 40))
+    assert not budget.refused(Importance.MONEY, settings, Usage(15 * MB, 0, 1 << 40))
