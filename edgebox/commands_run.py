@@ -1,6 +1,6 @@
 """`edgebox run`: the engine, until SIGTERM.
 
-Owns: its arguments. Never: more than hand them to edgebox/engine.py.
+Owns: its arguments. Never: more than hand them to edgebox/process.py.
 """
 
 from __future__ import annotations
@@ -19,6 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the engine."""
-    from edgebox.engine import serve
+    from edgebox.process import serve
 
     return serve(options.config, options.overrides)

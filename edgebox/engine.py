@@ -1,9 +1,9 @@
 """The engine: the control plane's process. Lines connect, documents are read, slips answered, receipts recorded.
 
-Owns: the socket, the parts and how they hang together, the log of receipts, and the process (signals, memory). Never:
-in the way of a byte: a line whose engine is slow, hung or dead prints on. Never: Done before the store has committed.
+Owns: the socket, the parts and how they hang together, and the log of receipts. Never: in the way of a byte: a line
+whose engine is slow, hung or dead prints on. Never: Done before the store has committed.
 
-`Engine` is made of a Config and runs in any asyncio loop (tests and `make run` use it so); `serve` is the process.
+`Engine` is made of a Config and runs in any asyncio loop; edgebox/process.py is the process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import errno
 import gc
 import logging
 import os
-import signal
 import socket
 import stat
 import sys
@@ -28,13 +27,11 @@ import msgspec
 
 from edgebox.awards import REMEMBERED_MAX, Award, Awards, Granted
 from edgebox.books import describe, remember, settled
-from edgebox.cloud import CloudLink
-from edgebox.config import FOLDER, load, load_lexicon
+from edgebox.config import FOLDER, load_lexicon
 from edgebox.errors import ClaimError, ConfigError, SlipError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.keys import field_key, load_keys
-from edgebox.line.daemon import become_urgent
+from edgebox.keys import field_key
 from edgebox.line.frames import Job, JobState, Outcome, Status
 from edgebox.lines import Decided, LineSession, Pending, Settled
 from edgebox.loyalty import claims
@@ -66,7 +63,6 @@ RECEIPTS_READ = 2 * SINCE_REPORT_MAX  # newest receipts, read at the start: repo
 CLAIMS_READ = 2 * REMEMBERED_MAX  # newest events of claims: one or two each
 GONE_MAX = 64  # connections that ended with something unrecorded; more than there are lines
 DOCUMENT_BYTES = 8  # of a document's name: its number, behind the session's name (edgebox/lines.py)
-PRIORITY = -5  # behind the lines (-10), before all else: a customer waits for its answer
 STOP_WITHIN_S = 5.0  # for records on their way to the disk
 
 
@@ -383,47 +379,6 @@ def _listener(path: Path, mask: int) -> socket.socket:
     finally:
         os.umask(old)
     return listener
-
-
-def load_keyring(config: Config) -> Keyring | None:
-    """The box's keys, or None with a word in the log: without keys it reads and records, but prints no slips."""
-    try:
-        return load_keys(Path(config.claims.keys))
-    except ConfigError as fault:
-        log.error("no slips: %s", fault)
-        return None
-
-
-async def run(config: Config) -> None:
-    """Until SIGTERM or SIGINT."""
-    engine = Engine(config, load_keyring(config))
-    lines = engine.lines
-    cloud = CloudLink(config.sync, engine.fault, health=engine.health, lines=lambda: dict.fromkeys(lines, "connected"))
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        await engine.start()
-        assert engine.store is not None, "just opened"
-        cloud.start(engine.store)
-        log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)
-        gc.collect()
-        gc.freeze()  # what is here now stays
-        gc.disable()  # the rest is collected by the engine itself, when no receipt is on its way
-        await stop.wait()
-    finally:
-        await cloud.stop()
-        await engine.stop()
-
-
-def serve(path: Path | None, overrides: Sequence[str]) -> int:
-    """The process: settings, log, engine, until it is told to stop. EdgeboxError when it can't start."""
-    config = load(path, overrides)
-    logging.basicConfig(format="%(message)s", level=config.log.level.upper(), stream=sys.stderr)
-    become_urgent(PRIORITY)
-    asyncio.run(run(config))
-    return 0
 
 
 def main() -> int:

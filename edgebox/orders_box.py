@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from edgebox.errors import OrderError, StoreError
 from edgebox.store.backup import backup
+from edgebox.store.clock import SystemClock, Trust
 from sync.contract import JobPhase
 from sync.contract_commands import (
     BackupResult,
@@ -37,6 +38,17 @@ class Clocks(NamedTuple):
     at_ms: int
     trusted: bool
     up_s: int
+
+
+def system_clocks() -> Callable[[], Clocks]:
+    """The machine's own clocks, and whether NTP vouches for them."""
+    clock, trust = SystemClock(), Trust()
+
+    def look() -> Clocks:
+        reading = clock.now()
+        return Clocks(reading.at_ms, trust.judge(reading), reading.mono_ms // 1000)
+
+    return look
 
 
 class BoxDesk:

@@ -1,0 +1,141 @@
+"""The engine's process: settings, log, signals, memory; and how it begins anew when the fleet wants it to.
+
+Owns: what surrounds the engine. Never: does an engine's work. A restart is an exec: same process id, so whoever started
+it (systemd, `make run`) sees no end; the lines keep their documents for that second and print on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebox import overlay
+from edgebox.cloud import CloudLink
+from edgebox.config import DEFAULT, load, parse, text_of
+from edgebox.engine import Engine
+from edgebox.errors import ConfigError, EdgeboxError
+from edgebox.keys import load_keys
+from edgebox.line.daemon import become_urgent
+from edgebox.loyalty.keyring import Keyring
+from edgebox.settings import Config
+
+if TYPE_CHECKING:
+    from edgebox.orders import Orders
+
+log = logging.getLogger("edgebox")
+
+PRIORITY = -5  # behind the lines (-10), before all else: a customer waits for its answer
+
+
+def serve(path: Path | None, overrides: Sequence[str]) -> int:
+    """Until it is told to stop, or to begin anew. EdgeboxError when it can't start."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    _count_trial(path, overrides)
+    config = load(path, overrides)
+    logging.getLogger().setLevel(config.log.level.upper())
+    become_urgent(PRIORITY)
+    if asyncio.run(run(config, path, overrides)):
+        log.info("beginning anew")
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    return 0
+
+
+async def run(config: Config, path: Path | None = None, overrides: Sequence[str] = ()) -> bool:
+    """Until SIGTERM or SIGINT: false; or until the fleet wants another run: true."""
+    engine = Engine(config, load_keyring(config))
+    orders: Orders | None = None
+    cloud: CloudLink | None = None
+    stop, wants_another = asyncio.Event(), asyncio.Event()
+
+    def restart() -> None:
+        wants_another.set()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await engine.start()
+        assert engine.store is not None, "just opened"
+        orders = await take_orders(engine, path, overrides, restart)
+        cloud = _cloud(engine, orders)
+        cloud.start(engine.store)
+        log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)
+        gc.collect()
+        gc.freeze()  # what is here now stays
+        gc.disable()  # the rest is collected by the engine itself, when no receipt is on its way
+        await stop.wait()
+    finally:
+        if orders is not None:
+            await orders.close()
+        if cloud is not None:
+            await cloud.stop()
+        await engine.stop()
+    return wants_another.is_set()
+
+
+async def take_orders(
+    engine: Engine, path: Path | None, overrides: Sequence[str], restart: Callable[[], None]
+) -> Orders | None:
+    """What the fleet has set is in force, and what it commands is done. None: no cloud, or a fault, which is said.
+
+    Without a cloud nothing of it is loaded: the ciphers alone cost 5 MB.
+    """
+    if not engine.config.sync.url:
+        return None
+    from edgebox.orders import Orders
+    from edgebox.orders_box import system_clocks
+    from edgebox.orders_diag import LogTail
+    from edgebox.orders_settings import Source
+
+    assert engine.store is not None, "started"
+    tail = LogTail()
+    try:
+        source = Source(path, overrides)
+        orders = Orders(engine, engine.store, source, clocks=system_clocks(), restart=restart, tail=tail)
+        await orders.open()
+    except EdgeboxError as fault:  # the shop goes on without them
+        engine.fault("orders", f"{fault.reason}: {fault}")
+        return None
+    logging.getLogger().addHandler(tail)
+    return orders
+
+
+def load_keyring(config: Config) -> Keyring | None:
+    """The box's keys, or None with a word in the log: without keys it reads and records, but prints no slips."""
+    try:
+        return load_keys(Path(config.claims.keys))
+    except ConfigError as fault:
+        log.error("no slips: %s", fault)
+        return None
+
+
+def _cloud(engine: Engine, orders: Orders | None) -> CloudLink:
+    def lines() -> Mapping[str, str]:
+        return dict.fromkeys(engine.lines, "connected")
+
+    def revisions() -> Mapping[str, int]:
+        return orders.bundles.revisions() if orders is not None else {}
+
+    return CloudLink(
+        engine.config.sync, engine.fault, health=engine.health, lines=lines, revisions=revisions, orders=orders
+    )
+
+
+def _count_trial(path: Path | None, overrides: Sequence[str]) -> None:
+    """Settings on trial get one start; the second goes back to those before. A fault here is `load`'s to tell."""
+    source = path or DEFAULT
+    data = Path(parse(text_of(source), str(source), overrides).engine.data)
+    try:
+        overlay.start(data)
+    except ConfigError as fault:
+        log.error("%s", fault)
+    except OSError as fault:
+        log.error("a start on trial could not be counted: %s", fault.strerror)
