@@ -34,8 +34,10 @@ def doubted(value: int, paper: Paper, sums: Sums, *, is_borne_out: bool) -> str:
         return ""
     place = max(entry.place for entry in named)
     behind = [e for e in (*paper.items, *paper.bare) if e.firm and e.place > place]
-    if _is_parted(value, [e for e in paper.entries if e.role is Role.ITEM] + behind):
+    if _is_parted(value, behind):
         return "two amounts behind it add up to it"
+    if _is_to_sign(place, paper):
+        return "tip and total are blank below it, and no items above"
     changed = _changed_behind(value, named, paper, sums)
     if changed:
         return changed
@@ -48,6 +50,12 @@ def doubted(value: int, paper: Paper, sums: Sums, *, is_borne_out: bool) -> str:
     if _lost_its_mark(named, paper):
         return "it has lost its decimals"
     return ""
+
+
+def _is_to_sign(place: int, paper: Paper) -> bool:
+    """A card terminal's slip, whose tip and total the customer writes in."""
+    blank = {alone.label.role for alone in paper.alone if alone.place > place}
+    return {Role.TIP, Role.NET} <= blank and not any(item.firm and item.place < place for item in paper.items)
 
 
 def _changed_behind(value: int, named: Sequence[Entry], paper: Paper, sums: Sums) -> str:

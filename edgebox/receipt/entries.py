@@ -174,7 +174,8 @@ class EntryCollector:
         """What the table of taxes adds up to, and the printed amounts that a printed tax is the share of."""
         listed = (*self.entries, *self.items, *self.bare)
         printed = {entry.minor for entry in listed if entry.minor > 0 and (entry.firm or entry.role is Role.WEAK)}
-        return self.taxes.totals() | {minor for minor in printed if self.taxes.is_taxed(minor)}
+        shared = {minor for minor in printed if self.taxes.is_taxed(minor)}
+        return self.taxes.totals() | (shared if len(shared) == 1 else set())  # of several it is the share of any
 
     @property
     def waits(self) -> bool:

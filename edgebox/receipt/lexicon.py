@@ -127,7 +127,7 @@ class _Trie:
         return found, leftover
 
     def cover_most(self, parts: Sequence[str]) -> tuple[list[object], int]:
-        """As `cover`, but by the words that leave the fewest letters: `美团|团购券`, not `美团团购` and a letter more."""
+        """As `cover`, but by the words that leave the fewest letters: `美团|团购券`, not `美团团购` and one more."""
         best: list[tuple[int, list[object]]] = [(0, [])] * (len(parts) + 1)
         for place in reversed(range(len(parts))):
             part = parts[place]

@@ -1,7 +1,8 @@
 """`make accuracy`: how many totals are right, wrong, or not given, and what earned that should not have.
 
 Owns: reading every case as `edgebox read` would, and the tables. A total is *wrong* when it earns and is not the
-truth's; an *abstention* is a receipt that should earn and does not; a *false award* is a document that must not earn
+truth's; an *abstention* is a receipt that should earn and does not (*card slips*, which the truth calls receipts, are
+counted apart); a *false award* is a document that must not earn
 and does. What differs from the truth only because the truth leaves cash rounding out, and is the truth's with
 `shop.round_to_cash = false`, is *policy* and counted apart. Intervals are Wilson's, 95 %.
 """
@@ -25,6 +26,7 @@ from edgebox.escpos.profile import PrinterProfile
 from edgebox.model import DocumentKind, Modifier, Receipt
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.reader import ReceiptReader
+from tests.accuracy.own import own_cases
 from tests.accuracy.sets import Case, Truth, cases
 
 
@@ -35,7 +37,7 @@ class Found(NamedTuple):
     set: str
     group: str
     side: str
-    verdict: str  # right | wrong | abstained | false award | silent | policy
+    verdict: str  # right | wrong | abstained | card slip | false award | silent | policy
     truth: Truth
     total_minor: int | None
     kind: str
@@ -66,6 +68,8 @@ def read(batch: list[Case]) -> list[Found]:
             if again and receipt is not None:
                 total = receipt.amount_minor
             verdict = judge(truth, total) if not again or truth.qualifies else "silent"
+            if verdict == "abstained" and case.is_slip:
+                verdict = "card slip"
             if verdict == "wrong":
                 unrounded = read_capture(case.raw, PrinterProfile(), lambda: ReceiptReader(exact, lexicon, finder))
                 same = judge(truth, unrounded[number].receipt.amount_minor) == "right"
@@ -125,12 +129,12 @@ def interval(hits: int, of: int) -> str:
 
 def table(title: str, rows: Iterable[tuple[str, Counter[str]]]) -> str:
     """A table of counts."""
-    out = [f"\n{title:34} {'earning':>7} {'right':>6} {'wrong':>6} {'abst.':>6}  {'right, 95 %':17} {'wrong, 95 %':15}"
-           f" {'not earning':>11} {'false':>6}"]  # fmt: skip
+    out = [f"\n{title:34} {'earning':>7} {'right':>6} {'wrong':>6} {'abst.':>6} {'slips':>5}  {'right, 95 %':17}"
+           f" {'wrong, 95 %':15} {'not earning':>11} {'false':>6}"]  # fmt: skip
     for name, c in rows:
         earning = c["right"] + c["wrong"] + c["abstained"]
         out.append(
-            f"{name[:34]:34} {earning:7} {c['right']:6} {c['wrong']:6} {c['abstained']:6}"
+            f"{name[:34]:34} {earning:7} {c['right']:6} {c['wrong']:6} {c['abstained']:6} {c['card slip']:5}"
             f"  {interval(c['right'], earning):17} {interval(c['wrong'], earning):15}"
             f" {c['silent'] + c['false award']:11} {c['false award']:6}"
         )
@@ -158,14 +162,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Reads everything and prints the tables; 1 when there is a false award."""
     parser = argparse.ArgumentParser(prog="python -m tests.accuracy", description="Totals right, wrong, abstained.")
     parser.add_argument("--set", default="", help="only this set")
-    parser.add_argument("--side", default="", choices=("", "tuned", "held"))
+    parser.add_argument("--side", default="", choices=("", "tuned", "held", "own"))
     parser.add_argument("--groups", action="store_true", help="also by layout, variant or company")
     parser.add_argument("--worst", type=int, default=12, metavar="N", help="cases named, per kind of mistake")
     parser.add_argument("--strict", action="store_true", help="no till prints after payment only: proof is needed")
     options = parser.parse_args(arguments)
-    chosen = [c for c in cases(strict=options.strict) if options.set in ("", c.set) and options.side in ("", c.side)]
+    listed = [*cases(strict=options.strict), *(() if options.strict else own_cases())]
+    chosen = [c for c in listed if options.set in ("", c.set) and options.side in ("", c.side)]
     if not chosen:
-        print("accuracy: no corpus beside the repository (../shared/corpus); nothing measured")
+        print("accuracy: nothing of that name to measure (the corpus is ../shared/corpus, beside the repository)")
         return 0
     began = time.monotonic()
     with ProcessPoolExecutor(os.cpu_count()) as pool:
