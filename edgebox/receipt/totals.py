@@ -144,11 +144,14 @@ class _Work:
     def _by_label(self, values: set[int], paid: str) -> Decision:
         if len(values) > 1:
             values = self._last_of_chain(values)
+        named = values
         if len(values) > 1:
             values = {value for value in values if self.sums.balances(value)}
         if len(values) != 1:
             return _unknown("totals disagree", paid=True)
         value = values.pop()
+        if self._is_followed(value, named):
+            return _unknown("totals disagree", paid=True)
         later = {total for total in self.sums.successors(value) if not self.sums.successors(total)}
         if len(later) > 1:
             return _unknown("totals disagree", paid=True)
@@ -157,6 +160,12 @@ class _Work:
             words = f"{self.text(value)} becomes {self.text(total)} by what is printed between"
             return self._earning(total, Confidence.MEDIUM, f"{words}; {paid}")
         return self._unnamed_last(value, paid) or self._by_its_label(value, paid)
+
+    def _is_followed(self, value: int, named: set[int]) -> bool:
+        """A larger total with a like label stands behind it: what lies between wasn't read."""
+        finals = [e for e in self.paper.entries if e.role in FINAL and e.firm and e.minor in named]
+        last = max((e.place for e in finals if e.minor == value), default=-1)
+        return any(e.minor > value and e.place > last >= 0 for e in finals)
 
     def _unnamed_last(self, value: int, paid: str) -> Decision | None:
         """What is printed behind the total makes it another one, whose label no word explains."""
