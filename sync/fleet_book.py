@@ -64,12 +64,16 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.state is not None and not self.gone and now - self.heard <= self.state.expires_s
 
     def bundle(self, kind: str) -> BundleState:
-        """Where a kind of bundle stands; from the sign of life where there was no report."""
-        found = self.reported.bundles.get(kind) if self.reported else None
-        if found is None:
-            revision = self.state.bundles.get(kind, 0) if self.state else 0
-            return BundleState(revision=revision)
-        return found
+        """Where a kind of bundle stands; from a sign of life that is newer than the report, if that says otherwise.
+
+        A report comes once, and perhaps while nobody listened.
+        """
+        found = self.reported.bundles.get(kind, BundleState()) if self.reported else BundleState()
+        state = self.state
+        if state is None or (self.reported is not None and state.at <= self.reported.at):
+            return found
+        revision = state.bundles.get(kind, 0)
+        return found if revision == found.revision else BundleState(revision=revision)
 
     def kinds(self) -> list[str]:
         """The kinds of bundles that it has any of."""

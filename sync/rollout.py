@@ -252,7 +252,8 @@ class Rollout:
         for name in self.wave:
             self._look_at(saved.boxes[name], look(name), now, after_s)
         self._check_failures()
-        if self.is_over or after_s < plan.watch_s:
+        settling = any(saved.boxes[name].at is At.READY for name in self.wave)
+        if self.is_over or settling or after_s < plan.watch_s:
             return
         judged = self._judge()
         if judged:
@@ -275,7 +276,12 @@ class Rollout:
             box.at, box.why = At.FAILED, "; ".join(f"{part}: {words}" for part, words in new.items())
 
     def _stands(self, box: Box, bundle: BundleState) -> None:
-        """What the box says of the bundle. Words of an earlier revision say nothing."""
+        """What the box says of the bundle. Words of an earlier revision say nothing.
+
+        A report that came while nobody listened is lost; then a sign of life says what is in force, and no more.
+        """
+        if not bundle.desired and bundle.revision == self.plan.revision:
+            box.at = At.RUNNING
         if bundle.desired != self.plan.revision:
             return
         if bundle.state in ("rejected", "rolled_back"):

@@ -97,7 +97,8 @@ class _Parser:
             raise _fault("expected a field", self._place(), self._text)
         self._next += 1
         field = token.text
-        if field not in self._fields and field.partition(".")[0] + "." not in self._fields:
+        prefix, dot, name = field.partition(".")
+        if (dot and not name) or (field not in self._fields and prefix + dot not in self._fields):
             known = ", ".join(name + "NAME" if name.endswith(".") else name for name in self._fields)
             raise _fault(f"no field {field}; there are {known}", token.place, self._text)
         operator = self._peek()

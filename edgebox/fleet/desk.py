@@ -58,8 +58,8 @@ class Desk:
     async def gather(self, wait_s: float, told: Callable[[], None] = lambda: None) -> None:
         """Hears who is there, for so long; longer while it keeps coming."""
         await self.link.listen([self.link.topics.everybody(rest) for rest in LOOKED_AT])
-        began = time.monotonic()
-        async for _ in self.link.changes(0.1, wait_s * LONGER):
+        began = self._last_s = time.monotonic()
+        async for _ in self.link.changes(0.1, max(wait_s, 1.0) * LONGER):
             told()
             now = time.monotonic()
             if now - began >= wait_s and now - self._last_s >= QUIET_S:

@@ -33,6 +33,7 @@ from sync.rollout import At, Phase, Plan, Rollout, Saved, StopRule, begin, cut
 from sync.signing import Purpose, sign
 
 BACK_LEAD_S = 10  # for a way back: as soon as all can have it
+BACK_WATCH_S = 10  # it ran before; only whether it is in force
 BACK_ANSWERS_S = 60.0
 
 
@@ -152,7 +153,8 @@ async def _run(desk: Desk, going: Rollout, signer: Sign, options: argparse.Names
         if live is None and not options.json and shown[-1:] != [step]:
             shown.append(step)
             words = f"{saved.phase.value}: {step[2]} ready, {step[3]} running, {len(going.those(At.FAILED))} failed"
-            print(f"{saved.plan.id}  wave {saved.wave + 1}  {words}", flush=True)
+            wave = min(saved.wave + 1, len(saved.plan.waves))
+            print(f"{saved.plan.id}  wave {wave}  {words}", flush=True)
 
     live = Live(console=console, get_renderable=picture, refresh_per_second=2) if console.is_terminal else None
     runner = Runner(going, desk.book, signer, _file(going.plan.id), desk.now, tell)
@@ -225,10 +227,12 @@ async def _back_by_content(
         content = found
         names = [name for name in running if going.saved.boxes[name].revision_before == former]
     number = max(bundles.kept(kind)) + 1
+    content = bundles.renumbered(kind, content, number)
     bundles.keep(kind, number, content)
+    watch_s = min(BACK_WATCH_S, plan.watch_s)
     back = Plan(
         id=f"{kind}-{number}", tenant=plan.tenant, kind=plan.kind, revision=number, waves=(tuple(names),), stop_on=(),
-        lead_s=BACK_LEAD_S, watch_s=BACK_LEAD_S, patience_s=BACK_LEAD_S, failures_max=len(names),
+        lead_s=min(BACK_LEAD_S, plan.lead_s), watch_s=watch_s, patience_s=watch_s, failures_max=len(names),
     )  # fmt: skip
     console.print(f"{kind} {former} again, as {number}, to {len(names):,} boxes")
     if count < len(running) and options.previous is None:

@@ -182,7 +182,7 @@ def _bundles(one: Known) -> Text:
 def _short_state(one: Known, kind: str) -> str:
     bundle = one.bundle(kind)
     mark = {"rolled_back": "↶", "rejected": "✗", "staged": "…", "trial": "?"}.get(bundle.state, "")
-    return f"{bundle.revision}{f' {mark}{bundle.desired}' if mark else ''}"
+    return f"{bundle.revision or '–'}{f' {mark}{bundle.desired}' if mark else ''}"
 
 
 def _bundle(one: Known, kind: str) -> str:
