@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import importlib.metadata
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,6 +44,7 @@ from sync.steps import Ended
 
 log = logging.getLogger("edgebox.orders")
 
+UNSENT_MAX = 64  # replies that wait for the uplink at the start; the oldest goes, its step is in the stream of jobs
 _NEWEST = "SELECT body FROM journal WHERE place BETWEEN ? AND ? AND body IS NOT NULL ORDER BY place DESC LIMIT ?"
 
 
@@ -89,6 +91,7 @@ class Orders:
         """ConfigError: the box's own key can't be read or made; blocks for it."""
         config = engine.config
         self.link: Link | None = None
+        self._unsent: deque[tuple[Reply, str | None, bytes | None]] = deque(maxlen=UNSENT_MAX)
         self._engine = engine
         self._store = store
         self._clocks = clocks
@@ -150,8 +153,10 @@ class Orders:
     # -- what is told
 
     def report(self) -> None:
-        """Which bundles are in force, to the cloud."""
+        """Which bundles are in force, to the cloud; and what ended before there was a way to it."""
         if self.link is not None:
+            while self._unsent:
+                self.link.reply(*self._unsent.popleft())
             seal, proof = self.seal()
             bundles = self.bundles.report()
             self.link.report(Reported(box=self._box, at=self._now(), bundles=bundles, seal=seal, seal_proof=proof))
@@ -222,6 +227,8 @@ class Orders:
     def _reply(self, reply: Reply, to: str | None, correlation: bytes | None) -> None:
         if self.link is not None:
             self.link.reply(reply, to, correlation)
+        else:
+            self._unsent.append((reply, to, correlation))
 
     def _moment(self) -> Moment:
         clocks = self._clocks()
