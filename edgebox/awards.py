@@ -1,25 +1,28 @@
-"""Which receipt gets which slip: the claim that is minted, or the stored one printed again.
+"""What a receipt earns: a claim that is minted, or the stored one printed again.
 
-Owns: the order of the questions (does it earn, has this receipt a claim already, what is it worth), and the memory of
-claims. Never: sockets, files or a clock of its own; keys are handed in.
+Owns: the order of the questions (has this receipt a claim already, does it earn, what is it worth), the memory of
+claims, and how many points this box has promised today. Never: sockets, files or a clock of its own; keys are handed
+in. Never: what rules mean (edgebox/loyalty/rules.py), or how a slip looks (edgebox/handout.py).
 
 A receipt's claim id comes from its printed number and date, so a copy or a reprint on any lane finds the token that was
-printed before, and prints that one. A bill settled again for another amount keeps its id; its revision goes up.
+printed before, and prints that one. A bill settled again for another amount keeps its id; its revision goes up. A
+reprint of a receipt whose slip was never printed gets the next revision: nobody holds the one before.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
+from datetime import date
 from typing import NamedTuple
 
 from edgebox.errors import ClaimError
-from edgebox.escpos.compose import Body, Press
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
-from edgebox.model import Confidence, DocumentKind, Modifier, Receipt, TenderKind
-from edgebox.settings import Config
-from edgebox.slips.points import Offer, Settings, points_slip
+from edgebox.loyalty.rules import Points, Rules, divide, evaluate
+from edgebox.loyalty.sales import sale_of
+from edgebox.loyalty.windows import When
+from edgebox.model import DocumentKind, Modifier, Receipt, TenderKind
 
 REMEMBERED_MAX = 20_000  # claims; a day of the busiest shop, at about 300 bytes each
 _WEAK_LABEL = b"edgebox weak claim id v1"
@@ -32,10 +35,15 @@ class Granted(NamedTuple):
     amount_minor: int
     revision: int
     printed: bool
+    points: int = 0
 
 
 class Award(NamedTuple):
-    """What a receipt gets. `url` "": nothing, and `why` says so."""
+    """What a receipt gets. `url` "": nothing, and `why` says so.
+
+    `amount_minor`: what earns; `pending`: the cloud must confirm; `campaigns`: those that made a difference; `flagged`:
+    a person should look at it.
+    """
 
     url: str = ""
     claim_id: bytes = b""
@@ -43,60 +51,54 @@ class Award(NamedTuple):
     revision: int = 0
     why: str = ""
     again: bool = False  # the stored token, printed again
+    amount_minor: int = 0
+    pending: bool = False
+    campaigns: tuple[str, ...] = ()
+    flagged: bool = False
 
 
 class Awards:
-    """The shop's rules, keys and memory."""
+    """The shop's rules, keys and memory. `rules` may be replaced at any time. `weak`: receipts without a printed number
+    or date get a claim, too, for the cloud to confirm."""
 
-    def __init__(self, config: Config, keys: Keyring | None) -> None:
-        self._config = config
+    def __init__(self, rules: Rules, keys: Keyring | None, *, weak: bool = False) -> None:
+        self.rules = rules
         self.keys = keys
+        self._weak = weak
         self._granted: OrderedDict[bytes, Granted] = OrderedDict()
-        slip = config.slip
-        self._slip = Settings(tuple(slip.languages), slip.max_bytes, slip.max_wire_ms)
-        self._excluded = frozenset(config.points.excluded_tenders)
+        self._day = date.min
+        self._day_points = 0
 
-    def award(self, receipt: Receipt, document: bytes, now: int) -> Award:
-        """The award for a receipt that ended at `now`. `document` names it for weak ids. ClaimError as mint."""
+    def award(self, receipt: Receipt, document: bytes, when: When, tier: str = "") -> Award:
+        """The award for a receipt that ended at `when`. `document` names it for weak ids; `tier`: of a member known at
+        print. ClaimError as mint."""
         keys = self.keys
         if keys is None:
             return Award(why="no keys")
         claim_id, weak = self._id(receipt, document, keys)
         known = self._granted.get(claim_id)
-        is_reprint = Modifier.REPRINT in receipt.modifiers
-        if is_reprint and receipt.kind is DocumentKind.SALE and not weak:
-            return self._again(known, claim_id) if known else Award(why="a reprint of a receipt not seen today")
-        refusal = self._refusal(receipt, weak)
-        if refusal:
-            return Award(why=refusal)
-        assert receipt.amount_minor is not None, "a receipt that qualifies has an amount"
-        if known is not None and known.printed and known.amount_minor == receipt.amount_minor:
+        if Modifier.REPRINT in receipt.modifiers and receipt.kind is DocumentKind.SALE and not weak:
+            if known is None:
+                return Award(why="a reprint of a receipt not seen today")
+            if known.printed:
+                return self._again(known, claim_id)
+        earned = evaluate(self.rules, sale_of(receipt), when, tier, day_points=self._promised(when))
+        if earned.refusal is not None:
+            return Award(why=earned.steps[0], flagged=earned.flagged)
+        if weak and not self._weak:
+            return Award(why="no printed number or date")
+        assert earned.earning_minor is not None, "what earns has an amount"
+        if known is not None and known.printed and known.amount_minor == earned.earning_minor:
             return self._again(known, claim_id)
-        revision = known.revision + 1 if known is not None else 0
-        url = claims.mint(
-            keys,
-            claim_id,
-            receipt.amount_minor,
-            now,
-            revision=revision,
-            confidence=receipt.confidence,
-            weak_id=weak,
-            tender_known=bool(receipt.tenders),
-            clock_trusted=now >= keys.epochs[0].valid_from,
-        )
-        self.remember(claim_id, Granted(url, receipt.amount_minor, revision, printed=False))
-        return Award(url, claim_id, self.points(receipt.amount_minor), revision)
-
-    def slip(self, award: Award, receipt: Receipt, press: Press) -> Body:
-        """The slip's body. SlipError when this printer can't."""
-        hours = self._config.claims.lifetime_hours
-        known = self._granted[award.claim_id]
-        offer = Offer(award.url, award.points, known.amount_minor, receipt.currency, receipt.decimals, hours)
-        return points_slip(offer, press, self._slip)
+        return self._minted(receipt, earned, claim_id, weak, known, when, keys)
 
     def points(self, amount_minor: int) -> int:
-        """At least so many: what the lowest tier gets."""
-        return amount_minor // self._config.points.spend_per_point
+        """At least so many: what the lowest tier gets without any campaign."""
+        return divide(amount_minor, self.rules.tier("").spend_per_point, self.rules.rounding)
+
+    def hours(self, trade: str) -> int:
+        """How long a claim is good, in whole hours; 90 minutes are said to be one."""
+        return max(1, self.rules.claim.lifetime_s(trade) // 3600)
 
     def is_printed(self, claim_id: bytes, url: str) -> bool:
         """This very token is on paper already."""
@@ -120,31 +122,51 @@ class Awards:
         if len(self._granted) > REMEMBERED_MAX:
             self._granted.popitem(last=False)
 
+    def promise(self, points: int, when: When) -> None:
+        """Points that went out on paper count against the day's cap."""
+        day = when.local(self.rules.zone).date()
+        if day != self._day:
+            self._day, self._day_points = day, 0
+        self._day_points += points
+
     # -- inside
 
+    def _promised(self, when: When) -> int:
+        return self._day_points if when.local(self.rules.zone).date() == self._day else 0
+
+    def _minted(
+        self,
+        receipt: Receipt,
+        earned: Points,
+        claim_id: bytes,
+        weak: bool,
+        known: Granted | None,
+        when: When,
+        keys: Keyring,
+    ) -> Award:
+        amount = earned.earning_minor
+        assert amount is not None, "what earns has an amount"
+        revision = known.revision + 1 if known is not None else 0
+        url = claims.mint(
+            keys,
+            claim_id,
+            amount,
+            when.at,
+            revision=revision,
+            confidence=receipt.confidence,
+            weak_id=weak,
+            tender_known=_tenders_known(receipt),
+            clock_trusted=when.trusted and when.at >= keys.epochs[0].valid_from,
+        )
+        self.remember(claim_id, Granted(url, amount, revision, printed=False, points=earned.points))
+        pending = earned.pending or weak
+        return Award(url, claim_id, earned.points, revision, "", False, amount, pending, earned.applied, earned.flagged)
+
     def _again(self, known: Granted, claim_id: bytes) -> Award:
-        if not known.printed:
-            return Award(why="its claim is void")
-        return Award(known.url, claim_id, self.points(known.amount_minor), known.revision, again=True)
-
-    def _refusal(self, receipt: Receipt, weak: bool) -> str:
-        """Why this receipt earns nothing; "" it does."""
-        amount, points = receipt.amount_minor, self._config.points
-        if not receipt.qualifies or amount is None:
-            return receipt.reasons[0] if receipt.reasons else receipt.kind.value
-        if receipt.confidence is Confidence.LOW:
-            return "not sure of the total"
-        if amount < points.minimum or not self.points(amount):
-            return "below the minimum"
-        elsewhere = self._paid_elsewhere(receipt)
-        if elsewhere is not None:
-            return f"{elsewhere.value} earns elsewhere"
-        if weak and self._config.claims.weak == "none":
-            return "no printed number or date"
-        return ""
-
-    def _paid_elsewhere(self, receipt: Receipt) -> TenderKind | None:
-        return next((tender.kind for tender in receipt.tenders if tender.kind in self._excluded), None)
+        if not self.rules.claim.reprint_again:
+            return Award(why="its slip was printed before")
+        points = known.points or self.points(known.amount_minor)
+        return Award(known.url, claim_id, points, known.revision, again=True, amount_minor=known.amount_minor)
 
     def _id(self, receipt: Receipt, document: bytes, keys: Keyring) -> tuple[bytes, bool]:
         """The claim's id, and whether it is a weak one (no printed number or date)."""
@@ -154,3 +176,7 @@ class Awards:
             ), False
         except ClaimError:
             return hmac.digest(keys.id_key, _WEAK_LABEL + document, "sha256")[: claims.ID_BYTES], True
+
+
+def _tenders_known(receipt: Receipt) -> bool:
+    return bool(receipt.tenders) and all(tender.kind is not TenderKind.OTHER for tender in receipt.tenders)

@@ -10,34 +10,68 @@ import msgspec
 
 from edgebox.awards import Award, Awards, Granted
 from edgebox.errors import ClaimError
+from edgebox.handout import Handed, Taken
 from edgebox.line.frames import Outcome, Result
 from edgebox.lines import UNKNOWN, LineSession, Pending, Settled, result_name
 from edgebox.loyalty import claims
 from edgebox.model import format_minor
-from edgebox.store.events import ClaimRecord, ClaimState, ReceiptRecord
+from edgebox.slips.facts import Money
+from edgebox.store.events import ClaimRecord, ClaimState, OfferRecord, OfferState, ReceiptRecord
 from edgebox.tills import shift_record
 
 
 def settled(line: LineSession, pending: Pending, outcome: Outcome, awards: Awards) -> Settled:
     """Both records. A claim whose slip went out is known to `awards` from here on, so that a copy prints it again."""
     receipt, award = _receipt(line, pending, outcome), pending.decided.award
+    offers = _offers(receipt, pending.decided.handed, outcome.result)
     if not receipt.claim:
-        return Settled(receipt, None, award)
+        return Settled(receipt, None, award, offers)
     was_printed = award.again or awards.is_printed(bytes.fromhex(receipt.claim), receipt.url)
     voided = receipt.voided and not was_printed  # that a copy was not printed voids nothing
     amount_minor = claims.parse(receipt.url).claim.amount_minor  # a reprint's own amount may be another
-    points = awards.points(amount_minor)
+    points = award.points if award.url else awards.points(amount_minor)  # another run answered: at least so many
     receipt = msgspec.structs.replace(receipt, voided=voided, points=points)
-    granted = Granted(receipt.url, amount_minor, receipt.revision, printed=not voided)
+    granted = Granted(receipt.url, amount_minor, receipt.revision, printed=not voided, points=points)
     awards.remember(bytes.fromhex(receipt.claim), granted)
     state = _state(outcome.result, was_printed)
-    return Settled(receipt, _claim(receipt, amount_minor, state) if state else None, award)
+    return Settled(receipt, _claim(receipt, amount_minor, state) if state else None, award, offers)
 
 
 def remember(awards: Awards, claim: ClaimRecord) -> None:
     """A claim of the past, as the awards want it."""
     printed = claim.state is not ClaimState.VOID
-    awards.remember(bytes.fromhex(claim.claim), Granted(claim.url, claim.amount_minor, claim.revision, printed=printed))
+    granted = Granted(claim.url, claim.amount_minor, claim.revision, printed=printed, points=claim.points)
+    awards.remember(bytes.fromhex(claim.claim), granted)
+
+
+def _offers(receipt: ReceiptRecord, handed: Handed, result: int) -> tuple[OfferRecord, ...]:
+    """What became of the codes. One on a slip of its own may or may not come out of the printer: it is used up."""
+    state = OfferState.BURNT
+    if result in (Result.INSERTED, UNKNOWN):
+        state = OfferState.PRINTED if result == Result.INSERTED else OfferState.UNKNOWN
+    return tuple(
+        _offer(receipt, taken, OfferState.UNKNOWN if taken.slip in handed.own.names else state)
+        for taken in handed.taken
+    )
+
+
+def _offer(receipt: ReceiptRecord, taken: Taken, state: OfferState) -> OfferRecord:
+    value = taken.values.get("value")
+    return OfferRecord(
+        at=receipt.at,
+        slip=taken.slip,
+        purpose=taken.purpose.value,
+        state=state,
+        ref=taken.ref,
+        pool=taken.pool,
+        stock=taken.stock,
+        value_minor=value.minor if isinstance(value, Money) else 0,
+        threshold_minor=taken.terms.threshold_minor if taken.terms else 0,
+        last_day=taken.terms.last_day if taken.terms else 0,
+        line=receipt.line,
+        session=receipt.session,
+        document=receipt.document,
+    )
 
 
 def _state(result: int, was_printed: bool) -> ClaimState | None:
@@ -69,6 +103,7 @@ def _claim(receipt: ReceiptRecord, amount_minor: int, state: ClaimState) -> Clai
 def _receipt(line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRecord:
     """The fields of the reading and what came of it; no text of the paper."""
     receipt, award, end = pending.decided.receipt, pending.decided.award, pending.end
+    handed, inserted = pending.decided.handed, outcome.result == Result.INSERTED
     url, claim, revision = award.url, award.claim_id, award.revision
     if end.replay:  # another run of the engine answered: what it printed is in the ref
         url, claim, revision = _from_ref(outcome.ref or end.ref)
@@ -107,6 +142,12 @@ def _receipt(line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRe
         layout=receipt.details.layout,
         profile=receipt.details.profile,
         report=shift_record(receipt.details.report),
+        slips=(*(handed.strip.names if inserted else ()), *handed.own.names),
+        shadowed=handed.shadowed,
+        slip_mm=round((handed.strip.body.height_mm if inserted else 0) + handed.own.body.height_mm),
+        campaigns=award.campaigns,
+        pending=award.pending,
+        flagged=award.flagged,
     )
 
 

@@ -25,20 +25,19 @@ from pathlib import Path
 
 import msgspec
 
-from edgebox.awards import REMEMBERED_MAX, Award, Awards, Granted
+from edgebox.awards import REMEMBERED_MAX, Award
 from edgebox.books import describe, remember, settled
 from edgebox.config import FOLDER, load_lexicon
-from edgebox.errors import ClaimError, ConfigError, SlipError
+from edgebox.decisions import Decisions, nothing
+from edgebox.errors import ConfigError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.keys import field_key
 from edgebox.line.frames import Job, JobState, Outcome, Status
 from edgebox.lines import Decided, LineSession, Pending, Settled
-from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
-from edgebox.model import DocumentKind, Receipt
+from edgebox.model import Receipt
 from edgebox.notices import Health, Notices, printer_words
-from edgebox.paper.letters import text_raster
 from edgebox.printers import find_printer
 from edgebox.reading import OpenDocument
 from edgebox.receipt.money import AmountFinder
@@ -69,12 +68,21 @@ STOP_WITHIN_S = 5.0  # for records on their way to the disk
 class Engine:
     """All parts, wired. `clock` gives seconds since 1970."""
 
-    def __init__(self, config: Config, keys: Keyring | None, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        config: Config,
+        keys: Keyring | None,
+        *,
+        clock: Callable[[], float] = time.time,
+        synced: Callable[[], bool] | None = None,
+    ) -> None:
         self.config = config
         self.clock = clock
-        self.awards = Awards(config, keys)
-        self.lines: dict[str, LineSession] = {}
+        self._faults: set[str] = set()
         self.counters: Counter[str] = Counter()
+        self.decisions = Decisions(config, keys, self.fault, synced=synced)
+        self.awards = self.decisions.awards
+        self.lines: dict[str, LineSession] = {}
         self.on_receipt: Callable[[ReceiptRecord], None] | None = None  # told every record once it is on disk
         self.bypassed: frozenset[str] = frozenset()  # lines that print no slips, because somebody said so
         self._shop = config.shop_of_reader()._replace(profiles=load_profiles())
@@ -83,7 +91,6 @@ class Engine:
         self._lexicon = load_lexicon(config.shop.languages)
         self._finder = AmountFinder(self._shop.convention)
         self._profiles: dict[str, PrinterProfile] = {}
-        self._faults: set[str] = set()
         self._recorded: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._slips: OrderedDict[tuple[str, int], ClaimRecord] = OrderedDict()  # on their way to paper
         self._recording: dict[tuple[str, int], asyncio.Lock] = {}  # on their way to the disk
@@ -136,19 +143,11 @@ class Engine:
         reading.feed(b"TOTAL 1.00\nCASH 2.00\nCHANGE 1.00\nNO: 1 2026-01-01 10:00\n")
         reading.finish()
         qr.warm()
-        if self.awards.keys is not None:
-            scratch = Awards(self.config, self.awards.keys)
-            receipt = Receipt(DocumentKind.SALE, qualifies=True, amount_minor=10**6, currency=self.config.shop.currency)
-            key = self.awards.keys.epochs[0]
-            award = Award(
-                claims.mint(self.awards.keys, bytes(claims.ID_BYTES), 100, key.valid_from), bytes(claims.ID_BYTES), 1
-            )
-            scratch.remember(award.claim_id, Granted(award.url, 100, 0, printed=False))
-            for profile in {line.profile for line in self.config.line}:
-                for native in (True, False):
-                    with contextlib.suppress(SlipError, ConfigError):  # budgets that forbid pictures; an unknown name
-                        press = Press(self.profile(profile), native, matrix=qr.claim_matrix, text_raster=text_raster)
-                        scratch.slip(award, receipt, press)
+        presses = []
+        for profile in {line.profile for line in self.config.line}:
+            with contextlib.suppress(ConfigError):  # an unknown name, which the line says itself
+                presses += [Press(self.profile(profile), native) for native in (True, False)]
+        self.decisions.warm(presses)
 
     async def _listen(self, path: Path) -> None:
         try:
@@ -245,22 +244,18 @@ class Engine:
     def _new_reader(self) -> ReceiptReader:
         return ReceiptReader(self._shop, self._lexicon, self._finder, self._pseudonyms)
 
+    @property
+    def needs_items(self) -> bool:
+        """Points depend on what was sold."""
+        return self.decisions.needs_items
+
     def decide(self, receipt: Receipt, name: bytes, press: Press | None) -> Decided:
-        """The award and the slip. No press: nothing is minted, for nothing can be printed."""
+        """The award and the slips. No press: nothing is minted, for nothing can be printed."""
         line = self._line_of(name)
         receipt = self._tills.believed(line, receipt)
         if press is None or line in self.bypassed:
-            why = "no slip may go in here" if press is None else "slips are off on this line"
-            return Decided(receipt, Award(why=why), b"")
-        try:
-            award = self.awards.award(receipt, name, int(self.clock()))
-            if not award.url:
-                return Decided(receipt, award, b"")
-            body = self.awards.slip(award, receipt, press._replace(matrix=qr.claim_matrix, text_raster=text_raster))
-        except (ClaimError, SlipError) as fault:
-            self.fault("slip", f"{fault.reason}: {fault}")
-            return Decided(receipt, Award(why=fault.reason), b"")
-        return Decided(receipt, award, body.raw)
+            return nothing(receipt, "no slip may go in here" if press is None else "slips are off on this line")
+        return self.decisions.decide(receipt, name, line, press, int(self.clock()))
 
     def _line_of(self, name: bytes) -> str:
         """The line that a document's name belongs to."""
@@ -273,7 +268,7 @@ class Engine:
 
     def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> Settled:
         """What is to be recorded. A claim whose slip went out is known from here on, so that a copy prints it again."""
-        found = settled(line, pending, outcome, self.awards)
+        found = settled(line, pending, outcome, self.decisions.awards)
         if found.claim is not None and found.claim.state in (ClaimState.GRANTED, ClaimState.AGAIN):
             self._slips[line.session, outcome.document] = found.claim
             if len(self._slips) > SLIPS_MAX:
@@ -283,12 +278,12 @@ class Engine:
     async def record(self, settled: Settled) -> None:
         """Puts the document on disk, receipt and claim at once, and only once. StoreError when that fails."""
         assert self.store is not None, "lines connect after start"
-        receipt, claim, award = settled
+        receipt, claim, award, offers = settled
         name = (receipt.session, receipt.document)
         async with self._recording.setdefault(name, asyncio.Lock()):  # it may come again while the disk is slow
             if self.is_recorded(*name):
                 return
-            await self.store.record(receipt, *([claim] if claim else []))
+            await self.store.record(receipt, *([claim] if claim else []), *offers)
             self._note_recorded(*name)
             self._recording.pop(name, None)
         self.counters[f"{receipt.kind} {receipt.result}"] += 1
@@ -299,6 +294,7 @@ class Engine:
     def _say(self, receipt: ReceiptRecord, award: Award) -> None:
         """What is recorded, to who reads the log or listens."""
         log.info("%s", describe(receipt, award))
+        self.decisions.note(receipt)
         drift = self._tills.note(receipt).drift
         if drift:
             self.counters["drift"] += 1

@@ -19,6 +19,7 @@ from edgebox.awards import Award
 from edgebox.errors import EdgeboxError, StoreError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
+from edgebox.handout import NOTHING, Handed
 from edgebox.line.frames import (
     Answer,
     Begin,
@@ -45,7 +46,7 @@ from edgebox.line.frames import (
 from edgebox.model import DocumentKind, Receipt
 from edgebox.reading import OpenDocument
 from edgebox.receipt.preprint import Outline, PreprintWatch
-from edgebox.store.events import ClaimRecord, ReceiptRecord
+from edgebox.store.events import ClaimRecord, OfferRecord, ReceiptRecord
 
 log = logging.getLogger("edgebox.line")
 
@@ -56,15 +57,19 @@ OVER = (JobPhase.SENT, JobPhase.PRINTED, JobPhase.FAILED, JobPhase.EXPIRED, JobP
 
 
 class Decided(NamedTuple):
-    """What the desk made of a document."""
+    """What the desk made of a document. `handed`: the slips whose body it is, and the codes taken for them."""
 
     receipt: Receipt
     award: Award
     body: bytes
+    handed: Handed = NOTHING
 
 
 class Desk(Protocol):
-    """The engine as a connection sees it."""
+    """The engine as a connection sees it. `needs_items`: it decides by what was sold, too, so that is read before."""
+
+    @property
+    def needs_items(self) -> bool: ...
 
     def profile(self, name: str) -> PrinterProfile:
         """A printer's profile. ConfigError when there is none of that name."""
@@ -109,11 +114,13 @@ class Pending(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What is recorded of a document, together. `claim` None: nothing has become of a claim."""
+    """What is recorded of a document, together. `claim` None: nothing has become of a claim. `offers`: codes that went
+    with it."""
 
     receipt: ReceiptRecord
     claim: ClaimRecord | None
     award: Award
+    offers: tuple[OfferRecord, ...] = ()
 
 
 class LineSession(asyncio.Protocol):
@@ -328,6 +335,8 @@ class LineSession(asyncio.Protocol):
         if self._broken:
             return _unread(self._broken)
         receipt = reading.answer()
+        if self._desk.needs_items:
+            receipt = reading.completed(receipt)
         return self._desk.decide(receipt, self._name_of(end.document), self._press(end) if end.ask else None)
 
     def _completed(self, reading: OpenDocument, decided: Decided) -> Decided:

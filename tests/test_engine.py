@@ -371,5 +371,5 @@ def test_each_receipt_is_one_line_in_the_log(folder: Path, caplog: pytest.LogCap
     assert receipts == [
         "line1: sale 33.90 CNY, 33 points, slip printed, held 0.41 ms (tendered 50.00 - change 16.10 = 33.90)",
         "line1: sale 33.90 CNY, 33 points, slip printed again, held 0.41 ms (tendered 50.00 - change 16.10 = 33.90)",
-        "line1: pre_bill, no slip, held 0.41 ms (nothing says that it is paid)",
+        "line1: pre_bill, no slip, held 0.41 ms (a pre-bill earns nothing)",
     ]

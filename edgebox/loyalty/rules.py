@@ -193,7 +193,7 @@ def _refusal_words(refusal: Refusal, rules: Rules, sale: Sale, earned: Earning) 
     paid = next((tender.kind.value for tender in sale.tenders if tender.kind in qualify.skip_tender), "")
     money = _money(rules, sale, earned.amount_minor or 0)
     return {
-        Refusal.KIND: f"a {sale.kind.value} earns nothing",
+        Refusal.KIND: f"a {sale.kind.value.replace('_', '-')} earns nothing",
         Refusal.TENDER: f"{paid} earns elsewhere",
         Refusal.UNSURE: "not sure of the total",
         Refusal.UNPROVEN: sale.why or "no proof of payment",

