@@ -26,7 +26,7 @@ from edgebox.receipt.profiles import Profile
 from edgebox.receipt.reader import ReceiptReader
 from edgebox.receipt.redact import Pseudonyms
 from edgebox.receipt_profiles import line_needs, load_profiles
-from edgebox.settings import Config
+from edgebox.settings import Config, LineSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     profile, header = line_of(config, options.line)
     new_reader = reader_of(config)
     code = 0
+    used: set[str] = set()  # receipt profiles
     show: Callable[[Path, list[CapturedDocument]], str] = _json if options.json else _text
     if options.explain:
         show = _explained
@@ -57,8 +58,31 @@ def run(options: argparse.Namespace) -> int:
             print(f"edgebox: {path}: {fault.strerror}", file=sys.stderr)
             code = 2
             continue
-        print(show(path, read_capture(raw, profile, new_reader, header)))
+        documents = read_capture(raw, profile, new_reader, header)
+        print(show(path, documents))
+        used.update(document.receipt.details.profile for document in documents)
+    for words in _unset(config, options.line, used):
+        print(f"edgebox: {words}", file=sys.stderr)
     return code
+
+
+def _unset(config: Config, name: str, used: set[str]) -> list[str]:
+    """What the profiles that were used say of the line, and the line doesn't take."""
+    line = _line(config, name)
+    out = []
+    for profile in load_profiles():
+        if profile.name not in used or line is None or line.receipts == profile.name:
+            continue
+        for key in ("header_preprint", "end_signature"):
+            wanted = getattr(profile, key)
+            if wanted and getattr(line, key) != wanted:
+                hint = f'receipts = "{profile.name}" in [[line]] {line.name} would set it'
+                out.append(f"its profile {profile.name} has {key} = {wanted!r}, which the line lacks: {hint}")
+    return out
+
+
+def _line(config: Config, name: str) -> LineSettings | None:
+    return next((line for line in config.line if not name or line.name == name), None)
 
 
 def reader_of(config: Config, profiles: tuple[Profile, ...] | None = None) -> Callable[[], ReceiptReader]:
@@ -76,7 +100,7 @@ def reader_of(config: Config, profiles: tuple[Profile, ...] | None = None) -> Ca
 
 def line_of(config: Config, name: str) -> tuple[PrinterProfile, bytes]:
     """Profile and pre-printed header of the [[line]]."""
-    line = next((line for line in config.line if not name or line.name == name), None)
+    line = _line(config, name)
     if line is None:
         if name:
             names = ", ".join(line.name for line in config.line) or "none"

@@ -120,6 +120,21 @@ def test_teach_writes_a_profile_that_reads_its_captures(tmp_path: Path, capsys: 
     assert {name for name, _ in profile.anchors} == {"total", "number"}
 
 
+def test_read_says_what_the_line_should_take_from_a_profile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = bills(tmp_path, "16.00", "33.90")
+    made = tmp_path / "noodles.toml"
+    assert main(["teach", *files, "--total", "16.00", "--total", "33.90", "--paid", "-o", str(made)]) == 0
+    made.write_text('header_preprint = "面馆老店"\n' + made.read_text("utf-8"), "utf-8")
+    monkeypatch.setattr("edgebox.commands_read.load_profiles", lambda: (load_profile(made),))
+    capsys.readouterr()
+    assert main(["read", files[0]]) == 0
+    found = capsys.readouterr()
+    assert "sale 16.00 CNY, earns" in found.out
+    assert 'receipts = "noodles" in [[line]] line1 would set it' in found.err
+
+
 def test_teach_prints_the_profile_without_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["teach", *bills(tmp_path, "16.00"), "--total", "16", "--paid"]) == 0
     found = capsys.readouterr()
