@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from edgebox.awards import Awards, Granted
+from edgebox.decisions import Decisions
 from edgebox.errors import ClaimError, ConfigError, OrderError, SlipError
 from edgebox.escpos.blocks import Align, Block, Feed, Qr, Rule, Text
 from edgebox.escpos.compose import Budget, Press, compose
@@ -25,7 +26,6 @@ from edgebox.loyalty import claims
 from edgebox.paper.letters import text_raster
 from edgebox.settings import Config
 from edgebox.slips import qr
-from edgebox.slips.points import Offer, Settings, points_slip
 from edgebox.store.events import AuditRecord, ClaimRecord, ClaimState
 from sync.contract import JobPhase
 from sync.contract_commands import BypassArgs, CountResult, PaperResult, PrintArgs, ReprintArgs
@@ -53,6 +53,7 @@ class Printers(Protocol):
 
     config: Config
     awards: Awards
+    decisions: Decisions
     lines: dict[str, LineSession]
     bypassed: frozenset[str]
 
@@ -133,18 +134,8 @@ class PaperDesk(NamedTuple):
         return Press(profile, False, -1, session.hello.bytes_per_s, qr.matrix, text_raster)
 
     def _slip(self, granted: Granted, press: Press) -> bytes:
-        config = self.engine.config
-        offer = Offer(
-            granted.url,
-            self.engine.awards.points(granted.amount_minor),
-            granted.amount_minor,
-            config.shop.currency,
-            config.shop.decimals,
-            config.claims.lifetime_hours,
-        )
-        slip = config.slip
         try:
-            return points_slip(offer, press, Settings(tuple(slip.languages), slip.max_bytes, slip.max_wire_ms)).raw
+            return self.engine.decisions.claim_slip(granted, press).raw
         except SlipError as fault:
             raise OrderError(str(fault), reason=fault.reason) from fault
 
@@ -157,7 +148,7 @@ class PaperDesk(NamedTuple):
         return ClaimRecord(
             at=self.now(), claim=claim, url=granted.url, state=ClaimState.AGAIN, amount_minor=granted.amount_minor,
             currency=shop.currency, decimals=shop.decimals, revision=revision, line=line,
-            points=self.engine.awards.points(granted.amount_minor),
+            points=granted.points or self.engine.awards.points(granted.amount_minor),
         )  # fmt: skip
 
     async def _printed(self, doing: Doing, line: str, body: bytes, *, cut: bool) -> Ended:
