@@ -28,12 +28,15 @@ from hw_sim.receipt_words import SHOPS, shop
 from hw_sim.receipts import Stream
 from hw_sim.said import Record
 from hw_sim.scenario import BOX, PREFIX, Scenario
+from sync.contract import JobPhase
+from sync.contract_commands import Role
 
 # The till's day: what a counter prints in turn. Every one is a habit of real tills (hw_sim/layouts.py).
 DAY = ("crlf", "kitchen_then_receipt", "gs_v_65_feeds", "pre_bill", "drawer_before_cut", "own_qr", "refund", "esc_i")
 DURING_OUTAGE = ("crlf", "gs_v_65_feeds")
 PROFILES = {"zh-CN": "xprinter-xp-80", "zh-TW": "generic-80"}
 PAUSE_S = 3.0  # between receipts when nobody said how many
+ONLINE_S = 5.0  # the box connects within a second of its start
 OUTAGE_SEED = 1000  # receipts of their own: the same number and date would be a reprint
 
 
@@ -60,6 +63,17 @@ class Show:
         page = self._cloud.page if self._cloud is not None else None
         self._home = page.address if page is not None else str
         self._phone = Phone(self._home)
+
+    def command(self) -> None:
+        """The fleet asks whether the box is there: a signed command through the broker, and its reply."""
+        cloud = self._cloud
+        if cloud is None:
+            return
+        cloud.wait(lambda: cloud.fleet.is_online(BOX.box), ONLINE_S)
+        began = time.monotonic()
+        reply = cloud.send("ping", {}, [BOX.box], wait_s=ONLINE_S)[BOX.box]
+        print(said.answered(reply, cloud.signer.name(Role.OPERATOR), (time.monotonic() - began) * 1000) + "\n")
+        self.failed += reply is None or reply.state is not JobPhase.SUCCEEDED
 
     def receipt(self, stream: Stream, *, broker_is_there: bool = True) -> list[str]:
         """Prints one stream and says what became of it; the claims that came out of the printer."""
@@ -180,13 +194,14 @@ def greet(scenario: Scenario, language: str, profile: str) -> None:
         print(f"No cloud this time: mosquitto is not installed (sudo apt-get install {PACKAGE}).\n")
         return
     print(f"The box syncs with a cloud through a real mosquitto at {scenario.broker.url}.")
-    print(f"Codes say {PREFIX.lower()}…; here the page behind them is {scenario.cloud.page.address(PREFIX)}….\n")
+    print(f"Codes say {PREFIX.lower()}…; here the page behind them is {scenario.cloud.page.address(PREFIX)}….")
 
 
 def run(show: Show, receipts: int) -> int:
     """Prints until it is enough."""
     endless = not receipts
     try:
+        show.command()
         for number, stream in enumerate(
             streams(show.language) if endless else islice(streams(show.language), receipts)
         ):

@@ -11,6 +11,7 @@ from typing import Any
 
 from hw_sim.loop import Balance
 from hw_sim.phone import PageSeen
+from sync.contract import Reply
 
 SPEND_PER_POINT = 100  # minor units that earn a point in the demo's shop, and the least that earns
 Record = dict[str, Any]
@@ -53,6 +54,13 @@ def arrival(milliseconds: float | None) -> str:
     if milliseconds is None:
         return "cloud: has not got it"
     return f"cloud: has it, {milliseconds:.0f} ms after it was recorded"
+
+
+def answered(reply: Reply | None, key: str, milliseconds: float) -> str:
+    """What came of a command of the fleet."""
+    if reply is None:
+        return f"The fleet pings the box, signed by {key}: no answer."
+    return f"The fleet pings the box, signed by {key}: {reply.state.value} after {milliseconds:.0f} ms."
 
 
 def page(address: str, seen: PageSeen) -> str:

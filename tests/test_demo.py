@@ -31,6 +31,7 @@ def test_three_receipts_become_points_and_a_dead_broker_loses_none(
     assert main(["--receipts", "3", "--language", language, "--folder", str(folder)]) == 0
     said = capsys.readouterr().out
     before, outage = said.split("kill -9")
+    assert re.search(r"pings the box, signed by operator-demo: succeeded after \d+ ms", before)
     assert len(re.findall(r"slip printed, cut held \d+\.\d\d ms, QR on the paper verifies", before)) == 3
     assert len(re.findall(r"cloud: has it, \d+ ms after it was recorded", before)) == 4
     assert len(re.findall(r"phone: (\d+) points \(You now have \d+ points\)", before)) == 3

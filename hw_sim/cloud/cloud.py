@@ -22,6 +22,7 @@ from hw_sim.cloud.broker import Access, Broker
 from hw_sim.cloud.consumer import Consumer, Out
 from hw_sim.cloud.desk import Desk
 from hw_sim.cloud.fleet import EXPIRES_S, Fleet
+from hw_sim.cloud.key_post import COMMAND, sealed_keys
 from hw_sim.cloud.ledger import Ledger
 from hw_sim.cloud.misbehaviour import Mode, Trouble, Way
 from hw_sim.cloud.page import Page
@@ -30,7 +31,7 @@ from hw_sim.cloud.registry import Box, Place, Registry, Shop
 from hw_sim.cloud.signer import Signer
 from hw_sim.cloud.topics import DEFAULT, Topics
 from hw_sim.cloud.wire import Arrived, Wire
-from hw_sim.cloud_keys import provision, write_private
+from hw_sim.cloud_keys import DAYS_AHEAD, keyring, master, provision, write_private
 from sync.contract import Bundle, BundleKind, Command, Reply
 from sync.contract_commands import COMMANDS, RESEND_MAX, Role
 
@@ -177,6 +178,14 @@ class Cloud:
         bundle = self.fleet.bundle(kind, content, meant, revision=revision, at=at)
         self.publish(bundle, role)
         return bundle
+
+    def send_keys(self, name: str, *, days: int = DAYS_AHEAD, wait_s: float = 10.0) -> Reply | None:
+        """Claim keys for `days` ahead, sealed to this box; its final reply. UnprovenError: whose key is that?"""
+        box = self.registry.boxes[name]
+        secret = master(self.folder, box.shop.number)
+        keys = keyring(secret, box.shop.number, box.device, int(self.clock()), prefix=box.shop.prefix, days=days)
+        args = {"sealed": sealed_keys(box, keys, self.fleet.reported(name), secret)}
+        return self.send(COMMAND, args, [name], wait_s=wait_s)[name]
 
     def publish(self, message: Command | Bundle, role: Role) -> None:
         """Signs and sends a command or bundle to each of its boxes."""
