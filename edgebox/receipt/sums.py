@@ -185,13 +185,17 @@ class Sums:
 
 
 def _changes(between: Sequence[Entry]) -> set[int]:
-    """What entries that stand between two totals may change the first by: all of them, or all that have a name."""
+    """What entries that stand between two totals may change the first by: all of them, or all that have a name.
+
+    A tax of one kind may be printed again as the sum of all taxes, so equal ones also count once.
+    """
     out: set[int] = set()
     for named in (False, True):
         steps = [e for e in between if e.role in _STEPS and not (named and e.role is Role.ITEM)]
-        if steps:
+        once = list({(e.role, e.minor): e for e in steps}.values())
+        for group in (steps, once) if steps else ():
             for sign in (1, -1):
-                out.add(sum(_signed(e, sign) for e in steps))
+                out.add(sum(_signed(e, sign) for e in group))
     return out
 
 

@@ -19,6 +19,7 @@ def earned(paper: str, shop: object = PAID_TILL) -> int | None:
         ("SUBTOTAL 70.00\nTAX 4.20\nZORP 74.20\nCASH 74.20\nCHANGE 0.00", 7420),  # the total
         ("TEA 2.00\nCAKE 5.00\nZORP 7.00\nVISA 7.00", 700),
         ("SUBTOTAL 22.25\nTAX 2.11\nZORP 24.36", 2436),
+        ("SUBTOTAL 25.22\nFOOD TAX 1.74\nTOTAL TAX 1.74\nZORP 26.96", 2696),
         ("TOTAL 24.36\nSERVICE CHARGE 8.90\nZORP 33.26", 3326),
         ("TOTAL 75.70\nCASH 100.00\nZORP 24.30", 7570),  # the change
         ("TOTAL 14.20\nTOTAL PAID 20.20\nZORP 6.00", 1420),
