@@ -96,6 +96,10 @@ SAYINGS: dict[str, dict[str, Saying]] = {
         "zh": Saying("这张小票不积分", "付款方式无法确定，请联系门店。"),
         "en": Saying("This receipt earns nothing", "How it was paid is not certain. Please ask the shop."),
     },
+    "unconfirmed": {
+        "zh": Saying("这张小票不积分", "按本店规则，这笔消费不参加积分，请联系门店。"),
+        "en": Saying("This receipt earns nothing", "The shop's rules leave this purchase out. Please ask the shop."),
+    },
     "canceled": {
         "zh": Saying("积分已取消", "门店取消了这张小票，积分已收回。"),
         "en": Saying("Points taken back", "The shop has canceled this receipt."),

@@ -22,18 +22,19 @@ from edgebox.loyalty import claims
 from edgebox.model import Modifier
 from edgebox.store.events import ClaimRecord, ClaimState, ReceiptRecord
 from hw_sim.cloud.ledger import Ledger
-from hw_sim.cloud.registry import Box, Registry
+from hw_sim.cloud.registry import Box, Registry, Shop
 from hw_sim.cloud.verdict import Outcome, Told, Verdict, judge
 
+APPROVED = "approved"  # reason of a claim that a person has let through: no later event asks him again
 PENDING_S = 90 * 86400  # as long as a box keeps its rows ([store] keep_days): after that no event will come
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS claim_events (
     box TEXT, epoch TEXT, seq INTEGER, store INTEGER, claim TEXT, url TEXT, revision INTEGER, amount INTEGER,
-    state TEXT, session TEXT, document INTEGER, PRIMARY KEY (box, epoch, seq)) STRICT, WITHOUT ROWID;
+    points INTEGER, state TEXT, session TEXT, document INTEGER, PRIMARY KEY (box, epoch, seq)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS claim_events_of ON claim_events (store, claim);
 CREATE TABLE IF NOT EXISTS receipts (
-    box TEXT, session TEXT, document INTEGER, store INTEGER, claim TEXT, url TEXT, amount INTEGER, mute INTEGER,
+    box TEXT, session TEXT, document INTEGER, store INTEGER, claim TEXT, url TEXT, mute INTEGER, pending INTEGER,
     PRIMARY KEY (box, session, document)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claims (
     store INTEGER, claim TEXT, member TEXT, url TEXT, state TEXT, amount INTEGER, points INTEGER, reason TEXT,
@@ -96,7 +97,7 @@ class Points:
         store = box.shop.number
         values = (
             *(box.name, epoch, seq, store, event.claim, event.url, event.revision, event.amount_minor),
-            *(event.state.value, event.session, event.document),
+            *(event.points, event.state.value, event.session, event.document),
         )
         marks = ", ".join("?" * len(values))
         self._ledger.db.execute(f"INSERT OR IGNORE INTO claim_events VALUES ({marks})", values)
@@ -106,23 +107,22 @@ class Points:
         """A receipt that names a claim: it must agree with the claim's event. Inside the ledger's commit."""
         if not event.claim:
             return
-        # A copy prints the stored token, whatever total is read on it; a replayed one was answered by another run.
+        # A copy prints the stored token, whichever it would get itself; a replayed one was answered by another run.
         mute = event.replayed or bool({Modifier.REPRINT.value, Modifier.COPY.value} & set(event.modifiers))
         name = (box.name, event.session, event.document)
-        values = (*name, box.shop.number, event.claim, event.url, event.amount_minor, int(mute))
+        values = (*name, box.shop.number, event.claim, event.url, int(mute), int(event.pending))
         self._ledger.db.execute("INSERT OR IGNORE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
         self._settle(box.shop.number, event.claim)
 
     def _told(self, store: int, claim: str) -> list[Told]:
-        sql = """SELECT e.box, e.url, e.revision, e.amount, e.state, r.amount, r.mute, r.url
+        sql = """SELECT e.box, e.url, e.revision, e.amount, e.points, e.state, r.url, r.mute, r.pending
                  FROM claim_events e LEFT JOIN receipts r
                  ON r.box = e.box AND r.session = e.session AND r.document = e.document
                  WHERE e.store = ? AND e.claim = ? ORDER BY e.box, e.epoch, e.seq"""
         out = []
-        for box, url, revision, amount, state, minor, mute, receipt_url in self._ledger.ask(sql, store, claim):
-            speaks = mute == 0 and state != ClaimState.AGAIN
-            differs = speaks and receipt_url != url
-            out.append(Told(box, url, revision, amount, ClaimState(state), minor if speaks else None, differs))
+        for box, url, revision, amount, points, state, named, mute, pending in self._ledger.ask(sql, store, claim):
+            differs = mute == 0 and state != ClaimState.AGAIN and named != url
+            out.append(Told(box, url, revision, amount, ClaimState(state), points, differs, bool(pending)))
         return out
 
     # -- the phone
@@ -187,7 +187,7 @@ class Points:
 
     def _act(self, box: Box, url: str, claim: claims.Claim, verdict: Verdict, member: str, now: int) -> Shown:
         """`member` "": only looking."""
-        points = verdict.amount_minor // box.shop.spend_per_point
+        points = _worth(verdict, box.shop)
         if verdict.outcome is Outcome.CONTRADICTED:
             words = f"claim {claim.claim_id.hex()} revision {claim.revision}: token and box differ in {verdict.reason}"
             self._ledger.alarm(box.name, "contradiction", words)
@@ -195,8 +195,10 @@ class Points:
         if verdict.outcome in (Outcome.VOID, Outcome.REFUSED):
             return Shown("refused", "void" if verdict.outcome is Outcome.VOID else verdict.reason, box=box)
         if not member:
-            amount = verdict.amount_minor or claim.amount_minor
-            return Shown("offered", verdict.outcome.value, amount // box.shop.spend_per_point, amount, box)
+            if verdict.outcome is Outcome.PENDING:
+                amount = claim.amount_minor
+                return Shown("offered", verdict.outcome.value, amount // box.shop.spend_per_point, amount, box)
+            return Shown("offered", verdict.outcome.value, points, verdict.amount_minor, box)
         state = {Outcome.PENDING: Holding.PENDING, Outcome.REVIEW: Holding.REVIEW}.get(
             verdict.outcome, Holding.CREDITED
         )
@@ -227,23 +229,24 @@ class Points:
         if verdict.outcome in (Outcome.VOID, Outcome.CONTRADICTED, Outcome.REFUSED):
             reason = verdict.reason if verdict.outcome is not Outcome.VOID else "void"
             self._hold(held._replace(state=Holding.CANCELED, amount_minor=0, points=0, reason=reason), reason)
-        elif verdict.outcome is Outcome.CREDIT or held.state is Holding.CREDITED:  # approved by a person: stays
-            points = verdict.amount_minor // box.shop.spend_per_point
-            row = held._replace(state=Holding.CREDITED, amount_minor=verdict.amount_minor, points=points, reason="")
+        elif verdict.outcome is Outcome.CREDIT or held.reason == APPROVED:
+            amount, points = verdict.amount_minor, _worth(verdict, box.shop)
+            reason = APPROVED if held.reason == APPROVED else ""
+            row = held._replace(state=Holding.CREDITED, amount_minor=amount, points=points, reason=reason)
             self._hold(row, "event")
         else:
-            self._hold(held._replace(state=Holding.REVIEW, amount_minor=verdict.amount_minor, reason=verdict.reason))
+            amount, points = verdict.amount_minor, _worth(verdict, box.shop)
+            row = held._replace(state=Holding.REVIEW, amount_minor=amount, points=points, reason=verdict.reason)
+            self._hold(row, "event")
 
     def approve(self, store: int, name: str) -> Shown:
         """A person lets a claim through that policy had held back. KeyError: no such one waits."""
         with self._ledger.commit():
             held = self._held(store, name)
-            shop = self._registry.shop(store)
-            if held is None or shop is None or held.state is not Holding.REVIEW:
+            if held is None or held.state is not Holding.REVIEW:
                 raise KeyError(name)
-            points = held.amount_minor // shop.spend_per_point
-            self._hold(held._replace(state=Holding.CREDITED, points=points, reason=""), "approved")
-            return Shown(Holding.CREDITED.value, "", points, held.amount_minor)
+            self._hold(held._replace(state=Holding.CREDITED, reason=APPROVED), APPROVED)
+            return Shown(Holding.CREDITED.value, "", held.points, held.amount_minor)
 
     def give_up_pending(self) -> int:
         """Cancels claims whose event can't come any more; how many."""
@@ -282,6 +285,11 @@ class Points:
         """All points of all members."""
         found: int = self._ledger.ask("SELECT coalesce(sum(points), 0) FROM entries")[0][0]
         return found
+
+
+def _worth(verdict: Verdict, shop: Shop) -> int:
+    """The points of an amount: by the shop's rate, and no fewer than the slip promised."""
+    return max(verdict.amount_minor // shop.spend_per_point, verdict.least)
 
 
 def _why(fault: ClaimError, url: str, registry: Registry, now: int) -> str:

@@ -7,12 +7,15 @@ The rules, in order:
 
 1. The box's own event for this very token (same URL) must be there. Not there: pending. If the box has recorded
    another amount for the same revision, the token contradicts it: refused, and an alarm, for somebody has its key.
-2. The event must say the same as the token: amount and revision. Its receipt, once that is there too, likewise.
+2. The event must say the same as the token: amount and revision. Its receipt, once that is there too, must name this
+   token; its amount may be another, for the shop's rules may let a part of it earn.
 3. Void: not printed, or canceled afterwards. If the newest revision was granted and then canceled (a refund), the bill
    is gone, and with it the older revisions.
 4. A bill settled again is worth what its newest revision says, never more, whichever slip is shown; and never more
    than the shown slip says. Two lines that print one bill at once give revisions 0 and 1 of one amount: all the same.
-5. Weak ids, medium confidence and unknown tenders wait for a person where the shop wants that.
+5. Weak ids, medium confidence, unknown tenders and what the box itself calls pending wait for a person where the shop
+   wants that.
+6. The slip promised "at least so many points": the box's own figure is the least, with whatever campaign it counted.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class Policy(NamedTuple):
     weak: Doubt = Doubt.REVIEW
     medium: Doubt = Doubt.CREDIT
     tender_unknown: Doubt = Doubt.CREDIT
+    pending: Doubt = Doubt.REVIEW  # what the shop's rules on the box call pending
 
 
 class Outcome(StrEnum):
@@ -56,24 +60,27 @@ class Outcome(StrEnum):
 
 
 class Told(NamedTuple):
-    """One claim event of a box, in the order of its journal. `receipt_minor`: amount of the receipt beside it, if that
-    is there and speaks of the same token; `receipt_differs`: it is there and speaks of another."""
+    """One claim event of a box, in the order of its journal. `points`: what the slip promised. `receipt_differs`: the
+    receipt beside it is there and names another token; `receipt_pending`: it wants the cloud to confirm."""
 
     box: str
     url: str
     revision: int
     amount_minor: int
     state: ClaimState
-    receipt_minor: int | None = None
+    points: int = 0
     receipt_differs: bool = False
+    receipt_pending: bool = False
 
 
 class Verdict(NamedTuple):
-    """`amount_minor`: what earns, if the outcome is CREDIT or REVIEW. `reason`: a stable word."""
+    """`amount_minor`: what earns, and `least`: points for it at least, if the outcome is CREDIT or REVIEW. `reason`: a
+    stable word."""
 
     outcome: Outcome
     amount_minor: int = 0
     reason: str = ""
+    least: int = 0
 
 
 def judge(url: str, claim: Claim, box: str, told: Sequence[Told], policy: Policy) -> Verdict:
@@ -94,7 +101,9 @@ def judge(url: str, claim: Claim, box: str, told: Sequence[Told], policy: Policy
     if _is_canceled(newest):
         return Verdict(Outcome.VOID, reason="canceled")
     amount = min(claim.amount_minor, *(event.amount_minor for event in newest))
-    return _by_policy(claim, amount, policy)
+    least = min(about[-1].points, *(event.points for event in newest))
+    is_pending = any(event.receipt_pending for event in about)
+    return _by_policy(claim, policy, is_pending)._replace(amount_minor=amount, least=least)
 
 
 def _difference(claim: Claim, about: Sequence[Told]) -> str:
@@ -104,7 +113,7 @@ def _difference(claim: Claim, about: Sequence[Told]) -> str:
             return "amount"
         if event.revision != claim.revision:
             return "revision"
-        if event.receipt_differs or event.receipt_minor not in (None, claim.amount_minor):
+        if event.receipt_differs:
             return "receipt"
     return ""
 
@@ -128,16 +137,18 @@ def _why_void(about: Sequence[Told]) -> str:
     return "canceled" if any(event.state in _HELD for event in about) else "not_printed"
 
 
-def _by_policy(claim: Claim, amount: int, policy: Policy) -> Verdict:
+def _by_policy(claim: Claim, policy: Policy, is_pending: bool) -> Verdict:
     doubts = []
     if claim.weak_id:
         doubts.append((policy.weak, "weak_id"))
-    if claim.confidence is not Confidence.HIGH and not claim.weak_id:
+    elif claim.confidence is not Confidence.HIGH:
         doubts.append((policy.medium, "confidence"))
     if not claim.tender_known:
         doubts.append((policy.tender_unknown, "tender"))
+    if is_pending and not claim.weak_id:  # a weak id is pending for being weak
+        doubts.append((policy.pending, "unconfirmed"))
     for wanted, outcome in ((Doubt.REFUSE, Outcome.REFUSED), (Doubt.REVIEW, Outcome.REVIEW)):
         for doubt, reason in doubts:
             if doubt is wanted:
-                return Verdict(outcome, 0 if outcome is Outcome.REFUSED else amount, reason)
-    return Verdict(Outcome.CREDIT, amount)
+                return Verdict(outcome, reason=reason)
+    return Verdict(Outcome.CREDIT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edgebox.loyalty.claims import LIFETIME_S
@@ -115,7 +116,7 @@ def test_a_token_whose_event_has_not_come_waits_and_settles_by_itself(head: Clou
     wall.now += 5 * 86400  # the box was offline for days; the phone was in time
     box.tell(Stream.CLAIMS, event)
     assert head.points.balance(member) == 12
-    assert head.points.take(url, member).state == "credited"
+    assert head.points.take(url, member)[:3] == ("credited", "", 12)
 
 
 def test_a_token_whose_event_never_comes_is_given_up(head: Cloud, box: PaperBox, wall: Wall) -> None:
@@ -150,22 +151,56 @@ def test_an_event_that_says_another_amount_than_its_own_token_earns_nothing(head
     assert head.points.take(url, head.points.join())[:2] == ("refused", "contradicted")
 
 
-def test_a_receipt_that_says_another_amount_takes_the_points_back(head: Cloud, box: PaperBox) -> None:
+def test_a_receipt_that_names_another_token_takes_the_points_back(head: Cloud, box: PaperBox) -> None:
     url, member = box.mint(1250), head.points.join()
     event = box.claim(url)
     box.tell(Stream.CLAIMS, event)
     head.points.take(url, member)
-    box.tell(Stream.RECEIPTS, box.receipt(event, amount_minor=1000))
+    box.tell(Stream.RECEIPTS, box.receipt(event, url=box.mint(1000)))
     assert head.points.balance(member) == 0
     assert head.ledger.alarms("contradiction") != []
 
 
+def test_a_receipt_of_which_only_a_part_earns_contradicts_nothing(head: Cloud, box: PaperBox) -> None:
+    url = box.mint(1250)
+    event = box.claim(url)
+    box.tell(Stream.CLAIMS, event)
+    box.tell(Stream.RECEIPTS, box.receipt(event, amount_minor=9000))
+    assert head.points.take(url, head.points.join()).points == 12
+
+
+def test_no_fewer_points_than_the_slip_promised(head: Cloud, box: PaperBox) -> None:
+    """The shop's campaign doubled them on the box; this cloud knows nothing of it."""
+    url, member = box.mint(1250), head.points.join()
+    box.tell(Stream.CLAIMS, msgspec.structs.replace(box.claim(url), points=24))
+    assert head.points.look(url, "").points == 24
+    assert head.points.take(url, member).points == 24
+    lower = box.mint(600, revision=1)
+    box.tell(Stream.CLAIMS, msgspec.structs.replace(box.claim(lower), points=11))
+    assert head.points.balance(member) == 11, "settled again for less"
+
+
+@pytest.mark.parametrize("collected_first", [True, False])
+def test_what_the_box_calls_pending_waits_for_a_person(head: Cloud, box: PaperBox, collected_first: bool) -> None:
+    url, member = box.mint(1250), head.points.join()
+    event = msgspec.structs.replace(box.claim(url), points=24)
+    box.tell(Stream.CLAIMS, event)
+    if collected_first:
+        assert head.points.take(url, member).points == 24
+    box.tell(Stream.RECEIPTS, box.receipt(event, pending=True))
+    assert head.points.take(url, member)[:2] == ("review", "unconfirmed")
+    assert head.points.balance(member) == 0
+    (waiting,) = head.points.held()
+    assert head.points.approve(waiting.store, waiting.claim).points == 24
+    assert head.points.balance(member) == 24
+
+
 def test_a_copy_with_its_own_amount_contradicts_nothing(head: Cloud, box: PaperBox) -> None:
-    """A copy prints the stored token; what total was read on the copy does not matter."""
+    """A copy prints the stored token; what was read on the copy does not matter."""
     url = box.sell(1250)
     again = box.claim(url, ClaimState.AGAIN)
     box.tell(Stream.CLAIMS, again)
-    box.tell(Stream.RECEIPTS, box.receipt(again, amount_minor=700, modifiers=("reprint",)))
+    box.tell(Stream.RECEIPTS, box.receipt(again, amount_minor=700, url=box.mint(700), modifiers=("reprint",)))
     assert head.points.take(url, head.points.join()).points == 12
 
 
