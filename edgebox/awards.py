@@ -77,12 +77,15 @@ class Awards:
             return Award(why="no keys")
         claim_id, weak = self._id(receipt, document, keys)
         known = self._granted.get(claim_id)
+        sale = sale_of(receipt)
         if Modifier.REPRINT in receipt.modifiers and receipt.kind is DocumentKind.SALE and not weak:
             if known is None:
                 return Award(why="a reprint of a receipt not seen today")
             if known.printed:
                 return self._again(known, claim_id)
-        earned = evaluate(self.rules, sale_of(receipt), when, tier, day_points=self._promised(when))
+            # The reader lets no reprint earn anew. This one's receipt did earn, and nobody holds its claim.
+            sale = sale._replace(qualifies=sale.net_minor == known.amount_minor)
+        earned = evaluate(self.rules, sale, when, tier, day_points=self._promised(when))
         if earned.refusal is not None:
             return Award(why=earned.steps[0], flagged=earned.flagged)
         if weak and not self._weak:

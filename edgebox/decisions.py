@@ -8,7 +8,7 @@ All of it can be replaced while the engine runs: new rules, slips and members ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from edgebox.awards import Award, Awards, Granted
 from edgebox.errors import ClaimError, ConfigError, SlipError
 from edgebox.escpos.compose import Body, Press
 from edgebox.escpos.raster import Raster
-from edgebox.handout import NOTHING, Handout, Source
+from edgebox.handout import NOTHING, Handout
 from edgebox.lines import Decided
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
@@ -31,6 +31,7 @@ from edgebox.point_rules import rules_of
 from edgebox.settings import Config
 from edgebox.slip_facts import Circumstances
 from edgebox.slip_files import SHIPPED, load_images, load_slips
+from edgebox.slip_stock import Maker, Stock
 from edgebox.slips import qr
 from edgebox.slips.facts import Money, facts, host_of
 from edgebox.slips.strip import Chosen, Means, Refused, composed, remembered
@@ -41,6 +42,7 @@ from edgebox.store.events import ReceiptRecord
 OWN_SLIPS = Path("/etc/edgebox/slips")
 WIDEST_DOTS = 576  # pictures are made for 80 mm paper; on narrower paper a slip with a wider one is left out
 CODES_REMEMBERED = 64  # of links: a shop has a handful
+FROM_STOCK = (Purpose.COUPON, Purpose.SOURCE, Purpose.COMEBACK)
 _CLOCK = SystemClock()
 Fault = Callable[[str, str], None]
 
@@ -56,7 +58,8 @@ def _remembered_matrix(data: str, level: str) -> Sequence[int]:
 
 
 class Decisions:
-    """The shop's awards and slips. `synced`: the box's own clock is right. ConfigError: rules or slips with faults."""
+    """The shop's awards and slips. `synced`: the box's own clock is right; `secret`: finds what signs comeback coupons,
+    asked only if the shop has such a slip. ConfigError: rules or slips with faults."""
 
     def __init__(
         self,
@@ -65,12 +68,13 @@ class Decisions:
         fault: Fault,
         *,
         synced: Callable[[], bool] | None = None,
-        sources: Mapping[Purpose, Source] | None = None,
+        secret: Callable[[], bytes] | None = None,
     ) -> None:
         self._config = config
         self._fault = fault
         self._synced = synced or _kernel_says
-        self._sources = dict(sources or {})
+        self._secret = secret
+        self.stock = Stock(fault)
         self._zone = ZoneInfo(config.shop.tz)
         self.members: Members | None = None
         self.awards = Awards(rules_of(config), keys, weak=config.claims.weak == "pending")
@@ -177,7 +181,21 @@ class Decisions:
         slip = self._config.slip
         images: dict[str, Raster] = load_images(used, OWN_SLIPS, WIDEST_DOTS)
         self._means = Means(tuple(slip.languages), slip.max_mm, slip.max_bytes, slip.max_wire_ms, images)
-        return Handout(used, self._means, self._sources)
+        self.stock.want(used)
+        if self.stock.maker is None and any(one.purpose is Purpose.COMEBACK for one in used):
+            self.stock.maker = self._maker()
+        return Handout(used, self._means, dict.fromkeys(FROM_STOCK, self.stock))
+
+    def _maker(self) -> Maker | None:
+        if self._secret is None:
+            return None
+        keys = self.awards.keys
+        try:
+            secret = self._secret()
+        except ConfigError as fault:
+            self._fault("slips", f"no comeback coupons: {fault}")
+            return None
+        return Maker(secret, keys.device if keys is not None else 0, self._config.slip.coupon_prefix)
 
     def _matrix(self, data: str, level: str) -> Sequence[int]:
         """A claim's bits look random and suit any mask; other codes are the same all day, and worth remembering."""

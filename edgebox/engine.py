@@ -38,6 +38,7 @@ from edgebox.lines import Decided, LineSession, Pending, Settled
 from edgebox.loyalty.keyring import Keyring
 from edgebox.model import Receipt
 from edgebox.notices import Health, Notices, printer_words
+from edgebox.own_secret import own_secret
 from edgebox.printers import find_printer
 from edgebox.reading import OpenDocument
 from edgebox.receipt.money import AmountFinder
@@ -80,7 +81,9 @@ class Engine:
         self.clock = clock
         self._faults: set[str] = set()
         self.counters: Counter[str] = Counter()
-        self.decisions = Decisions(config, keys, self.fault, synced=synced)
+        self._stock_task: asyncio.Task[None] | None = None
+        data = Path(config.engine.data)
+        self.decisions = Decisions(config, keys, self.fault, synced=synced, secret=lambda: own_secret(data))
         self.awards = self.decisions.awards
         self.lines: dict[str, LineSession] = {}
         self.on_receipt: Callable[[ReceiptRecord], None] | None = None  # told every record once it is on disk
@@ -112,6 +115,7 @@ class Engine:
         self.store = await asyncio.to_thread(Store.open, Path(self.config.engine.data), self.config.store)
         self.notices = Notices(self.store, lambda what: self.fault("store", what))
         await asyncio.to_thread(self._remember, self.store)
+        await self.decisions.stock.open(self.store, int(self.clock()))
         retention = Retention(self.store, consumer=bool(self.config.sync.url))
         self.warm()
         await self._listen(Path(self.config.engine.socket))
@@ -177,6 +181,7 @@ class Engine:
         for receipt in store.past_receipts(RECEIPTS_READ):
             self._note_recorded(receipt.session, receipt.document)
             self._tills.note(receipt)
+            self.decisions.note(receipt)
         for claim in store.past_claims(CLAIMS_READ):
             remember(self.awards, claim)
         if store.unreadable:
@@ -205,6 +210,7 @@ class Engine:
         """Collects garbage while nobody waits."""
         while True:
             await asyncio.sleep(TIDY_S)
+            self._fill_stock()
             if not any(line.is_reading for line in self.lines.values()):
                 gc.collect()
 
@@ -269,6 +275,7 @@ class Engine:
     def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> Settled:
         """What is to be recorded. A claim whose slip went out is known from here on, so that a copy prints it again."""
         found = settled(line, pending, outcome, self.decisions.awards)
+        self._print_own(line, pending.decided.handed.own.body.raw)
         if found.claim is not None and found.claim.state in (ClaimState.GRANTED, ClaimState.AGAIN):
             self._slips[line.session, outcome.document] = found.claim
             if len(self._slips) > SLIPS_MAX:
@@ -284,12 +291,25 @@ class Engine:
             if self.is_recorded(*name):
                 return
             await self.store.record(receipt, *([claim] if claim else []), *offers)
+            self._fill_stock()
             self._note_recorded(*name)
             self._recording.pop(name, None)
         self.counters[f"{receipt.kind} {receipt.result}"] += 1
         if not any(line.is_reading for line in self.lines.values()):
             gc.collect(0)  # what this document leaves behind, in 0.1 ms; a thousand at once would take 100
         self._say(receipt, award)
+
+    def _fill_stock(self) -> None:
+        """More codes for slips, if they run low; in the background, one at a time."""
+        stock, store = self.decisions.stock, self.store
+        if store is None or not stock.is_low or (self._stock_task is not None and not self._stock_task.done()):
+            return
+        self._stock_task = asyncio.create_task(stock.fill(store, int(self.clock())))
+
+    def _print_own(self, line: LineSession, body: bytes) -> None:
+        """Slips that stand by themselves, behind the document; a line that has gone prints none."""
+        if body and self.lines.get(line.name) is line:
+            self.print_job(line.name, body)
 
     def _say(self, receipt: ReceiptRecord, award: Award) -> None:
         """What is recorded, to who reads the log or listens."""

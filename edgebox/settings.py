@@ -58,6 +58,7 @@ class SlipSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     languages: tuple[Literal["zh", "en"], ...] = ("zh",)
     show: tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")], ...] = ("points",)
+    coupon_prefix: Annotated[str, Meta(pattern=r"^[0-9A-Z $%*+./:-]{1,40}$")] = "CB:"
     max_mm: Annotated[int, Meta(ge=0, le=2000)] = 120  # two codes with words; more is an advertisement, not a receipt
     max_bytes: Bytes = 16384
     max_wire_ms: Milliseconds = 2500

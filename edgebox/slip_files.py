@@ -31,6 +31,7 @@ from edgebox.slips.template import (
     FeedBlock,
     ImageBlock,
     Limits,
+    Placement,
     Purpose,
     QrBesideBlock,
     QrBlock,
@@ -155,6 +156,8 @@ class _Reader:
             link=top.link,
             shadow=top.shadow,
             per_member_day=top.per_member_day,
+            value_minor=top.value_minor,
+            valid_days=top.valid_days,
             images=tuple(block.name for block in made if isinstance(block, ImageBlock)),
         )
 
@@ -166,8 +169,14 @@ class _Reader:
             return None
 
     def _contradictions(self, top: schema.SlipTable) -> None:
-        if (top.purpose is Purpose.PROMOTION) != bool(top.threshold_minor):
-            self.faults.append("slip: threshold_minor belongs to a promotion, and a promotion needs one")
+        if top.purpose is Purpose.PROMOTION and not top.threshold_minor:
+            self.faults.append("slip: a promotion needs threshold_minor")
+        if top.threshold_minor and top.purpose not in (Purpose.PROMOTION, Purpose.COMEBACK):
+            self.faults.append("slip: threshold_minor belongs to a promotion or a comeback coupon")
+        if (top.purpose is Purpose.COMEBACK) != bool(top.value_minor and top.valid_days):
+            self.faults.append("slip: value_minor and valid_days belong to a comeback coupon, which needs both")
+        if top.purpose is Purpose.CLAIM and top.placement is Placement.OWN_SLIP:
+            self.faults.append("slip: a claim goes onto the receipt; for a slip of its own see placement in [[line]]")
         if (top.purpose in (Purpose.COUPON, Purpose.SOURCE)) != bool(top.pool):
             self.faults.append("slip: pool belongs to a coupon or source slip, and these need one")
         if top.link and top.purpose not in (Purpose.LINK, Purpose.INVOICE, Purpose.PAYMENT):

@@ -34,11 +34,13 @@ class SlipTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     languages: tuple[Language, ...] = ()
     placement: Placement = Placement.BEFORE_CUT
     priority: Annotated[int, Meta(ge=0, le=10_000)] = 100
-    threshold_minor: Count = 0
+    threshold_minor: Annotated[int, Meta(ge=0, le=10**9)] = 0
     pool: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{0,64}$")] = ""
     link: Annotated[str, Meta(max_length=TEXT_MAX)] = ""
     shadow: bool = False
     per_member_day: Annotated[int, Meta(ge=0, le=100)] = 0
+    value_minor: Annotated[int, Meta(ge=0, le=10**8)] = 0  # four bytes in a comeback coupon's code
+    valid_days: Annotated[int, Meta(ge=0, le=3660)] = 0
 
 
 class WhenTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -160,7 +160,8 @@ class Limits(NamedTuple):
 
 class Template(NamedTuple):
     """One slip. `threshold_minor`: what a promotion asks for. `pool`: where codes come from. `shadow`: decide, record,
-    print nothing. `per_member_day`: how often one member gets it in a day, 0: always. `link`: of a LINK's code."""
+    print nothing. `per_member_day`: how often one member gets it in a day, 0: always. `link`: of a LINK's code.
+    `value_minor`, `valid_days`: of a comeback coupon."""
 
     name: str
     purpose: Purpose
@@ -175,4 +176,6 @@ class Template(NamedTuple):
     link: str = ""
     shadow: bool = False
     per_member_day: int = 0
+    value_minor: int = 0
+    valid_days: int = 0
     images: tuple[str, ...] = ()

@@ -88,11 +88,11 @@ def revoke(connection: sqlite3.Connection, stock: str) -> int:
     ).rowcount
 
 
-def take_serials(connection: sqlite3.Connection, count: int) -> int:
-    """The first of `count` serials that are this run's from now on."""
+def take_serials(connection: sqlite3.Connection, count: int, least: int = 1) -> int:
+    """The first of `count` serials that are this run's from now on, `least` or above."""
     row = connection.execute("SELECT value FROM facts WHERE key = ?", (SERIALS_FACT,)).fetchone()
     known = connection.execute("SELECT max(serial) FROM comebacks").fetchone()[0] or 0
-    first = max(int(row[0]) if row else 1, known + 1)
+    first = max(int(row[0]) if row else 1, known + 1, least)
     connection.execute(_PUT_FACT, (SERIALS_FACT, str(first + count).encode()))
     return first
 

@@ -222,7 +222,7 @@ def test_every_fault_is_named_at_once() -> None:
     )
     said = "\n".join(found)
     for word in (
-        "threshold_minor belongs to a promotion",
+        "a promotion needs threshold_minor",
         "no field 'moon' to ask for",
         "from and to belong together",
         "block 1: no field 'points' in a promotion slip, there are ",
