@@ -37,7 +37,7 @@ RECEIVE_MAXIMUM = 32  # commands, acks and answers that we have not answered yet
 CONNECT_S = 10.0  # for each of TCP, TLS and WebSocket, as a shop's ADSL line at its worst needs
 CONNACK_S = 20.0
 MISC_S = 1.0  # how often keep alive is looked after
-_READS = 32  # rounds of reading before others on the loop have their turn
+_READS = 128  # packets in one turn of the loop: two windows of PUBACKs
 _CLOCK_FAULT = 9  # X509_V_ERR_CERT_NOT_YET_VALID: here it is the box's clock that is wrong, far more often
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 
@@ -164,7 +164,7 @@ class Client:
     def _attach(self) -> None:
         paho, raw = self._paho, self._paho.socket()
         paho.on_connect = self._on_connect
-        paho.on_publish = self._on_publish
+        paho.on_answer = self._listener.on_puback
         paho.on_message = self._on_message
         paho.on_subscribe = self._on_subscribe
         paho.on_disconnect = self._on_disconnect
@@ -206,8 +206,7 @@ class Client:
                 ResponseTopic=response_topic,
                 CorrelationData=correlation,
             )
-        info = self._paho.publish(topic, payload, 1, retain, properties)
-        return info.mid if info.rc == mqtt.MQTT_ERR_SUCCESS else None
+        return None if self._over else self._paho.send(topic, payload, retain=retain, properties=properties)
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """QoS 1 for each; what is retained comes again each time."""
@@ -302,9 +301,6 @@ class Client:
             self._is_in = True
             self._welcome.set_result(welcome)
 
-    def _on_publish(self, _c: object, _u: object, mid: int, reason: ReasonCode, _properties: object) -> None:
-        self._listener.on_puback(mid, reason.value)
-
     def _on_message(self, _c: object, _u: object, message: mqtt.MQTTMessage) -> None:
         try:
             topic = message.topic
@@ -351,7 +347,6 @@ _REJECTED = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C})
 def _paho(hello: Hello, address: Address, credentials: Credentials) -> Wire:
     paho = Wire(hello.client_id, websocket=address.websocket)
     paho.connect_timeout = CONNECT_S
-    paho.max_inflight_messages_set(0)  # the session counts; paho shall not queue
     if address.websocket:
         paho.ws_set_options(path=address.path)
     if credentials.context is not None:

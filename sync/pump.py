@@ -17,6 +17,7 @@ from edgebox.store.store import Store
 from sync.client import Client
 from sync.contract import Ack
 from sync.session.outgoing import NEVER, Outgoing
+from sync.session.shelf import Ready
 from sync.session.window import Read, Session
 from sync.topics import Topics
 
@@ -92,16 +93,17 @@ class Pump:
             if step is None:
                 return
             if isinstance(step, Read):
-                await self._send_rows(client, step)
+                await self._read(step)
+            elif isinstance(step, Ready):
+                mid = client.publish(self._topics.up(step.piece.stream), step.payload)
+                self._session.sent(_sent(mid), step.piece)
             else:
                 self._send_other(client, step, now)
 
-    async def _send_rows(self, client: Client, read: Read) -> None:
+    async def _read(self, read: Read) -> None:
         after = (read.gap.epoch, read.gap.first - 1)
         rows = await self._store.rows(Stream(read.stream), after, limit_rows=read.rows_max, limit_bytes=read.bytes_max)
-        topic = self._topics.up(read.stream)
-        for piece, payload in self._session.cut(read, rows, time.monotonic()):
-            self._session.sent(_sent(client.publish(topic, payload)), piece)
+        self._session.cut(read, rows, time.monotonic())
 
     def _send_other(self, client: Client, message: Outgoing, now: float) -> None:
         mid = client.publish(

@@ -1,20 +1,23 @@
-"""paho's client with two seams in it: bounds on what a broker may send, and few system calls.
+"""paho's client with some seams in it: bounds on what a broker may send, no queue of its own, and few system calls.
 
-Owns: reading ahead and writing together. Never: policy, callbacks, reconnecting.
+Owns: reading ahead, writing together, PUBLISH out and PUBACK in. Never: policy, reconnecting.
 
-paho reads a packet's head byte by byte, takes as long a packet as the head says (256 MB) and writes each packet by
-itself. Its own methods for one read and one write of the socket are the place to change that; they are not public, so
-tests/sync/test_client.py holds them to it, and the lock file holds the version.
+paho reads a packet's head byte by byte, takes as long a packet as the head says (256 MB), writes each packet by itself
+and keeps all that it was given until a PUBACK comes. Its methods for one read and one write of the socket, for one
+PUBLISH and one PUBACK are the place to change that. They are not public: tests/sync/test_hostile.py and test_uplink.py
+hold them to it, and the lock file holds the version.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
 
 from sync.contract import MESSAGE_BYTES
 from sync.frames import WholeFrames
@@ -37,6 +40,7 @@ class Wire(mqtt.Client):
             manual_ack=True,
         )
         self.fault = ""
+        self.on_answer: Callable[[int, int], None] = lambda _mid, _reason: None  # packet id and reason of a PUBACK
         self._ahead = b""
         self._at = 0
         self._together = bytearray()
@@ -52,6 +56,23 @@ class Wire(mqtt.Client):
     def is_abused(self) -> bool:
         """QoS 2 comes in, which was never asked for, and which paho would keep without a bound."""
         return bool(self._in_messages)
+
+    def send(self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None) -> int | None:
+        """Puts a QoS 1 PUBLISH on the way; its packet id, or None when there is no connection.
+
+        paho's own `publish` would keep the message, to send it again by itself.
+        """
+        mid = self._mid_generate()
+        found = self._send_publish(mid, topic.encode(), payload, 1, retain, False, None, properties)
+        return mid if found is MQTTErrorCode.MQTT_ERR_SUCCESS else None
+
+    def _handle_pubackcomp(self, cmd: str) -> MQTTErrorCode:
+        """A PUBACK's reason, without the objects that paho makes of its two or three bytes."""
+        packet = self._in_packet["packet"]
+        if cmd != "PUBACK" or len(packet) < 2:
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        self.on_answer(packet[0] << 8 | packet[1], packet[2] if len(packet) > 2 else 0)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def want_write(self) -> bool:
         """Bytes wait for the socket."""

@@ -75,6 +75,7 @@ class Lane:
         self.stream = stream
         self.counters: Counter[str] = Counter()
         self.held_until = 0.0
+        self.version = 0  # goes up whenever the rows that are to be sent may have become others
         self.out: dict[int, Piece] = {}
         self._epochs: dict[str, Epoch] = {}  # oldest first; names sort by age
         self._by_broker = by_broker
@@ -101,6 +102,12 @@ class Lane:
         """An epoch with `end` rows, `acked` of which the cloud has."""
         self._epochs[epoch] = Epoch(epoch, acked, end)
         self._epochs = dict(sorted(self._epochs.items()))
+        self._fresh_from = self.newest.end if self.newest else 0
+        self.version += 1
+
+    def has(self, epoch: str) -> bool:
+        """There is something in that epoch that the cloud has not."""
+        return epoch in self._epochs
 
     def grown(self, epoch: str, end: int) -> None:
         """Rows through `end` are on the disk."""
@@ -126,7 +133,7 @@ class Lane:
     def fresh(self, now: float) -> Gap | None:
         """Rows recorded since we are connected."""
         newest = self.newest
-        if newest is None or self._is_held(now):
+        if newest is None or self.is_held(now):
             return None
         gap = newest.gap(self._fresh_from + 1, newest.end)
         if gap is None:
@@ -138,16 +145,16 @@ class Lane:
 
     def backlog(self, now: float) -> Gap | None:
         """The oldest rows that wait."""
-        if self._is_held(now):
+        if self.is_held(now):
             return None
         for epoch in self._epochs.values():
             if asked := epoch.asked_gap():
                 return Gap(epoch.name, *asked, self._rows_limit(), asked=True)
-            if gap := epoch.gap(1, epoch.end):
+            if gap := epoch.gap(1, self._fresh_from if epoch is self.newest else epoch.end):
                 return Gap(epoch.name, *gap, self._rows_limit())
         return None
 
-    def _is_held(self, now: float) -> bool:
+    def is_held(self, now: float) -> bool:
         """After a refusal one message at a time finds out whether it is over."""
         return now < self.held_until or len(self.out) >= self.messages_max
 
@@ -186,6 +193,7 @@ class Lane:
         if found is Verdict.DELIVERED:
             self._delivered(epoch, piece, now)
         else:
+            self.version += 1
             epoch.give_back(piece.first, piece.last, asked=piece.asked)
             if found is Verdict.SPLIT:
                 self.suspect(piece, now)
@@ -259,6 +267,7 @@ class Lane:
             self.counters["ack_beyond"] += 1
             return 0
         missing = ack.missing[:MISSING_RANGES]
+        self.version += bool(missing) or ack.newest > 0
         if missing and now - self._missed_at >= MISSING_EVERY_S:
             self._missed_at = now
             out = self._out_of(epoch)
@@ -279,17 +288,26 @@ class Lane:
             self._resend(epoch)
         elif through > self._resent_to:
             self._again_rows, self._resent_to = AGAIN_ROWS, 0
-        if epoch.is_done and epoch is not self.newest:
-            del self._epochs[epoch_name]
+        self._forget_done()
+
+    def _forget_done(self) -> None:
+        """Epochs that the cloud has all of, and of which nothing is out."""
+        out = {piece.epoch for piece in self.out.values()}
+        for epoch in list(self._epochs.values()):
+            if epoch.is_done and epoch is not self.newest and epoch.name not in out:
+                del self._epochs[epoch.name]
+                self.version += 1
 
     def tick(self, now: float) -> None:
         """Time passes: patience with the cloud ends, what was set aside is tried again."""
+        self._forget_done()
         if now - self._aged_at >= self._patience.young_s:
             self._aged_at = now
             for epoch in self._epochs.values():
                 epoch.age()
         if self.quarantined and now - self._released_at >= QUARANTINE_S:
             self._released_at = now
+            self.version += 1
             for epoch in self._epochs.values():
                 epoch.release()
         oldest = next(iter(self._epochs.values()), None)
@@ -302,6 +320,7 @@ class Lane:
 
     def _resend(self, epoch: Epoch) -> None:
         last = min(epoch.acked + self._again_rows, epoch.delivered.through(epoch.acked))
+        self.version += 1
         self.counters["resent"] += epoch.free(epoch.acked + 1, last, self._out_of(epoch))
         self._resent_to = last
 

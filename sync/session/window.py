@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 from sync.contract import Ack
 from sync.session.batches import BatchWriter, JournalRow, Part
 from sync.session.lane import Gap, Lane, Patience, Piece
 from sync.session.outgoing import NEVER, Outgoing, OutgoingQueue
+from sync.session.shelf import Ready, Shelf
 from sync.session.verdicts import BLAME, NO_SUBSCRIBERS, REFUSED, words
 
 BACKLOG_BATCHES = 4  # out at once, in bytes: a fresh receipt waits for no more than these on a slow line
@@ -25,7 +25,7 @@ ROWS_MAX = 4096  # in one message; rows of 30 bytes would make more
 MESSAGE_HEAD_BYTES = 512  # MQTT's own part of a packet: topic, properties
 STRIKES = 3  # connections lost with the same rows first in line: it is not the line
 KEPT_FREE = 8  # one in so many slots is for what comes in fresh
-WORTH_READING = 4  # a backlog is read from the disk when one in so many slots is free
+AHEAD = 4  # windows of messages that are read from the disk at once, and wait for their turn
 
 
 class Limits(NamedTuple):
@@ -44,13 +44,12 @@ class Grant(NamedTuple):
 
 
 class Read(NamedTuple):
-    """Rows that the session wants next, to be handed to `cut`. `budget`: bytes that may go out; `bytes_max`: in one."""
+    """Rows that the session wants next, to be handed to `cut`. `bytes_max`: of one message."""
 
     stream: str
     gap: Gap
     rows_max: int
     bytes_max: int
-    budget: int
     fresh: bool
     connection: int
 
@@ -84,6 +83,7 @@ class Session:
         self._out: dict[int, Outgoing] = {}  # besides rows
         self._pieces: dict[int, Piece] = {}  # in the order in which they went out
         self._backlog_out = (0, 0)  # messages and bytes of them that are backlog
+        self._fresh, self._behind = Shelf(), Shelf()
         self._proven = False  # this connection has carried a message both ways
         self._suspect: Piece | None = None
         self._strikes = 0
@@ -108,6 +108,8 @@ class Session:
             self.queue.put(message, again=True)
         self._out.clear()
         self._pieces.clear()
+        self._fresh.clear()
+        self._behind.clear()
         self._backlog_out = (0, 0)
         for lane in self.lanes.values():
             lane.disconnected()
@@ -141,8 +143,8 @@ class Session:
         """Messages that may be out."""
         return max(1, min(self._limits.window, self._grant.receive_maximum))
 
-    def next(self, now: float) -> Outgoing | Read | None:
-        """What to send (then tell `sent_other`) or to read (then `cut` and `sent`); None: wait."""
+    def next(self, now: float) -> Outgoing | Ready | Read | None:
+        """What to send (then tell `sent` or `sent_other`) or to read (then `cut`); None: wait."""
         free = self.window - self.out_count
         if not self.is_connected or free < 1:
             return None
@@ -150,54 +152,57 @@ class Session:
             return message
         if self._solo and self._pieces:
             return None
+        return self._next_fresh(free, now) or self._next_backlog(free, now)
+
+    def _next_fresh(self, free: int, now: float) -> Ready | Read | None:
+        if found := self._fresh.first():
+            lane, ready = found
+            return None if lane.is_held(now) else ready
         for lane in self.lanes.values():
             if gap := lane.fresh(now):
-                return self._read(lane, gap, free, BACKLOG_BATCHES * self._bytes_max, fresh=True)
-        return self._next_backlog(free, now)
+                return self._read(lane, gap, free, fresh=True)
+        return None
 
-    def _next_backlog(self, free: int, now: float) -> Read | None:
+    def _next_backlog(self, free: int, now: float) -> Ready | Read | None:
         messages, size = self._backlog_out
-        room = free - self.window // KEPT_FREE
-        budget = BACKLOG_BATCHES * self._bytes_max - size
-        if messages and (room < max(1, self.window // WORTH_READING) or 2 * budget < BACKLOG_BATCHES * self._bytes_max):
+        if messages and (free <= self.window // KEPT_FREE or size >= BACKLOG_BATCHES * self._bytes_max):
             return None
+        if found := self._behind.first():
+            lane, ready = found
+            return None if lane.is_held(now) else ready
         for lane in self.lanes.values():
             if gap := lane.backlog(now):
-                return self._read(lane, gap, max(1, room), budget, fresh=False)
+                return self._read(lane, gap, AHEAD * self.window, fresh=False)
         return None
 
     @property
     def _bytes_max(self) -> int:
         return max(1, min(self._limits.batch_bytes, self._grant.packet_bytes - MESSAGE_HEAD_BYTES))
 
-    def _read(self, lane: Lane, gap: Gap, messages: int, budget: int, *, fresh: bool) -> Read:
+    def _read(self, lane: Lane, gap: Gap, messages: int, *, fresh: bool) -> Read:
         messages = 1 if self._solo else min(messages, lane.messages_max)
         rows = min(gap.last - gap.first + 1, gap.rows_max * messages, ROWS_MAX)
-        return Read(lane.stream, gap, rows, self._bytes_max, budget, fresh, self._connection)
+        return Read(lane.stream, gap, rows, self._bytes_max, fresh, self._connection)
 
     def wait_s(self, now: float) -> float:
         """How long until a stream that is held may be tried; infinite when none is."""
         return min((lane.held_until - now for lane in self.lanes.values() if lane.held_until > now), default=NEVER)
 
-    def cut(self, read: Read, rows: Sequence[JournalRow], now: float) -> list[tuple[Piece, bytes]]:
-        """The messages that `rows` make, in order; each is to be published and told to `sent` at once."""
-        if not self.is_connected or read.connection != self._connection:
-            return []
-        lane, gap, budget = self.lanes[read.stream], read.gap, read.budget
-        free = 1 if self._solo else min(self.window - self.out_count, lane.messages_max)
-        made: list[tuple[Piece, bytes]] = []
-        for part in islice(self._parts(read, rows), max(0, free)):
+    def cut(self, read: Read, rows: Sequence[JournalRow], now: float) -> None:
+        """Makes messages of `rows`; `next` gives them out. What was read for an earlier connection is let go."""
+        lane, gap = self.lanes[read.stream], read.gap
+        if not self.is_connected or read.connection != self._connection or not lane.has(gap.epoch):
+            return
+        made: list[Ready] = []
+        for part in self._parts(read, rows):
             piece = Piece(
                 *(read.stream, gap.epoch, part.first, part.last, part.rows, len(part.payload)), read.fresh, gap.asked
             )
             if piece.size + MESSAGE_HEAD_BYTES > self._grant.packet_bytes:
                 self._too_large(lane, piece, now)
                 break
-            if made and budget < piece.size:
-                break
-            budget -= piece.size
-            made.append((piece, part.payload))
-        return made
+            made.append(Ready(piece, part.payload))
+        (self._fresh if read.fresh else self._behind).put(lane, made)
 
     def _parts(self, read: Read, rows: Sequence[JournalRow]) -> Iterator[Part]:
         gap = read.gap
@@ -217,6 +222,7 @@ class Session:
         """A message with rows is on its way; `token` comes back with its answer."""
         self.lanes[piece.stream].sent(token, piece)
         self._pieces[token] = piece
+        (self._fresh if piece.fresh else self._behind).sent(piece)
         self._count_backlog(piece, 1)
 
     def _count_backlog(self, piece: Piece, sign: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sync.session.shelf import Ready
 from sync.session.window import Grant, Limits, Read, Session
 
 EPOCH = "0001-00c0ffee"
@@ -54,17 +55,17 @@ class Wire:
         """All that may go out now."""
         sent = []
         while len(sent) < most and (step := self.session.next(now)) is not None:
-            if not isinstance(step, Read):
-                self.token += 1
+            if isinstance(step, Read):
+                self.session.cut(step, rows_for(step), now)
+                continue
+            self.token += 1
+            if isinstance(step, Ready):
+                self.session.sent(self.token, step.piece)
+                self.out[self.token] = (step.piece.stream, step.piece.first, step.piece.last)
+            else:
                 self.session.sent_other(self.token, step)
                 self.out[self.token] = (step.kind.value, 0, 0)
-                sent.append(self.out[self.token])
-                continue
-            for piece, _ in self.session.cut(step, rows_for(step), now):
-                self.token += 1
-                self.session.sent(self.token, piece)
-                self.out[self.token] = (piece.stream, piece.first, piece.last)
-                sent.append(self.out[self.token])
+            sent.append(self.out[self.token])
         return sent
 
     def answer(self, reason: int = 0, now: float = 0.0, *, most: int = 10_000) -> None:
