@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import footprint, hold, machine, parsing, passthrough, reading, store, sync
+from tests.bench import fleet, footprint, hold, machine, parsing, passthrough, reading, store, sync
 from tests.bench.box import ROOT, Broken
 from tests.bench.figures import MISSED, Section, as_text, write
 
@@ -21,6 +21,7 @@ SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "footprint": footprint.run,
     "sync": sync.run,
     "store": store.run,
+    "fleet": fleet.run,
 }
 
 

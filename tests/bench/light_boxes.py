@@ -3,8 +3,8 @@
 Owns: `LightBox`. Never: a shortcut on the way to the broker: what is measured with these is what boxes cost a broker
 and an operator.
 
-`python -m tests.bench.light_boxes FOLDER URL FIRST COUNT SICK` runs some in a process of their own until its standard
-input ends. A box whose number is in SICK fails its health check whenever it gets new rules.
+`python -m tests.bench.light_boxes FOLDER URL FIRST COUNT SICK RATE` runs some in a process of their own until its
+standard input ends. A box whose number is in SICK fails its health check whenever it gets new rules.
 """
 
 import asyncio
@@ -168,28 +168,57 @@ def rss_mb() -> float:
     return pages * resource.getpagesize() / (1 << 20)
 
 
+class _Trade:
+    """Receipts at a steady rate, while somebody wants them: `trade` and `rest` on standard input."""
+
+    def __init__(self, boxes: list[LightBox], rate: float) -> None:
+        self._boxes = boxes
+        self._rate = rate
+        self._wanted = asyncio.Event()
+
+    def hear(self, word: str) -> None:
+        """From standard input."""
+        if word == "trade":
+            self._wanted.set()
+        else:
+            self._wanted.clear()
+
+    async def run(self) -> None:
+        """Until cancelled. Receipts are due at their time, whatever the one before took."""
+        turn = 0
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._wanted.wait()
+                due = time.monotonic()
+                while self._wanted.is_set():
+                    group.create_task(self._boxes[turn % len(self._boxes)].print_receipt())
+                    turn += 1
+                    due += 1 / self._rate
+                    await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+
 async def _process(folder: Path, url: str, first: int, count: int, sick: frozenset[int], rate: float) -> None:
     """Boxes `first`… until standard input ends; `rate`: receipts a second, of all together."""
     keys = tuple((folder / "fleet_keys").read_text("ascii").split())
     numbers = range(first, first + count)
     boxes = [LightBox(folder, url, n, keys, sick=n in sick, heartbeat_s=20, keepalive_s=60) for n in numbers]
     await start_all(boxes)
-    print(f"started {rss_mb():.0f}", flush=True)
-    loop = asyncio.get_running_loop()
-    ended = loop.run_in_executor(None, sys.stdin.read)
-    turn = 0
-    while not ended.done():
-        if rate:
-            await boxes[turn % count].print_receipt()
-            turn += 1
-        await asyncio.wait([ended], timeout=1 / rate if rate else 1.0)
-    print(f"ending {rss_mb():.0f} {turn}", flush=True)
+    trade = _Trade(boxes, rate)
+    trading = asyncio.create_task(trade.run())
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    while word := await lines.readline():
+        trade.hear(word.decode().strip())
+    trading.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await trading
     for box in boxes:
         await box.stop()
 
 
 if __name__ == "__main__":
     _folder, _url, _first, _count, _sick, _rate = sys.argv[1:]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    _most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
     sick_ones = frozenset(int(n) for n in _sick.split(",") if n)
     asyncio.run(_process(Path(_folder), _url, int(_first), int(_count), sick_ones, float(_rate)))
