@@ -173,7 +173,7 @@ class Uplink:
         while True:
             try:
                 await self._connection()
-            except SyncError as fault:
+            except EdgeboxError as fault:  # the network, the broker, or a disk that can't be read
                 self._failed(fault)
             wait_s = self._backoff.next_s()
             self.counters["waits"] += 1
@@ -351,6 +351,7 @@ class Uplink:
         self._session.disconnected(reason, now)
         if self._lost is not None and not self._lost.done():
             self._lost.set_exception(SyncError(why or "connection lost", reason="lost"))
+            self._lost.exception()  # who waits for it may just be ending for another reason
 
 
 def _good_for(seconds: float) -> str:
