@@ -3,9 +3,10 @@
 Owns: one connection's state (its open document, the ones that wait for their outcome, its jobs). Never: decides what a
 receipt is or earns (the desk does), and never lets anything but an answer happen between End and Answer.
 
-Shape: an asyncio.Protocol. Bytes, reading, minting and the answer happen inside one `data_received`; the store's disk
-is met afterwards, in a task. Whatever goes wrong with a document, an exception included, ends in an empty Answer at
-once and a fault that is logged once for each cause and counted.
+Shape: an asyncio.Protocol. Bytes, reading, minting and the answer happen inside one `data_received`. Behind the answer
+nothing is done: the line must wake to print it, perhaps on the CPU that we would go on to take. What only the record
+needs is read at the outcome; the disk is met after that, in a task. While the till pauses, the answer is prepared.
+Whatever goes wrong with a document, an exception included, ends in an empty Answer at once and a counted fault.
 """
 
 from __future__ import annotations
@@ -106,11 +107,12 @@ class Desk(Protocol):
 
 
 class Pending(NamedTuple):
-    """A document that has ended and waits for its outcome."""
+    """A document that has ended and waits for its outcome. `reading`: what the record needs can still be read."""
 
     decided: Decided
     end: End
     at: int
+    reading: OpenDocument | None = None
 
 
 class Settled(NamedTuple):
@@ -155,7 +157,7 @@ class LineSession(asyncio.Protocol):
         """Frames, in any chunking."""
         try:
             for frame in self._decoder.feed(data):
-                self._take_safely(frame)
+                self._safely(type(frame).__name__, self._take, frame)
         except FrameError as fault:
             self._desk.fault(self.name, f"the line talks nonsense: {fault}")
             self.close()
@@ -168,6 +170,7 @@ class LineSession(asyncio.Protocol):
         for job, states in self._jobs.items():
             states.put_nowait(JobState(job, JobPhase.FAILED, "the line has gone"))
         self._jobs.clear()
+        self._pending = {number: self._completed(pending) for number, pending in self._pending.items()}
         self._desk.left(self)  # records on their way to the disk go on
 
     def close(self) -> None:
@@ -235,12 +238,12 @@ class LineSession(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(encode(frame))
 
-    def _take_safely(self, frame: Frame) -> None:
+    def _safely(self, where: str, take: Callable[..., None], what: object) -> None:
         """A bug costs one document's slip, not the connection: with that gone, the frame would come again, for ever."""
         try:
-            self._take(frame)
+            take(what)
         except Exception as fault:
-            self._desk.fault(self.name, f"fault at {type(frame).__name__}", fault)
+            self._desk.fault(self.name, f"fault at {where}", fault)
 
     def _take(self, frame: Frame) -> None:
         if isinstance(frame, Data):
@@ -304,6 +307,14 @@ class LineSession(asyncio.Protocol):
             reading.feed(data.raw)
         except Exception as fault:  # as above
             self._fail("reading", fault)
+        if reading.may_prepare:
+            # Not at once: an End in the same bytes goes first.
+            asyncio.get_running_loop().call_soon(self._safely, "a pause", self._prepare, reading)
+
+    def _prepare(self, reading: OpenDocument) -> None:
+        """The till pauses behind its last line: the answer is made ready before it is asked for."""
+        if reading is self._open and not self._broken:
+            reading.prepare()
 
     def _fail(self, where: str, fault: Exception) -> None:
         self._broken = f"fault while {where}" if where == "reading" else f"fault at {where}"
@@ -321,10 +332,8 @@ class LineSession(asyncio.Protocol):
         if len(self._pending) >= PENDING_MAX:
             self._desk.fault(self.name, "too many documents without an outcome")
             self._pending.pop(next(iter(self._pending)))
-        if reading is not None and end.document == self._number and not self._broken:
-            decided = self._completed(reading, decided)
-            self._watch_header(reading.outline)
-        self._pending[end.document] = Pending(decided, end, int(self._clock()))
+        is_read = end.document == self._number and not self._broken
+        self._pending[end.document] = Pending(decided, end, int(self._clock()), reading if is_read else None)
 
     def _decided(self, reading: OpenDocument | None, end: End) -> Decided:
         if reading is None or end.document != self._number:
@@ -339,13 +348,16 @@ class LineSession(asyncio.Protocol):
             receipt = reading.completed(receipt)
         return self._desk.decide(receipt, self._name_of(end.document), self._press(end) if end.ask else None)
 
-    def _completed(self, reading: OpenDocument, decided: Decided) -> Decided:
-        """With what only the record needs. The answer has gone out: nobody waits for this."""
-        try:
-            return decided._replace(receipt=reading.completed(decided.receipt))
-        except Exception as fault:  # as above; the claim is recorded all the same
-            self._desk.fault(self.name, "fault while reading for the record", fault)
-            return decided
+    def _completed(self, pending: Pending) -> Pending:
+        """With what only the record needs; of the paper's text nothing is kept behind this."""
+        reading, decided = pending.reading, pending.decided
+        if reading is not None:
+            try:
+                self._watch_header(reading.outline)
+                decided = decided._replace(receipt=reading.completed(decided.receipt))
+            except Exception as fault:  # as above; the claim is recorded all the same
+                self._desk.fault(self.name, "fault while reading for the record", fault)
+        return pending._replace(decided=decided, reading=None)
 
     def _watch_header(self, outline: Outline) -> None:
         header = self._preprint.ended(outline)
@@ -370,6 +382,7 @@ class LineSession(asyncio.Protocol):
             if self._desk.is_recorded(self.session, outcome.document):
                 self._send(Done(outcome.document))
             return
+        pending = self._completed(pending)
         try:
             settled = self._desk.settle(self, pending, outcome)
         except Exception as fault:  # as above; recorded all the same, with its claim
@@ -410,8 +423,7 @@ class LineSession(asyncio.Protocol):
 
     def _printer_state(self, status: Status) -> None:
         if self.status is None or (self.status.connected, self.status.bits) != (status.connected, status.bits):
-            word = "connected" if status.connected else "not there"
-            log.info("%s: printer %s, state %#x", self.name, word, status.bits)
+            log.info("%s: printer %s, state %#x", self.name, ("not there", "connected")[status.connected], status.bits)
             self._desk.printer_state(self, status)
         self.status = status
 

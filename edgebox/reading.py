@@ -16,12 +16,13 @@ from edgebox.receipt.preprint import Outline
 from edgebox.receipt.reader import ReceiptReader
 
 NewReader = Callable[[], ReceiptReader]
+PREPARED_MAX = 16  # answers made ready for one document; a till that feeds behind every item may not take all CPU
 
 
 class OpenDocument:
     """Reads as bytes come, so that at the end hardly anything is left to do."""
 
-    __slots__ = ("_paper", "_parser", "_reader", "outline", "size")
+    __slots__ = ("_is_quiet", "_paper", "_parser", "_prepared", "_reader", "outline", "size")
 
     def __init__(self, profile: PrinterProfile, new_reader: NewReader, prelude: bytes = b"") -> None:
         """`prelude`: commands that bring the parser into the modes in force at the document's first byte."""
@@ -30,6 +31,8 @@ class OpenDocument:
         self._reader = new_reader()
         self.outline = Outline()
         self.size = 0  # bytes of the document fed
+        self._is_quiet = False  # the last bytes brought nothing to read
+        self._prepared = 0  # answers made ready
         if prelude:
             self._paper.feed(self._parser.feed(prelude))
 
@@ -40,6 +43,16 @@ class OpenDocument:
         paper.feed(self._parser.feed(raw))
         paper.feed(self._parser.take_open())
         self._read()
+
+    @property
+    def may_prepare(self) -> bool:
+        """The last bytes were feed behind a total: the end may be near, and there may be time until then."""
+        return self._is_quiet and self._prepared < PREPARED_MAX and self._reader.may_be_over
+
+    def prepare(self) -> None:
+        """Makes the answer ready. If nothing more comes to read, `answer` has hardly anything left to do."""
+        self._prepared += not self._reader.is_prepared
+        self._reader.answer()
 
     def answer(self) -> Receipt:
         """The document has ended: what the till's cut waits for. The rest follows by `completed`."""
@@ -64,3 +77,4 @@ class OpenDocument:
         items = self._paper.take_items()
         if items:
             self._reader.see(items)
+        self._is_quiet = not lines and not self._paper.is_open

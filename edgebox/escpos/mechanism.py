@@ -238,7 +238,7 @@ class Mechanism(ABC):
             self._page.move(command, self._node.setting)
         elif prefix == _GS_PAREN_K:
             self._symbols.command(command)
-        elif prefix not in AT_LINE_START or not self._is_open():
+        elif prefix not in AT_LINE_START or not self.is_open:
             self._node = self._settings.after(self._node, command)
 
     def _position(self, command: Command, start: int) -> None:
@@ -246,7 +246,7 @@ class Mechanism(ABC):
         if self._page is not None:
             self._page.move(command, setting)
         elif prefix == b"\x1dT":  # to the line's beginning: erases (n = 0) or prints (n = 1) what stands there
-            if self._is_open() and args[0] & 1:
+            if self.is_open and args[0] & 1:
                 self._end_line(self.offset)
             else:
                 self._pieces, self._open_bytes = [], 0
@@ -317,7 +317,7 @@ class Mechanism(ABC):
     def _other(self, command: Command, start: int) -> None:
         effect = command.effect
         if effect == Effect.CUT:
-            if not self._is_open() and self._page is None:  # in the middle of a line printers ignore it
+            if not self.is_open and self._page is None:  # in the middle of a line printers ignore it
                 self._pieces, self._open_bytes = [], 0
                 self.lay_mark("cut", command, start)
         elif effect in _MARKS or (effect == Effect.REALTIME and command.raw[:3] == b"\x10\x14\x01"):
@@ -350,8 +350,9 @@ class Mechanism(ABC):
         elif effect == Effect.CLEAR and self._page is not None:
             self._page.clear()
 
-    def _is_open(self) -> bool:
-        """Whether the print buffer holds something to print."""
+    @property
+    def is_open(self) -> bool:
+        """The print buffer holds something to print."""
         return self._holds_data(self._pieces)
 
     @staticmethod
@@ -360,7 +361,7 @@ class Mechanism(ABC):
 
     def _break_line(self) -> None:
         """What prints at once prints the open line first."""
-        if self._is_open():
+        if self.is_open:
             self._end_line(self.offset)
         else:
             self._pieces, self._open_bytes = [], 0

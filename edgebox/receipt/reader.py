@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from edgebox.escpos.lines import Line
 from edgebox.escpos.paper import Item as PaperItem
-from edgebox.escpos.paper import Picture
+from edgebox.escpos.paper import Mark, Picture
 from edgebox.escpos.style import Setting, Style
 from edgebox.model import Confidence, Details, DocumentKind, Modifier, NumberScope, Receipt, Tender
 from edgebox.receipt.details import DetailCollector
@@ -37,6 +37,7 @@ from edgebox.receipt.zones import Trust, Zones, is_rule
 
 GARBLED_LINES = 3  # so many lines in a wrong code page, and a kind's word may be among them: abstain
 OVERLONG_LINES = 3  # small print may come without line ends; so much of it, and what it hides may be anything
+AHEAD_LINES = 400  # of a document that is answered ahead, in 1 ms; a receipt has some dozens
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
 _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
 _begins_with_count = re.compile(r"\s*[0-9]{1,3}\s?[x×*]\s").match
@@ -45,6 +46,7 @@ _is_dish = re.compile(r"\s*(?:[0-9]{1,3}\s?[x×*]\s[^0-9:]+|[^0-9:]+(?:\s[x×*]\
 _NONE, _FULL = Trust.NONE, Trust.FULL  # asked for of every line, and an enum's member takes eight times as long
 # Kinds that a profile's word for "receipt" corrects: papers that look like one. No word makes a refund a sale.
 _MISTAKEN = (DocumentKind.PRE_BILL, DocumentKind.QUOTE, DocumentKind.PICK_UP, DocumentKind.KITCHEN)
+_TOTALS = frozenset((Role.NET, Role.SUM, Role.DUE, Role.PAID, Role.TENDERED, Role.TENDER, Role.CHANGE, Role.ROUNDED))
 _KEY_LETTERS = 28  # longest text before a colon that may be a key
 
 
@@ -93,11 +95,13 @@ class ReceiptReader:
         self._garbled = 0  # lines whose letters can't be what was printed
         self._lines = 0
         self._profile: Profile | None = None  # chosen already, whatever the layout
+        self._prepared: Receipt | None = None  # the answer, as long as nothing more is read
         self._judge = self  # who answers: without the lines that a profile says never count, another one
         self.pictures = 0  # told by the owner; a document of pictures alone can't be read
 
     def feed(self, lines: Iterable[Line]) -> None:
         """Reads further lines."""
+        self._prepared = None
         for line in lines:
             if self._lines < LINES_MAX:
                 self._overlong += len(line.text) > LINE_MAX
@@ -106,6 +110,10 @@ class ReceiptReader:
 
     def see(self, items: Sequence[PaperItem]) -> None:
         """Takes pictures and symbols: a picture can't be read, a symbol may be a fiscal code."""
+        items = [item for item in items if not isinstance(item, Mark)]  # a cut or a drawer says nothing
+        if not items:
+            return
+        self._prepared = None
         self.details.see(items)
         self.pictures += sum(isinstance(item, Picture) for item in items)
 
@@ -206,8 +214,25 @@ class ReceiptReader:
         receipt = receipt._replace(details=judge.details.for_record(receipt.details))
         return judge._with_report(receipt) if receipt.kind is DocumentKind.REPORT else receipt
 
+    @property
+    def may_be_over(self) -> bool:
+        """Something like a total was read, and so few lines that an answer in vain costs little."""
+        return self._lines <= AHEAD_LINES and any(entry.role in _TOTALS for entry in self._entries.entries)
+
+    @property
+    def is_prepared(self) -> bool:
+        """The answer is known: nothing was read since it was asked for."""
+        return self._prepared is not None
+
     def answer(self) -> Receipt:
-        """The document as far as anybody decides by it; a cut waits for this."""
+        """The document as far as anybody decides by it; a cut waits for this. May be asked ahead, in a pause."""
+        if self._prepared is None:
+            said = dict(self._kinds.found)
+            self._prepared = self._answer()
+            self._kinds.found = said  # what codes have said holds for this answer: another code may contradict them
+        return self._prepared
+
+    def _answer(self) -> Receipt:
         self._judge, details = self, self.details.for_answer(self._entries.entries)
         profile = self._profile or pick(self._shop.profiles, details.layout)
         if profile is not None and profile.line.black and not self._profile:
