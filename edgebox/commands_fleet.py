@@ -38,7 +38,7 @@ def add_arguments(parser: Parser) -> None:
     _rollout(_verb(verbs, "rollout", "a bundle in waves", signs=True))
     _verb(verbs, "rollouts", "the rollouts there are")
     _verify(_verb(verbs, "verify", "has the cloud all that the boxes recorded?"))
-    _keys(_verb(verbs, "keys", "your signing keys, and a box's line for them", signs=True))
+    _keys(_verb(verbs, "keys", "your signing keys, and which ones boxes obey", signs=True))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     names = ("url", "tenant", "topics", "user", "credentials", "client", "key", "by")
     flags = {name: getattr(options, name, None) for name in names}
     found = settings.load(flags, os.environ, options.config)
-    if options.verb == "keys":
+    if options.verb == "keys" and options.action in ("list", "new"):
         from edgebox.fleet import keyring
 
         return keyring.keys(found, options, console)
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _on_the_broker(found: Any, options: argparse.Namespace, console: Any) -> int:
-    from edgebox.fleet import checking, looking, ordering, rolling
+    from edgebox.fleet import checking, looking, ordering, rolling, tailored
     from edgebox.fleet.desk import Desk
 
     verbs: dict[str, Callable[..., Any]] = {
@@ -78,8 +78,9 @@ async def _on_the_broker(found: Any, options: argparse.Namespace, console: Any) 
         "send": ordering.order,
         "rollout": rolling.rollout,
         "verify": checking.verify,
+        "keys": tailored.change_keys,
     }
-    key = (found.signing_key(),) if options.verb in ("send", "rollout") else ()
+    key = (found.signing_key(),) if options.verb in ("send", "rollout", "keys") else ()
     async with Desk(found) as desk:
         code: int = await verbs[options.verb](desk, options, console, *key)
         return code
@@ -154,12 +155,16 @@ def _tail(parser: Parser) -> None:
 def _send(parser: Parser) -> None:
     parser.add_argument("name", metavar="COMMAND", help="as ping; docs/commands.md lists them")
     parser.add_argument("args", nargs="*", metavar="KEY=VALUE", help="its arguments; @FILE: from JSON")
+    _whom(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to put what comes in pieces (diag.bundle)")
+
+
+def _whom(parser: Parser) -> None:
     whom = parser.add_mutually_exclusive_group()
     whom.add_argument("--to", metavar="BOX,…", help="BOX or STORE/BOX")
     whom.add_argument("--where", metavar="EXPR", help="as 'version ~ 1.2.*'")
     parser.add_argument("--expires", type=seconds, default=600, metavar="S", help="not done afterwards (10m)")
     parser.add_argument("--answers", type=seconds, default=30, metavar="S", help="wait for them so long (30s)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to put what comes in pieces (diag.bundle)")
 
 
 def _rollout(parser: Parser) -> None:
@@ -190,5 +195,7 @@ def _verify(parser: Parser) -> None:
 
 
 def _keys(parser: Parser) -> None:
-    parser.add_argument("action", choices=("list", "new"), nargs="?", default="list")
-    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="its role stands in it: operator-anna")
+    parser.add_argument("action", choices=("list", "new", "add", "revoke"), nargs="?", default="list")
+    words = "new: its role stands in it, as operator-anna; add: NAME:BASE64 as list shows it; revoke: NAME"
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help=words)
+    _whom(parser)

@@ -30,7 +30,7 @@ ONE_BY_ONE = 50  # boxes whose replies are subscribed by name; for more, everybo
 
 
 class Order(NamedTuple):
-    """A command before it is signed. `expires`: seconds since 1970."""
+    """A command before it is signed. `expires`: seconds since 1970. `each`: boxes that get arguments of their own."""
 
     id: str
     command: str
@@ -39,6 +39,7 @@ class Order(NamedTuple):
     by: str
     issued: int
     expires: int
+    each: Mapping[Place, bytes] = MappingProxyType({})
 
     def signed(self, key: OperatorKey, place: Place) -> bytes:
         """For one box."""
@@ -46,7 +47,7 @@ class Order(NamedTuple):
         body = Command(
             id=self.id,
             command=self.command,
-            args=msgspec.Raw(self.args),
+            args=msgspec.Raw(self.each.get(place, self.args)),
             tenant=self.tenant,
             stores=stores,
             boxes=(place.box,),

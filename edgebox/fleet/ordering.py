@@ -13,7 +13,7 @@ import json
 import secrets
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from edgebox.errors import SyncError
-from edgebox.fleet import tables
+from edgebox.fleet import tables, tailored
 from edgebox.fleet.desk import Desk
 from sync.commands import VALID_MAX_S
+from sync.contract_commands import COMMANDS, SealedArgs
+from sync.fleet_book import Known
 from sync.fleet_keys import OperatorKey
+from sync.fleet_link import Heard
 from sync.fleet_rollout import name_of
 from sync.fleet_send import Order, Sending, checked_args, send, told
 from sync.fleet_topics import Place
 
+SEALED = frozenset(name for name, kind in COMMANDS.items() if kind.args is SealedArgs)
 MANY = 10  # boxes; for more a person is asked
 ARGS_FILE_BYTES = 192 << 10  # signed and in JSON again, it must fit a message of 256 KB
 
@@ -54,32 +58,60 @@ def typed_args(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 async def order(desk: Desk, options: argparse.Namespace, console: Console, key: OperatorKey) -> int:
-    """Sends it and waits."""
-    args = checked_args(options.name, typed_args(options.args), key)
-    if not 0 < options.expires <= VALID_MAX_S:
-        raise SyncError(f"--expires: at most {VALID_MAX_S // 86_400} days", reason="args")
+    """`send`: to all the same, or, where the broker must not read it, sealed to each."""
+    given = typed_args(options.args)
+    is_sealed = options.name in SEALED and "sealed" not in given
+    args = checked_args(options.name, {"sealed": "A" * 40} if is_sealed else given, key)
     places = await targets(desk, options)
     if not places:
         console.print("no box is meant")
         return 1
     if len(places) > MANY and not agreed(options, f"Send {options.name} to {len(places):,} boxes?"):
         return 1
+    each: Mapping[Place, bytes] = {}
+    if is_sealed:
+        each = await tailored.sealed(desk, options, console, key, places, given)
+    sending = await deliver(desk, options, console, key, options.name, args, list(each) or places, each)
+    if options.out is not None:
+        _save_chunks(sending, options.out, console)
+    return 0 if sending.is_good else 1
+
+
+async def deliver(
+    desk: Desk,
+    options: argparse.Namespace,
+    console: Console,
+    key: OperatorKey,
+    name: str,
+    args: bytes,
+    places: Sequence[Place],
+    each: Mapping[Place, bytes] | None = None,
+    *,
+    quietly: bool = False,
+) -> Sending:
+    """Sends it, waits for answers, and tells of them unless `quietly`."""
+    if not 0 < options.expires <= VALID_MAX_S:
+        raise SyncError(f"--expires: at most {VALID_MAX_S // 86_400} days", reason="args")
     now = int(desk.now())
     who = options.by or desk.settings.by
-    ordered = Order(secrets.token_hex(8), options.name, args, desk.settings.tenant, who, now, now + options.expires)
-    sending = Sending(ordered, places)
-    desk.ears.append(lambda heard, _known: sending.heard(heard))
+    tenant, expires = desk.settings.tenant, now + options.expires
+    sending = Sending(Order(secrets.token_hex(8), name, args, tenant, who, now, expires, each or {}), places)
+
+    def hear(heard: Heard, _known: Known | None) -> None:
+        sending.heard(heard)
+
+    desk.ears.append(hear)
     with _progress(console) as progress:
-        task = progress.add_task(options.name, total=len(places))
+        task = progress.add_task(name, total=len(places))
 
         def tell() -> None:
             progress.update(task, completed=len(places) - sending.open)
 
         await send(desk.link, key, sending, options.answers, desk.now, tell)
-    _print(sending, options, console)
-    if options.out is not None:
-        _save_chunks(sending, options.out, console)
-    return 0 if sending.is_good else 1
+    desk.ears.remove(hear)
+    if not quietly:
+        _print(sending, options, console)
+    return sending
 
 
 async def targets(desk: Desk, options: argparse.Namespace) -> list[Place]:

@@ -32,11 +32,14 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(home: Path, count: int = BOXES, sick: tuple[int, ...] = ()) -> AsyncIterator[Shop]:
-    public = load_key(home / "config" / "edgebox" / "keys" / "owner-anna.key").public
+async def shop(
+    home: Path, count: int = BOXES, sick: tuple[int, ...] = (), keys: tuple[str, ...] = ("owner-anna",)
+) -> AsyncIterator[Shop]:
+    """`keys`: of the operator, which the boxes obey."""
+    public = tuple(load_key(home / "config" / "edgebox" / "keys" / f"{name}.key").public for name in keys)
     with mosquitto(home / "broker") as broker:
         boxes = [
-            LightBox(home, broker.url, n, (public,), sick=n in sick, heartbeat_s=1, keepalive_s=5) for n in range(count)
+            LightBox(home, broker.url, n, public, sick=n in sick, heartbeat_s=1, keepalive_s=5) for n in range(count)
         ]
         await start_all(boxes)
         try:
