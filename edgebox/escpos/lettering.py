@@ -9,6 +9,7 @@ has no bytes (None), and the caller prints dots or another wording.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from edgebox.escpos.profile import PrinterProfile
@@ -20,6 +21,8 @@ KANJI_ON, KANJI_OFF = b"\x1c&", b"\x1c."  # FS &, FS .
 _CJK = {"gb18030": "gbk", "gbk": "gbk", "big5": "big5", "shift_jis": "shift_jis", "euc_kr": "euc_kr"}
 # Full-width twins, for signs that Chinese and Japanese sets have only wide (GBK lacks ¥).
 _WIDE = str.maketrans({"¥": "￥", "£": "￡"})
+_control = re.compile("[\x00-\x1f\x7f]").search
+_ascii = re.compile("[\x00-\x7f]").findall
 
 
 class Lettering(NamedTuple):
@@ -31,7 +34,7 @@ class Lettering(NamedTuple):
 
 def lettering(text: str, printer: PrinterProfile, code_page: int) -> Lettering | None:
     """`text` (one line) in bytes for this printer, `code_page` being the `ESC t` in force (-1: not known)."""
-    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+    if _control(text) is not None:
         return None  # a control character would be a command
     if text.isascii():
         return Lettering(text.encode("ascii"), len(text))
@@ -46,7 +49,7 @@ def lettering(text: str, printer: PrinterProfile, code_page: int) -> Lettering |
 
 def columns(text: str) -> int:
     """Columns that `text` takes where everything but ASCII is two columns wide, as in CJK sets."""
-    return sum(1 if char < "\x80" else 2 for char in text)
+    return len(text) if text.isascii() else 2 * len(text) - len(_ascii(text))
 
 
 def has_word_wider_than(width: int, text: str) -> bool:
