@@ -41,6 +41,8 @@ async def ls(desk: Desk, options: argparse.Namespace, console: Console) -> int:
             print(json.dumps(plain(one, now), ensure_ascii=False))
         return 0
     tables.show(console, tables.boxes_table(boxes, now))
+    for line in tables.trouble_lines(boxes):
+        console.print(line)
     if not desk.book.boxes:
         console.print("nobody was heard; without retained messages: --wait longer than a heartbeat")
         return 1
@@ -81,7 +83,8 @@ async def _watch_live(desk: Desk, options: argparse.Namespace, console: Console,
         room = max(5, console.height - 4)
         words = tables.summary(boxes, now) + (f"; {len(boxes) - room} more below" if len(boxes) > room else "")
         lost = Text(f"no broker: {desk.link.why}", "red") if desk.link.why else Text()
-        return Group(Text(words, "dim"), lost, tables.boxes_table(worst[:room], now))
+        troubled = tables.trouble_lines(worst[:room])[: room // 2]
+        return Group(Text(words, "dim"), lost, *troubled, tables.boxes_table(worst[: room - len(troubled)], now))
 
     with Live(console=console, get_renderable=picture, refresh_per_second=2, screen=True):
         await desk.gather(options.wait)

@@ -220,9 +220,8 @@ async def _back_by_content(
     else:
         found = bundles.archived(kind, former) if former else None
         if found is None:
-            console.print(
-                f"{kind} {former} was not sent from here: --resume {plan.id} --previous FILE names its content"
-            )
+            why = f"{kind} {former} was not sent from here" if former else f"no {kind} were in force before"
+            console.print(f"{why}; rollout --resume {plan.id} --previous FILE says what to go back to")
             return
         content = found
         names = [name for name in running if going.saved.boxes[name].revision_before == former]

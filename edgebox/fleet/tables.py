@@ -18,6 +18,7 @@ from sync.fleet_send import Sending, told
 from sync.rollout import At, Phase, Rollout
 
 GOOD, BAD, DIM = "green", "red", "dim"
+NAME_COLUMNS = 36  # of 80; longer names are folded
 ROWS_AT_MOST = 20  # of those who did as they were told; the others are all shown
 _KINDS_SHORT = {"config": "cfg", "profiles": "prof", "lexicon": "lex", "members": "mem", "beacons": "bcn"}
 
@@ -30,22 +31,27 @@ def span(seconds: int) -> str:
     return f"{max(0, seconds)}s"
 
 
-def boxes_table(boxes: Iterable[Known], now: float) -> Table:
-    """One box a row."""
-    table = _table("BOX", "SEEN", "VERSION", ">WAIT", ">OLDEST", "BUNDLES", "TROUBLE")
+def boxes_table(boxes: Sequence[Known], now: float) -> Table:
+    """One box a row; what troubles it stands in `trouble_lines`."""
+    table = _table("BOX", "SEEN", "VERSION", ">WAIT", ">OLDEST", "BUNDLES")
+    table.columns[0].min_width = min(NAME_COLUMNS, max((len(name_of(one.place)) for one in boxes), default=0))
     for one in boxes:
         state = one.state
         rows, oldest = backlog(state, now) if state else (0, 0)
         table.add_row(
-            Text(name_of(one.place), overflow="fold"),
+            name_of(one.place),
             _seen(one, now),
             state.version if state else "",
             f"{rows:,}" if rows else "",
             span(oldest) if oldest else "",
             _bundles(one),
-            _trouble(one),
         )
     return table
+
+
+def trouble_lines(boxes: Iterable[Known]) -> list[Text]:
+    """A line for each box that something troubles."""
+    return [Text(f"{name_of(one.place)}  ").append(words, BAD) for one in boxes if (words := _trouble(one))]
 
 
 def summary(boxes: Sequence[Known], now: float) -> str:
@@ -154,7 +160,7 @@ def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         right = column.startswith(">")
-        wraps = column in ("TROUBLE", "WHAT IT SAYS", "BUNDLES", "BOX", "STATE")
+        wraps = column in ("WHAT IT SAYS", "BUNDLES", "BOX", "STATE")
         table.add_column(column.lstrip(">"), justify="right" if right else "left", no_wrap=not wraps, overflow="fold")
     return table
 
@@ -172,11 +178,9 @@ def _seen(one: Known, now: float) -> Text:
     return Text(f"offline {span(int(now) - since)}" if since else "offline", BAD)
 
 
-def _bundles(one: Known) -> Text:
-    """Revisions in force, shortened; what is on its way or failed is said."""
-    return Text(" ", overflow="fold").join(
-        [Text(f"{_KINDS_SHORT.get(kind, kind)} {_short_state(one, kind)}") for kind in one.kinds()]
-    )
+def _bundles(one: Known) -> str:
+    """Revisions in force, a kind a line; what is on its way or failed is said."""
+    return "\n".join(f"{_KINDS_SHORT.get(kind, kind)} {_short_state(one, kind)}" for kind in one.kinds())
 
 
 def _short_state(one: Known, kind: str) -> str:
@@ -194,14 +198,12 @@ def _bundle(one: Known, kind: str) -> str:
     return words + "".join(f"\n{key}: {why}" for key, why in bundle.rejected.items())
 
 
-def _trouble(one: Known) -> Text:
+def _trouble(one: Known) -> str:
     if one.state is None:
-        return Text("")
+        return ""
     words = [f"{part}: {said}" for part, said in troubles(one.state).items()]
     refused = sum(one.state.refused.values())
-    if refused:
-        words.append(f"{refused:,} refused by the broker")
-    return Text("; ".join(words), BAD, overflow="fold")
+    return "; ".join([*words, *([f"{refused:,} refused by the broker"] if refused else [])])
 
 
 def _wave_words(rollout: Rollout, number: int) -> str:
