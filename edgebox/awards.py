@@ -63,6 +63,7 @@ class Awards:
 
     def __init__(self, rules: Rules, keys: Keyring | None, *, weak: bool = False) -> None:
         self.rules = rules
+        self.refusal = ""  # why no claim is made at all: rules with a fault
         self.keys = keys
         self._weak = weak
         self._granted: OrderedDict[bytes, Granted] = OrderedDict()
@@ -73,8 +74,8 @@ class Awards:
         """The award for a receipt that ended at `when`. `document` names it for weak ids; `tier`: of a member known at
         print. ClaimError as mint."""
         keys = self.keys
-        if keys is None:
-            return Award(why="no keys")
+        if keys is None or self.refusal:
+            return Award(why=self.refusal or "no keys")
         claim_id, weak = self._id(receipt, document, keys)
         known = self._granted.get(claim_id)
         sale = sale_of(receipt)

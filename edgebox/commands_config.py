@@ -1,6 +1,7 @@
 """`edgebox config check`: every fault of the configuration, with its line.
 
-Owns: which files belong to a configuration: edgebox.toml, the printers it names, the words. Never: changes one.
+Owns: which files belong to a configuration: edgebox.toml, the printers it names, the words, the points rules, the slips
+that it shows. Never: changes one. The engine itself does without a faulty rule or slip; here it is a fault.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from pathlib import Path
 
 from edgebox.config import DEFAULT, FOLDER, load, load_lexicon
 from edgebox.errors import ConfigError, EdgeboxError
+from edgebox.point_rules import rules_of
 from edgebox.receipt.profiles import Profile
-from edgebox.settings import LineSettings
+from edgebox.settings import Config, LineSettings
+from edgebox.slip_shelf import filled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +38,8 @@ def run(options: argparse.Namespace) -> int:
     tills = Counter(line.till for line in config.line if not line.till.startswith("pty:"))
     faults += [f"two lines listen to {url}" for url, count in tills.items() if count > 1]
     faults += _key_faults(Path(config.claims.keys))
+    faults += _rule_faults(config)
+    faults += filled(config.slip.show).faults
     if faults:
         raise ConfigError("\n".join(faults), reason="bad_config")
     count = len(config.line)
@@ -62,6 +67,14 @@ def _line_faults(line: LineSettings, receipts: Sequence[Profile]) -> list[str]:
         except EdgeboxError as fault:
             faults.append(f"line {line.name}: {fault}")
     return faults
+
+
+def _rule_faults(config: Config) -> list[str]:
+    try:
+        rules_of(config)
+    except ConfigError as fault:
+        return [str(fault)]
+    return []
 
 
 def _key_faults(path: Path) -> list[str]:

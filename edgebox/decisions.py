@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edgebox.awards import Award, Awards, Granted
 from edgebox.errors import ClaimError, ConfigError, SlipError
 from edgebox.escpos.compose import Body, Press
-from edgebox.escpos.raster import Raster
 from edgebox.handout import NOTHING, Handout
 from edgebox.lines import Decided
 from edgebox.loyalty import claims
@@ -27,10 +25,10 @@ from edgebox.loyalty.rules import Rules
 from edgebox.loyalty.windows import When, till_agrees
 from edgebox.model import DocumentKind, Receipt
 from edgebox.paper.letters import text_raster
-from edgebox.point_rules import rules_of
+from edgebox.point_rules import check_currency, plain_rules, rules_of
 from edgebox.settings import Config
 from edgebox.slip_facts import Circumstances
-from edgebox.slip_files import SHIPPED, load_images, load_slips
+from edgebox.slip_shelf import Shelf, filled
 from edgebox.slip_stock import Maker, Stock
 from edgebox.slips import qr
 from edgebox.slips.facts import Money, facts, host_of
@@ -39,8 +37,6 @@ from edgebox.slips.template import Purpose, Template
 from edgebox.store.clock import SystemClock
 from edgebox.store.events import ReceiptRecord
 
-OWN_SLIPS = Path("/etc/edgebox/slips")
-WIDEST_DOTS = 576  # pictures are made for 80 mm paper; on narrower paper a slip with a wider one is left out
 CODES_REMEMBERED = 64  # of links: a shop has a handful
 FROM_STOCK = (Purpose.COUPON, Purpose.SOURCE, Purpose.COMEBACK)
 _CLOCK = SystemClock()
@@ -59,7 +55,10 @@ def _remembered_matrix(data: str, level: str) -> Sequence[int]:
 
 class Decisions:
     """The shop's awards and slips. `synced`: the box's own clock is right; `secret`: finds what signs comeback coupons,
-    asked only if the shop has such a slip. ConfigError: rules or slips with faults."""
+    asked only if the shop has such a slip.
+
+    Rules or slips with a fault never raise: with bad rules no claims are made, a bad slip is left out, and
+    `rules_fault` and `slip_faults` say why."""
 
     def __init__(
         self,
@@ -77,8 +76,13 @@ class Decisions:
         self.stock = Stock(fault)
         self._zone = ZoneInfo(config.shop.tz)
         self.members: Members | None = None
-        self.awards = Awards(rules_of(config), keys, weak=config.claims.weak == "pending")
-        self.handout = self._handout(load_slips((SHIPPED, OWN_SLIPS)).values())
+        self.awards = Awards(plain_rules(config), keys, weak=config.claims.weak == "pending")
+        self._means = Means()
+        self.handout = Handout((), self._means)
+        self.rules_fault = ""
+        self.slip_faults: tuple[str, ...] = ()
+        self.use_rules(None)
+        self.use_slips()
 
     # -- one document
 
@@ -147,13 +151,49 @@ class Decisions:
     # -- what may be replaced while it runs
 
     def use_rules(self, rules: Rules | None) -> None:
-        """Other rules; None: those of the settings."""
-        self.awards.rules = rules if rules is not None else rules_of(self._config)
+        """Other rules; None: those of the settings.
 
-    def use_slips(self, more: Iterable[Template]) -> None:
-        """Slips besides those in files; of two with one name these are used. ConfigError for a picture."""
-        known = {**load_slips((SHIPPED, OWN_SLIPS)), **{template.name: template for template in more}}
-        self.handout = self._handout(known.values())
+        ConfigError `bad_rules`: in another currency. Then, as with a faulty file, no claim is made until there are good
+        ones: the receipt is recorded, and wrong points are worse than none.
+        """
+        try:
+            if rules is None:
+                self.awards.rules = rules_of(self._config)
+            else:
+                check_currency(rules, self._config)
+                self.awards.rules = rules
+        except ConfigError as fault:
+            self.refuse_rules(fault)
+            if rules is not None:
+                raise
+        else:
+            self.rules_fault = self.awards.refusal = ""
+
+    def refuse_rules(self, fault: ConfigError) -> None:
+        """There are rules, but they can't be used."""
+        self.rules_fault = str(fault.args[0])
+        self.awards.refusal = "the points rules have a fault"
+        self._fault("rules", self.rules_fault)
+
+    def shelf(self, more: Iterable[Template] = (), show: Sequence[str] | None = None) -> Shelf:
+        """The slips to be shown: `show` of them, or those of the settings. `more`: besides those in files. Blocks."""
+        return filled(self._config.slip.show if show is None else show, more)
+
+    def use_shelf(self, shelf: Shelf) -> None:
+        """These slips from now on; a member's count of today goes on."""
+        self.slip_faults = shelf.faults
+        for fault in shelf.faults:
+            self._fault("slips", fault)
+        slip = self._config.slip
+        self._means = Means(tuple(slip.languages), slip.max_mm, slip.max_bytes, slip.max_wire_ms, shelf.images)
+        self.stock.want(shelf.shown)
+        if self.stock.maker is None and any(one.purpose is Purpose.COMEBACK for one in shelf.shown):
+            self.stock.maker = self._maker()
+        self.handout = Handout(shelf.shown, self._means, dict.fromkeys(FROM_STOCK, self.stock), before=self.handout)
+
+    def use_slips(self, more: Iterable[Template] = (), show: Sequence[str] | None = None) -> None:
+        """Both at once, where nobody waits."""
+        self.use_shelf(self.shelf(more, show))
 
     def use_members(self, members: Members | None) -> None:
         """Another table of members; None: nobody is known."""
@@ -167,24 +207,6 @@ class Decisions:
             self.awards.promise(record.points, When(record.at))
 
     # -- inside
-
-    def _handout(self, templates: Iterable[Template]) -> Handout:
-        shown = dict.fromkeys(self._config.slip.show)
-        used = [template for template in templates if template.name in shown]
-        missing = shown.keys() - {template.name for template in used}
-        if missing:
-            raise ConfigError(
-                f"slip.show: no slip {', '.join(sorted(missing))}",
-                reason="no_slip",
-                hint="`edgebox slip list` shows those there are",
-            )
-        slip = self._config.slip
-        images: dict[str, Raster] = load_images(used, OWN_SLIPS, WIDEST_DOTS)
-        self._means = Means(tuple(slip.languages), slip.max_mm, slip.max_bytes, slip.max_wire_ms, images)
-        self.stock.want(used)
-        if self.stock.maker is None and any(one.purpose is Purpose.COMEBACK for one in used):
-            self.stock.maker = self._maker()
-        return Handout(used, self._means, dict.fromkeys(FROM_STOCK, self.stock))
 
     def _maker(self) -> Maker | None:
         if self._secret is None:

@@ -19,7 +19,7 @@ import stat
 import sys
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -51,6 +51,7 @@ from edgebox.slips import qr
 from edgebox.store.events import ClaimRecord, ClaimState, Event, HealthRecord, ReceiptRecord
 from edgebox.store.retention import Retention
 from edgebox.store.store import Store
+from edgebox.supplies import stands
 from edgebox.tills import SINCE_REPORT_MAX, Tills
 
 log = logging.getLogger("edgebox")
@@ -110,13 +111,18 @@ class Engine:
 
     # -- life
 
-    async def start(self) -> None:
-        """Opens store and socket. EdgeboxError says what can't be."""
+    async def start(self, before_lines: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Opens store and socket. EdgeboxError says what can't be.
+
+        `before_lines`: what must be in force for the first receipt, with the store open and no line connected.
+        """
         self.store = await asyncio.to_thread(Store.open, Path(self.config.engine.data), self.config.store)
         self.notices = Notices(self.store, lambda what: self.fault("store", what))
         await asyncio.to_thread(self._remember, self.store)
         await self.decisions.stock.open(self.store, int(self.clock()))
         retention = Retention(self.store, consumer=bool(self.config.sync.url))
+        if before_lines is not None:
+            await before_lines()
         self.warm()
         await self._listen(Path(self.config.engine.socket))
         self._say_how_it_began(self.store)
@@ -195,6 +201,12 @@ class Engine:
         store.on_mended(self._mended)
         store.on_trouble = lambda fault: self.fault("store", f"sightings not recorded: {fault}")
         self.health.note("engine", "ok", "started")
+        self.look_round()
+
+    def look_round(self) -> None:
+        """How rules, slips, claim keys and codes stand: recorded where it has changed."""
+        for part, state, words in stands(self.decisions, int(self.clock())):
+            self.health.note(part, state, words)
 
     def _mended(self, news: str) -> None:
         """The database was damaged or lost: an alarm that stays until the next start."""
@@ -211,6 +223,7 @@ class Engine:
         while True:
             await asyncio.sleep(TIDY_S)
             self._fill_stock()
+            self.look_round()
             if not any(line.is_reading for line in self.lines.values()):
                 gc.collect()
 
@@ -302,9 +315,10 @@ class Engine:
     def _fill_stock(self) -> None:
         """More codes for slips, if they run low; in the background, one at a time."""
         stock, store = self.decisions.stock, self.store
-        if store is None or not stock.is_low or (self._stock_task is not None and not self._stock_task.done()):
+        now = int(self.clock())
+        if store is None or not stock.is_due(now) or (self._stock_task is not None and not self._stock_task.done()):
             return
-        self._stock_task = asyncio.create_task(stock.fill(store, int(self.clock())))
+        self._stock_task = asyncio.create_task(stock.fill(store, now))
 
     def _print_own(self, line: LineSession, body: bytes) -> None:
         """Slips that stand by themselves, behind the document; a line that has gone prints none."""

@@ -74,16 +74,21 @@ NOTHING = Handed()
 
 
 class Handout:
-    """The shop's slips. `sources`: by purpose."""
+    """The shop's slips. `sources`: by purpose; `before`: the handout that this one takes over from."""
 
     def __init__(
-        self, templates: Iterable[Template], means: Means, sources: Mapping[Purpose, Source] | None = None
+        self,
+        templates: Iterable[Template],
+        means: Means,
+        sources: Mapping[Purpose, Source] | None = None,
+        *,
+        before: Handout | None = None,
     ) -> None:
         self.templates = tuple(templates)
         self._means = means
         self._sources = dict(sources or {})
-        self._served: Counter[tuple[str, str]] = Counter()
-        self._day = date.min
+        self._served: Counter[tuple[str, str]] = before._served if before else Counter()
+        self._day: date = before._day if before else date.min
 
     def hand(self, receipt: Receipt, award: Award, hours: int, around: Circumstances, press: Press) -> Handed:
         """The slips for a receipt. `hours`: how long its claim is good."""

@@ -25,7 +25,7 @@ from edgebox.loyalty.keyring import Keyring
 from edgebox.orders_box import BoxDesk, Clocks
 from edgebox.orders_bundles import Bundles
 from edgebox.orders_config import Patience, Settings, Vitals
-from edgebox.orders_coupons import CouponDesk
+from edgebox.orders_coupons import CouponDesk, Pools
 from edgebox.orders_diag import DiagDesk, LogTail
 from edgebox.orders_keys import KeyDesk
 from edgebox.orders_paper import PaperDesk, Printers
@@ -103,7 +103,7 @@ class Orders:
         data = Path(config.engine.data)
         self.settings = Settings(data, source, self, restart, patience)
         self.bundles = Bundles(store, orders_content.rejected, lambda: self.jobs.now)
-        self.coupons = CouponDesk(store)
+        self.coupons = CouponDesk(store, Pools(self._seal, self._box, engine.decisions.stock, self._now))
         self.paper = PaperDesk(engine, store, self._now)
         self._keys = KeyDesk(config, self._box, self._seal, self.settings, self._use_keys, self._now)
         self._own = BoxDesk(

@@ -41,7 +41,7 @@ class User(Protocol):
     """The part of the box that uses a kind."""
 
     def check(self, content: bytes, role: Role) -> Checked:
-        """Every key that can't be had."""
+        """Every key that can't be had. Called in a thread: it may read files."""
 
     async def take(self, kept: Kept | None) -> bool:
         """In force from now; None: nothing is. False: on trial, `Bundles.settle` will be told. EdgeboxError: no."""
@@ -175,10 +175,8 @@ class Bundles:
     # -- inside
 
     async def _desire(self, kind: BundleKind, kept: Kept) -> Refused | None:
-        user = self.users.get(kind)
-        content = bytes(kept.content)
-        checked = user.check(content, Role(kept.role)) if user else Checked(self._checks(kind, content))
         async with self._lock:
+            checked = await asyncio.to_thread(self._check, kind, bytes(kept.content), Role(kept.role))
             held, refused, is_new = bundles.desire(
                 self._held[kind], kept, checked.rejected, self._now(), partial=checked.partial
             )
@@ -187,6 +185,10 @@ class Bundles:
             if is_new and bundles.is_due(held, self._now()):
                 await self._activate(kind)
         return refused
+
+    def _check(self, kind: BundleKind, content: bytes, role: Role) -> Checked:
+        user = self.users.get(kind)
+        return user.check(content, role) if user else Checked(self._checks(kind, content))
 
     async def _activate(self, kind: BundleKind) -> None:
         await self._try(kind, bundles.activate(self._held[kind]))

@@ -15,10 +15,12 @@ import msgspec
 
 from edgebox.errors import ClaimError, ConfigError
 from edgebox.loyalty.members import Members
+from edgebox.loyalty.rules import Rules
 from edgebox.receipt.lexicon import Lexicon
 from edgebox.receipt.profiles import Profile, profile_from
 from edgebox.rules_file import rules_from
 from edgebox.slip_files import slip_from
+from edgebox.slips.template import Template
 from sync.contract import BundleKind
 from sync.contract_content import (
     BeaconContent,
@@ -62,10 +64,20 @@ def members(content: bytes) -> Members:
     return Members(rows, given.tiers, given.segments, given.as_of, given.max_age_s)
 
 
+def rules(content: bytes) -> Rules:
+    """The rules of a bundle. ConfigError `bad_rules`."""
+    return rules_from(msgspec.json.decode(content, type=dict[str, Any]), "rules")
+
+
+def slips(content: bytes) -> tuple[tuple[Template, ...], tuple[str, ...] | None]:
+    """The templates of a bundle, and the names that it shows; None: as the settings say. ConfigError `bad_slip`."""
+    given = msgspec.json.decode(content, type=SlipsContent)
+    return tuple(slip_from(table, name) for name, table in given.slips.items()), given.show
+
+
 def _rules(content: bytes) -> Rejected:
-    table = msgspec.json.decode(content, type=dict[str, Any])
     try:
-        rules_from(table, "rules")
+        rules(content)
     except ConfigError as fault:
         return _by_key(fault, "rules")
     return {}
@@ -75,9 +87,12 @@ def _slips(content: bytes) -> Rejected:
     found: Rejected = {}
     for name, table in msgspec.json.decode(content, type=SlipsContent).slips.items():
         try:
-            slip_from(table, name)
+            template = slip_from(table, name)
         except ConfigError as fault:
             found |= {f"{name}.{key}": why for key, why in _by_key(fault, name).items()}
+        else:
+            if template.name != name:
+                found[f"{name}.name"] = f"it calls itself {template.name}"
     return found
 
 

@@ -21,12 +21,16 @@ def rules_of(config: Config) -> Rules:
     if not config.points.rules:
         return plain_rules(config)
     rules = load_rules(Path(config.points.rules))
+    check_currency(rules, config, f"{config.points.rules}: ")
+    return rules
+
+
+def check_currency(rules: Rules, config: Config, where: str = "") -> None:
+    """ConfigError `bad_rules`: they are in another currency than the shop's receipts."""
     if rules.currency != config.shop.currency:
         raise ConfigError(
-            f"{config.points.rules}: rules in {rules.currency}, but the shop's currency is {config.shop.currency}",
-            reason="bad_rules",
+            f"{where}rules in {rules.currency}, but the shop's currency is {config.shop.currency}", reason="bad_rules"
         )
-    return rules
 
 
 def plain_rules(config: Config) -> Rules:

@@ -58,13 +58,17 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
         wants_another.set()
         stop.set()
 
+    async def obey() -> None:
+        """Rules and slips of the fleet are there before the first receipt is."""
+        nonlocal orders
+        orders = await take_orders(engine, path, overrides, restart)
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        await engine.start()
+        await engine.start(obey)
         assert engine.store is not None, "just opened"
-        orders = await take_orders(engine, path, overrides, restart)
         cloud = _cloud(engine, orders)
         cloud.start(engine.store)
         log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)

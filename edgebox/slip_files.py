@@ -57,16 +57,26 @@ def load_slips(folders: Iterable[Path] = (SHIPPED,)) -> dict[str, Template]:
     found: dict[str, Template] = {}
     faults: list[str] = []
     for folder in folders:
-        for path in sorted(folder.glob("*.toml")):
-            try:
-                template = load_slip(path)
-            except ConfigError as fault:
-                faults.append(str(fault.args[0]))
-            else:
-                found[template.name] = template
+        good, bad = read_slips(folder)
+        found |= good
+        faults += bad
     if faults:
         raise ConfigError("\n".join(faults), reason="bad_slip")
     return found
+
+
+def read_slips(folder: Path) -> tuple[dict[str, Template], list[str]]:
+    """The good templates of a folder by name, and what is wrong with the others."""
+    found: dict[str, Template] = {}
+    faults: list[str] = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            template = load_slip(path)
+        except ConfigError as fault:
+            faults.append(str(fault.args[0]))
+        else:
+            found[template.name] = template
+    return found, faults
 
 
 def load_slip(path: Path) -> Template:

@@ -22,13 +22,14 @@ from edgebox.slips.facts import Money
 from edgebox.slips.template import Purpose, Template
 from edgebox.store import offers
 from edgebox.store.events import OfferRecord, OfferState
-from edgebox.store.offers import PoolCode
+from edgebox.store.offers import Level, PoolCode
 from edgebox.store.store import Store
 
 AT_HAND = 16  # of each pool: as many receipts as a busy till prints while a slow card commits
 SERIALS_AT_HAND = 64
 SERIALS_PER_EPOCH = 100_000  # a restored database doesn't know the last serials: each of its lives has its own
 BURN_AT_ONCE = 200  # records of one transaction
+COUNT_S = 3600  # a pool's codes may also end by their date, without any receipt
 
 
 class Maker(NamedTuple):
@@ -47,22 +48,31 @@ class Stock:
         self._fault = fault
         self._at_hand: dict[str, deque[PoolCode]] = {}
         self._serials: deque[int] = deque()
+        self.low: tuple[Level, ...] = ()  # pools that are shown and run low, when last counted
         self._wants_serials = False
+        self._wanted: frozenset[str] = frozenset()
         self._filling = asyncio.Lock()
+        self._counted_at = 0
 
     def want(self, templates: Iterable[Template]) -> None:
         """The slips there are now: codes of their pools are kept at hand."""
         used = tuple(templates)
-        for one in used:
-            if one.pool:
-                self._at_hand.setdefault(one.pool, deque())
+        self._wanted = frozenset(one.pool for one in used if one.pool)
+        for pool in self._wanted:
+            self._at_hand.setdefault(pool, deque())  # what a slip has at hand that isn't shown now waits for its return
         self._wants_serials = any(one.purpose is Purpose.COMEBACK for one in used)
+        self._counted_at = 0
 
     @property
-    def is_low(self) -> bool:
-        """Half of something has gone."""
-        low = any(len(codes) < AT_HAND // 2 for codes in self._at_hand.values())
-        return low or (self._wants_serials and len(self._serials) < SERIALS_AT_HAND // 2)
+    def wanted(self) -> frozenset[str]:
+        """Pools of the slips that are shown."""
+        return self._wanted
+
+    def is_due(self, now: int) -> bool:
+        """Half of something has gone, or it is time to count again."""
+        low = any(len(self._at_hand[pool]) < AT_HAND // 2 for pool in self._wanted)
+        serials = self._wants_serials and len(self._serials) < SERIALS_AT_HAND // 2
+        return low or serials or abs(now - self._counted_at) >= COUNT_S
 
     # -- for a receipt
 
@@ -128,21 +138,41 @@ class Stock:
         await self.fill(store, now)
 
     async def fill(self, store: Store, now: int) -> None:
-        """Takes more of what is low."""
-        if self._filling.locked():
-            return
+        """Takes more of what is low, and counts what is left."""
         async with self._filling:
             today = datetime.fromtimestamp(now, UTC).date().isoformat()
             try:
-                for pool, codes in self._at_hand.items():
+                for pool in sorted(self._wanted):
+                    codes = self._at_hand[pool]
                     if len(codes) < AT_HAND:
                         codes.extend(await store.change(_reserve(pool, AT_HAND - len(codes), today)))
                 if self._wants_serials and len(self._serials) < SERIALS_AT_HAND:
                     least = _ordinal(store.epoch) * SERIALS_PER_EPOCH + 1
                     first = await store.change(lambda db: offers.take_serials(db, SERIALS_AT_HAND, least))
                     self._serials.extend(range(first, first + SERIALS_AT_HAND))
+                pools = sorted(self._wanted)
+                levels = await store.read(lambda db: [offers.level(db, pool, today) for pool in pools])
+                self.low = tuple(one for one in levels if one.is_low)
+                self._counted_at = now
             except StoreError as fault:
                 self._fault("slips", f"no more codes: {fault}")
+
+    async def withdraw(self, store: Store, stocks: Iterable[str]) -> int:
+        """Codes of these batches are handed out no more; how many that is. One that a receipt has taken goes onto its
+        paper. StoreError."""
+        async with self._filling:  # none of them is on its way to our hand
+            at_hand = {stock: self._let_go(stock) for stock in stocks}
+            return await store.change(lambda db: sum(offers.revoke(db, *pair) for pair in at_hand.items()))
+
+    def _let_go(self, stock: str) -> list[int]:
+        """Codes of this batch are at hand no more; their rows."""
+        gone = []
+        for codes in self._at_hand.values():
+            gone += [code.ref for code in codes if code.stock == stock]
+            kept = [code for code in codes if code.stock != stock]
+            codes.clear()
+            codes.extend(kept)
+        return gone
 
 
 def _reserve(pool: str, count: int, today: str) -> Callable[[sqlite3.Connection], list[PoolCode]]:

@@ -45,7 +45,9 @@ class _Args(_Shape, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     """Arguments: a field that the box doesn't know may be the one that mattered."""
 
 
-Sealed = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{40,}={0,2}$", max_length=64 << 10)]
+SEALED_MAX = 64 << 10
+SEALED_OR_NONE = r"^$|^[A-Za-z0-9+/]{40,}={0,2}$"
+Sealed = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{40,}={0,2}$", max_length=SEALED_MAX)]
 Line = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 
@@ -84,9 +86,15 @@ class RollbackArgs(_Args, frozen=True, kw_only=True):
 
 
 class CouponsAddArgs(_Args, frozen=True, kw_only=True):
-    """Coupons by id; one that is known is replaced."""
+    """Coupons by id; one that is known is replaced. `codes`: codes for slips, a JSON list of CodeGift, sealed to the
+    box (edgebox/sealed.py): who holds one may use it."""
 
-    coupons: Annotated[tuple[CouponSpec, ...], Meta(min_length=1, max_length=500)]
+    coupons: Annotated[tuple[CouponSpec, ...], Meta(max_length=500)] = ()
+    codes: Annotated[str, Meta(pattern=SEALED_OR_NONE, max_length=SEALED_MAX)] = ""
+
+    def __post_init__(self) -> None:
+        if not self.coupons and not self.codes:
+            raise ValueError("expected coupons, or codes")
 
 
 class CouponsRevokeArgs(_Args, frozen=True, kw_only=True):
@@ -217,6 +225,13 @@ class CountResult(_Shape, frozen=True, kw_only=True):
     in_force: bool = True
 
 
+class CouponsResult(CountResult, frozen=True, kw_only=True):
+    """Of codes for slips: `new` ones are in their pools now, `known` ones were there before and stay as they are."""
+
+    new: int = 0
+    known: int = 0
+
+
 class KeysResult(_Shape, frozen=True, kw_only=True):
     """The epochs there are (indexes, no keys), and for how many days they last."""
 
@@ -291,7 +306,7 @@ COMMANDS: dict[str, CommandKind] = {
     "members.set": _bundle(BundleKind.MEMBERS),
     "beacon.set": _bundle(BundleKind.BEACONS),
     "tags.set": _bundle(BundleKind.TAGS),
-    "coupons.add": CommandKind(CouponsAddArgs, CountResult, _SHOP, Lane.CHANGE),
+    "coupons.add": CommandKind(CouponsAddArgs, CouponsResult, _SHOP, Lane.CHANGE, keeps_args=False),
     "coupons.revoke": CommandKind(CouponsRevokeArgs, CountResult, _SHOP, Lane.CHANGE),
     "keys.add": CommandKind(SealedArgs, KeysResult, _KEYS, Lane.CHANGE, keeps_args=False),
     "keys.revoke": CommandKind(KeysRevokeArgs, KeysResult, _KEYS, Lane.CHANGE),

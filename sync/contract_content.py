@@ -20,6 +20,7 @@ Clock = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 U16 = Annotated[int, Meta(ge=0, le=0xFFFF)]
+SlipName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 # No control characters: what is printed is text, not commands.
 Printed = Annotated[str, Meta(max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
@@ -65,6 +66,19 @@ class CouponSpec(_Content, frozen=True, kw_only=True):
     per_member_day: Annotated[int, Meta(ge=0, le=1000)] = 0
 
 
+class CodeGift(_Content, frozen=True, kw_only=True):
+    """One code for a slip: whoever holds it may use it, so it comes sealed. `stock`: the id of the coupon it belongs
+    to, or a batch's; `url`: what its QR code says; `until`: its last day."""
+
+    pool: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    code: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x20\x7f-\x9f]*$")]
+    url: Annotated[str, Meta(max_length=300, pattern=r"^[^\x00-\x20\x7f-\x9f]*$")] = ""
+    title: Annotated[str, Meta(max_length=120, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
+    value_minor: Minor = 0
+    until: Date | Literal[""] = ""
+    stock: Word | Literal[""] = ""
+
+
 # -- what is printed
 
 
@@ -99,9 +113,11 @@ BlockSpec = TextSpec | QrSpec | RuleSpec | FeedSpec
 
 
 class SlipsContent(_Content, frozen=True, kw_only=True):
-    """Templates by name, each the table of a template's file."""
+    """Templates by name, each the table of a template's file. `show`: names of the slips that are printed, of these and
+    of those in files, instead of the box's `[slip] show`; none: as that says."""
 
-    slips: Annotated[dict[Word, dict[str, Any]], Meta(max_length=200)]
+    slips: Annotated[dict[SlipName, dict[str, Any]], Meta(max_length=200)] = {}
+    show: Annotated[tuple[SlipName, ...], Meta(max_length=64)] | None = None
 
 
 # -- who is near, who is known

@@ -151,6 +151,10 @@ def test_engine_lines_and_printers_say_how_they_are(folder: Path) -> None:
         assert health(folder) == [
             ("store", "ok", ""),
             ("engine", "ok", "started"),
+            ("rules", "ok", ""),
+            ("slips", "ok", ""),
+            ("keys", "ok", ""),
+            ("codes", "ok", ""),
             ("line line1", "ok", "connected"),
             ("printer line1", "failed", "no paper"),
             ("line line1", "failed", "gone"),

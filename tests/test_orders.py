@@ -144,13 +144,13 @@ NOBODY = "no_consumer_yet"
 TAG = {"uuid": "00000000-0000-0000-0000-000000000001", "major": 1, "minor": 2}
 GOOD: dict[str, tuple[str, Any]] = {
     "members.set": (
-        NOBODY,
+        "",
         {"as_of": NOW, "max_age_s": 86400, "tiers": ["gold"], "table": b64(b"\x01" * 8 + b"\x00\xff\x00\x00")},
     ),
     "beacon.set": (NOBODY, {"enabled": True, **TAG}),
     "tags.set": (NOBODY, {"tags": {"t1": TAG}}),
-    "rules.set": (NOBODY, {"schema": 1, "rev": 1, "currency": "CNY", "tier": [{"id": "b", "spend_per_point": 1800}]}),
-    "slips.set": (NOBODY, {"slips": {}}),
+    "rules.set": ("", {"schema": 1, "rev": 1, "currency": "CNY", "tier": [{"id": "b", "spend_per_point": 1800}]}),
+    "slips.set": ("", {"slips": {}}),
     "profiles.set": ("", {"profiles": {"corner": {"total": {"label": "GESAMT"}}}}),
     "lexicon.set": ("", {"words": {"tender": {"cash": ["clams"]}}}),
 }

@@ -1,0 +1,79 @@
+"""The shelf of slips: those shipped with the box, the shop's own in files, the fleet's; and which of them are shown.
+
+Owns: which of several slips of one name is used, and what becomes of one with a fault: it is left out and said, and the
+one of its name that was there before it is used. Whatever stands in a shop's files, the shop goes on printing. Never:
+what may stand in a template (edgebox/slip_files.py), or when a slip is printed (edgebox/slips).
+
+Everything here reads files, so nothing here is called on the way of a receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from edgebox.errors import ConfigError
+from edgebox.escpos.raster import Raster
+from edgebox.slip_files import SHIPPED, load_images, read_slips
+from edgebox.slips.template import Template
+
+OWN_SLIPS = Path("/etc/edgebox/slips")
+WIDEST_DOTS = 576  # pictures are made for 80 mm paper; on narrower paper a slip with a wider one is left out
+
+
+class Shelf(NamedTuple):
+    """The slips that are shown, the pictures they name, and what is wrong with any that are left out."""
+
+    shown: tuple[Template, ...]
+    images: Mapping[str, Raster]
+    faults: tuple[str, ...] = ()
+
+
+def filled(show: Iterable[str], more: Iterable[Template] = ()) -> Shelf:
+    """The slips named by `show`. `more`: the fleet's, which go before files. Blocks; raises for no slip."""
+    layers, faults = _layers()
+    layers.append({template.name: template for template in more})
+    shown: list[Template] = []
+    images: dict[str, Raster] = {}
+    for name in dict.fromkeys(show):
+        template, pictures, bad = _found(name, layers)
+        faults += bad
+        images |= pictures
+        if template is not None:
+            shown.append(template)
+    return Shelf(tuple(shown), images, tuple(faults))
+
+
+def names() -> frozenset[str]:
+    """The slips that files hold. Blocks."""
+    layers, _ = _layers()
+    return frozenset(name for layer in layers for name in layer)
+
+
+def missing_picture(template: Template) -> str:
+    """Why one of its pictures can't be had; "": they are all there. Blocks."""
+    try:
+        load_images([template], OWN_SLIPS, WIDEST_DOTS)
+    except ConfigError as fault:
+        return str(fault.args[0])
+    return ""
+
+
+def _layers() -> tuple[list[dict[str, Template]], list[str]]:
+    read = [read_slips(folder) for folder in (SHIPPED, OWN_SLIPS)]
+    return [good for good, _ in read], [fault for _, bad in read for fault in bad]
+
+
+def _found(name: str, layers: Sequence[Mapping[str, Template]]) -> tuple[Template | None, dict[str, Raster], list[str]]:
+    """The slip of a name, the last layer's first; one whose pictures are not there is passed over."""
+    faults: list[str] = []
+    for layer in reversed(layers):
+        template = layer.get(name)
+        if template is None:
+            continue
+        try:
+            return template, load_images([template], OWN_SLIPS, WIDEST_DOTS), faults
+        except ConfigError as fault:
+            faults.append(f"slip {name}: {fault.args[0]}")
+    return None, {}, [*faults, f"slip.show: no slip {name}; `edgebox slip list` shows those there are"]
