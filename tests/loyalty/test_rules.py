@@ -125,7 +125,7 @@ def test_what_the_box_promises_in_a_day_is_capped_and_the_cloud_asked() -> None:
     last = evaluate(rules, sale(2000), NOON, day_points=80)
     over = evaluate(rules, sale(2000), NOON, day_points=81)
     none = evaluate(rules, sale(2000), NOON, day_points=100)
-    assert (last.points, last.pending) == (20, False)
+    assert (last.points, last.pending, last.steps[-1]) == (20, False, "20 points")
     assert (over.points, over.pending, over.flagged) == (19, True, True)
     assert (none.points, none.refusal, none.flagged) == (0, Refusal.DAY_CAP, True)
 
@@ -274,6 +274,7 @@ def test_stop_ends_the_list_and_ties_go_by_id() -> None:
     later = Campaign("b", multiply_pct=900, priority=5)
     assert boosted(later, stop).points == 20
     assert boosted(later._replace(id="0"), stop).points == 90
+    assert boosted(later._replace(priority=4), stop).points == 90
     shut_out = stop._replace(id="z", priority=9)
     alone = Campaign("x", multiply_pct=300, stack=Stack.EXCLUSIVE, priority=1)
     assert boosted(alone, shut_out, Campaign("y", bonus=1, group="b", priority=10)).points == 31

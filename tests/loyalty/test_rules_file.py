@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebox import rules_schema as schema
@@ -215,6 +215,7 @@ junk = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dicti
 keys = st.sampled_from([*schema.TABLES, "rev", "currency", "tz", "when", "id", "match", "from", "days"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(keys, junk | st.lists(st.dictionaries(keys, junk), max_size=3)))
 def test_any_table_gives_rules_or_faults(table: dict[str, Any]) -> None:
     assert outcome(table) in ("rules", "bad_rules")

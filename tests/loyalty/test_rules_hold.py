@@ -4,7 +4,7 @@ from datetime import date
 from fractions import Fraction
 from math import floor
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebox.loyalty.campaigns import Campaign, Stack, combine, in_force
@@ -69,6 +69,7 @@ def sold(net: int, lines: tuple[Item, ...]) -> Sale:
     return Sale(DocumentKind.SALE, net, tenders=(Tender(TenderKind.CASH, net),), items=lines)
 
 
+@settings(deadline=None)
 @given(shops, amounts, st.integers(0, 100_000), st.lists(items, max_size=5), whens, st.sampled_from(["", "a", "zz"]))
 def test_spending_more_never_earns_less(
     rules: Rules, net: int, more: int, lines: list[Item], when: When, tier: str
@@ -77,6 +78,7 @@ def test_spending_more_never_earns_less(
     assert evaluate(rules, sold(net + more, tuple(lines)), when, tier).points >= less.points
 
 
+@settings(deadline=None)
 @given(shops, st.integers(-1000, 5_000_000), st.lists(items, max_size=5), whens, st.integers(0, 200))
 def test_points_are_never_negative_and_never_above_a_cap(
     rules: Rules, net: int, lines: list[Item], when: When, promised: int
@@ -89,6 +91,7 @@ def test_points_are_never_negative_and_never_above_a_cap(
     assert got.steps
 
 
+@settings(deadline=None)
 @given(shops, amounts, st.lists(items, max_size=5), whens, st.randoms(use_true_random=False))
 def test_the_order_in_which_rules_are_written_means_nothing(
     rules: Rules, net: int, lines: list[Item], when: When, random: object
@@ -103,6 +106,7 @@ def test_the_order_in_which_rules_are_written_means_nothing(
     assert evaluate(rules._replace(campaigns=tuple(mixed)), sold(net, tuple(lines)), when) == one
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**12), st.integers(1, 10**9), st.lists(st.integers(100, 500), max_size=4))
 def test_multipliers_lose_nothing_on_the_way(net: int, spend: int, rates: list[int]) -> None:
     """As with fractions of any size: one rounding, at the end."""
@@ -114,6 +118,7 @@ def test_multipliers_lose_nothing_on_the_way(net: int, spend: int, rates: list[i
     assert evaluate(rules, sold(net, ()), When(0)).points == (floor(exact) if net else 0)
 
 
+@settings(deadline=None)
 @given(campaigns, amounts)
 def test_campaigns_never_take_points_away(some: tuple[Campaign, ...], net: int) -> None:
     boost = combine(in_force(some, When(1_791_000_000).local(Rules(1, "", ()).zone), True), net)
@@ -121,6 +126,7 @@ def test_campaigns_never_take_points_away(some: tuple[Campaign, ...], net: int) 
     assert boost.bonus >= 0
 
 
+@settings(deadline=None)
 @given(amounts, st.lists(items, max_size=6), st.lists(item_rules, max_size=3))
 def test_items_weigh_between_nothing_and_their_best_rate(net: int, lines: list[Item], rules: list[ItemRule]) -> None:
     got = weigh(net, lines, rules)
@@ -128,6 +134,7 @@ def test_items_weigh_between_nothing_and_their_best_rate(net: int, lines: list[I
     assert 0 <= got.excluded_minor <= net
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**15), st.integers(1, 10**12))
 def test_each_rounding_is_the_nearest_whole_number_its_way(numerator: int, denominator: int) -> None:
     low, near, high = (divide(numerator, denominator, mode) for mode in Rounding)
@@ -138,6 +145,7 @@ def test_each_rounding_is_the_nearest_whole_number_its_way(numerator: int, denom
     assert near in (low, high)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(Confidence), st.booleans(), amounts, whens)
 def test_nothing_unproven_earns_without_the_clouds_word(
     confidence: Confidence, qualifies: bool, net: int, when: When

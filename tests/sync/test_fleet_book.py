@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebox.errors import SyncError
@@ -55,6 +55,7 @@ def test_nobody_speaks_for_another_box() -> None:
     assert (book.boxes, book.unreadable) == ({}, 2)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(["state", "reported"]))
 def test_nonsense_is_counted_and_changes_nothing(payload: bytes, rest: str) -> None:
     book = Book()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.contract import BundleState, Reported, State
@@ -91,6 +91,7 @@ def test_waves_grow_and_the_last_size_repeats() -> None:
             cut(["a"], sizes)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(0, 60))
 def test_each_box_is_in_one_wave(sizes: list[int], count: int) -> None:
     names = [str(n) for n in range(count)]
@@ -362,6 +363,7 @@ happenings = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(happenings)
 def test_no_box_gets_it_before_its_wave_or_after_a_stop(story: list[tuple[str, int]]) -> None:
     fleet = Fleet(receipts_min=3, failures_max=1)

@@ -1,7 +1,7 @@
 """Which boxes are meant: the words of `--where`, their faults with a place, and nothing else that can happen."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebox.errors import SyncError
@@ -130,6 +130,7 @@ words = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(words, max_size=12).map(" ".join) | st.text(max_size=40))
 def test_any_text_is_a_test_or_a_fault(text: str) -> None:
     try:
@@ -141,6 +142,7 @@ def test_any_text_is_a_test_or_a_fault(text: str) -> None:
     assert reason == "where"
 
 
+@settings(deadline=None)
 @given(st.integers(-1000, 1000), st.integers(-1000, 1000))
 def test_numbers_compare_as_numbers(have: int, wanted: int) -> None:
     box: dict[str, Value] = {"backlog": have}
@@ -148,6 +150,7 @@ def test_numbers_compare_as_numbers(have: int, wanted: int) -> None:
     assert where(f"backlog = {wanted}", FIELDS)(box) is (have == wanted)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=3, max_size=3), st.lists(st.integers(0, 40), min_size=3, max_size=3))
 def test_versions_compare_by_their_numbers(have: list[int], wanted: list[int]) -> None:
     one, other = ".".join(map(str, have)), ".".join(map(str, wanted))
