@@ -28,7 +28,7 @@ from sync.steps import Ended
 FACT = "coupons"
 COUPONS_MAX = 2000  # 300 bytes each; a fact may have 1 MB
 CODES_MAX = 5000  # revoked codes: 66 bytes each at the most
-GIFT_MAX = 2000  # codes of one command: its sealed text has 48 KB
+GIFT_MAX = 1500  # codes of one command: its sealed text has 48 KB, so more would not fit
 NO_CONSUMER = "no_consumer_yet"
 _NOBODY = "they are kept; no part of this box redeems yet"
 _NO_SLIP = "they are kept; no slip that is shown hands them out"
