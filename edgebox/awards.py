@@ -69,10 +69,11 @@ class Awards:
         self._granted: OrderedDict[bytes, Granted] = OrderedDict()
         self._day = date.min
         self._day_points = 0
+        self.changes = 0  # of what is remembered and promised: an award made before the last one may not hold
 
-    def award(self, receipt: Receipt, document: bytes, when: When, tier: str = "") -> Award:
+    def award(self, receipt: Receipt, document: bytes, when: When, tier: str = "", *, keep: bool = True) -> Award:
         """The award for a receipt that ended at `when`. `document` names it for weak ids; `tier`: of a member known at
-        print. ClaimError as mint."""
+        print; not `keep`: nobody has it before `keep` is called. ClaimError as mint."""
         keys = self.keys
         if keys is None or self.refusal:
             return Award(why=self.refusal or "no keys")
@@ -94,7 +95,16 @@ class Awards:
         assert earned.earning_minor is not None, "what earns has an amount"
         if known is not None and known.printed and known.amount_minor == earned.earning_minor:
             return self._again(known, claim_id)
-        return self._minted(receipt, earned, claim_id, weak, known, when, keys)
+        award = self._minted(receipt, earned, claim_id, weak, known, when, keys)
+        if keep:
+            self.keep(award)
+        return award
+
+    def keep(self, award: Award) -> None:
+        """A minted award is given out."""
+        if award.url and not award.again:
+            granted = Granted(award.url, award.amount_minor, award.revision, printed=False, points=award.points)
+            self.remember(award.claim_id, granted)
 
     def points(self, amount_minor: int) -> int:
         """At least so many: what the lowest tier gets without any campaign."""
@@ -119,6 +129,7 @@ class Awards:
         Two lines may print one bill at once, and their outcomes come in any order: a higher revision stays, and of two
         with the same number the one that is on paper, so that no revision is given out twice.
         """
+        self.changes += 1
         known = self._granted.get(claim_id)
         if known is None or (known.revision, known.printed) <= (granted.revision, granted.printed):
             self._granted[claim_id] = granted
@@ -128,6 +139,7 @@ class Awards:
 
     def promise(self, points: int, when: When) -> None:
         """Points that went out on paper count against the day's cap."""
+        self.changes += 1
         day = when.local(self.rules.zone).date()
         if day != self._day:
             self._day, self._day_points = day, 0
@@ -162,7 +174,6 @@ class Awards:
             tender_known=_tenders_known(receipt),
             clock_trusted=when.trusted and when.at >= keys.epochs[0].valid_from,
         )
-        self.remember(claim_id, Granted(url, amount, revision, printed=False, points=earned.points))
         pending = earned.pending or weak
         return Award(url, claim_id, earned.points, revision, "", False, amount, pending, earned.applied, earned.flagged)
 

@@ -8,16 +8,18 @@ All of it can be replaced while the engine runs: new rules, slips and members ar
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from edgebox.awards import Award, Awards, Granted
+from edgebox.desk import Decided
 from edgebox.errors import ClaimError, ConfigError, SlipError
 from edgebox.escpos.compose import Body, Press
-from edgebox.handout import NOTHING, Handout
-from edgebox.lines import Decided
+from edgebox.handout import NOTHING, Handed, Handout
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
 from edgebox.loyalty.members import Member, Members
@@ -53,6 +55,18 @@ def _remembered_matrix(data: str, level: str) -> Sequence[int]:
     return qr.matrix(data, level)
 
 
+class Asked(NamedTuple):
+    """What a decision depends on; `parts`: which rules, keys, slips and members."""
+
+    receipt: Receipt
+    name: bytes
+    press: Press
+    minute: int
+    synced: bool
+    changes: int
+    parts: tuple[object, ...]
+
+
 class Decisions:
     """The shop's awards and slips. `synced`: the box's own clock is right; `secret`: finds what signs comeback coupons,
     asked only if the shop has such a slip.
@@ -79,6 +93,7 @@ class Decisions:
         self.awards = Awards(plain_rules(config), keys, weak=config.claims.weak == "pending")
         self._means = Means()
         self.handout = Handout((), self._means)
+        self._ahead: dict[str, tuple[Asked, Decided]] = {}  # by line: decided in a pause, not given out
         self.rules_fault = ""
         self.slip_faults: tuple[str, ...] = ()
         self.use_rules(None)
@@ -88,19 +103,52 @@ class Decisions:
 
     def decide(self, receipt: Receipt, name: bytes, line: str, press: Press, at: int) -> Decided:
         """The award and the slips for a document that ended `at` (seconds since 1970)."""
+        asked, decided = self._ahead.pop(line, (None, None))
+        if decided is not None and asked == self._asked(receipt, name, press, at):
+            self.awards.keep(decided.award)
+            return decided
         when = self.when(receipt, at)
-        member = self._member(receipt, when)
         try:
-            award = self.awards.award(receipt, name, when, member.tier if member else "")
+            award = self.awards.award(receipt, name, when, self._tier(receipt, when))
         except ClaimError as fault:
             self._fault("claim", f"{fault.reason}: {fault}")
             award = Award(why=fault.reason)
-        around = self._around(receipt, line, when, member)
-        press = press._replace(matrix=self._matrix, text_raster=text_raster)
-        handed = self.handout.hand(receipt, award, self.awards.hours(self._config.shop.trade), around, press)
+        handed = self._handed(receipt, award, line, press, when)
         for refused in handed.strip.refused:
             award = self._without(award, refused)
         return Decided(receipt, award, handed.strip.body.raw, handed)
+
+    def decide_ahead(self, receipt: Receipt, name: bytes, line: str, press: Press, at: int) -> None:
+        """The same in a till's pause, with nothing given out: what a `decide` that is asked the very same then takes.
+
+        Not where a code would be used up, and not where something goes wrong: that is said once, at the end.
+        """
+        self._ahead.pop(line, None)
+        if self.handout.takes_codes:
+            return
+        when = self.when(receipt, at)
+        with contextlib.suppress(ClaimError):
+            award = self.awards.award(receipt, name, when, self._tier(receipt, when), keep=False)
+            handed = self._handed(receipt, award, line, press, when)
+            if not handed.strip.refused:
+                decided = Decided(receipt, award, handed.strip.body.raw, handed)
+                self._ahead[line] = self._asked(receipt, name, press, at), decided
+
+    def _asked(self, receipt: Receipt, name: bytes, press: Press, at: int) -> Asked:
+        """All that a decision depends on. By the minute: tokens, slips and rules know no seconds."""
+        awards = self.awards
+        parts = (awards.rules, awards.refusal, awards.keys, self.handout, self.members)
+        return Asked(receipt, name, press, at // 60, self._synced(), awards.changes, parts)
+
+    def _handed(self, receipt: Receipt, award: Award, line: str, press: Press, when: When) -> Handed:
+        member = self._member(receipt, when)
+        around = self._around(receipt, line, when, member)
+        press = press._replace(matrix=self._matrix, text_raster=text_raster)
+        return self.handout.hand(receipt, award, self.awards.hours(self._config.shop.trade), around, press)
+
+    def _tier(self, receipt: Receipt, when: When) -> str:
+        member = self._member(receipt, when)
+        return member.tier if member else ""
 
     def claim_slip(self, granted: Granted, press: Press) -> Body:
         """The slip of a claim that was given out, once more. SlipError; `no_slip`: none of the shop's slips has it."""
@@ -201,6 +249,7 @@ class Decisions:
 
     def note(self, record: ReceiptRecord) -> None:
         """A receipt that is on disk: what its member was given, and what was promised today."""
+        self._ahead.clear()
         local = datetime.fromtimestamp(record.at, UTC).astimezone(self._zone)
         self.handout.note(record.member, record.slips, local.date())
         if record.claim and not record.voided and record.points:

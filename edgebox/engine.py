@@ -29,12 +29,13 @@ from edgebox.awards import REMEMBERED_MAX, Award
 from edgebox.books import describe, remember, settled
 from edgebox.config import FOLDER, load_lexicon
 from edgebox.decisions import Decisions, nothing
+from edgebox.desk import Decided, Pending, Settled
 from edgebox.errors import ConfigError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.keys import field_key
 from edgebox.line.frames import Job, JobState, Outcome, Status
-from edgebox.lines import Decided, LineSession, Pending, Settled
+from edgebox.lines import LineSession
 from edgebox.loyalty.keyring import Keyring
 from edgebox.model import Receipt
 from edgebox.notices import Health, Notices, printer_words
@@ -275,6 +276,12 @@ class Engine:
         if press is None or line in self.bypassed:
             return nothing(receipt, "no slip may go in here" if press is None else "slips are off on this line")
         return self.decisions.decide(receipt, name, line, press, int(self.clock()))
+
+    def decide_ahead(self, receipt: Receipt, name: bytes, press: Press) -> None:
+        """As `decide`, in a till's pause: nothing is given out."""
+        line = self._line_of(name)
+        if line not in self.bypassed:
+            self.decisions.decide_ahead(self._tills.believed(line, receipt), name, line, press, int(self.clock()))
 
     def _line_of(self, name: bytes) -> str:
         """The line that a document's name belongs to."""

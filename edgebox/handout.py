@@ -112,6 +112,11 @@ class Handout:
                 self._sources[one.purpose].give_back(one)
         return handed._replace(taken=kept)
 
+    @property
+    def takes_codes(self) -> bool:
+        """One of the slips uses up a code."""
+        return any(one.purpose in self._sources for one in self.templates)
+
     def names(self, purpose: Purpose) -> frozenset[str]:
         """The slips of this purpose."""
         return frozenset(one.name for one in self.templates if one.purpose is purpose)

@@ -14,13 +14,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
 
 from edgebox.awards import Award
+from edgebox.desk import Decided, Desk, Pending, Settled
 from edgebox.errors import EdgeboxError, StoreError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.handout import NOTHING, Handed
 from edgebox.line.frames import (
     Answer,
     Begin,
@@ -47,7 +46,6 @@ from edgebox.line.frames import (
 from edgebox.model import DocumentKind, Receipt
 from edgebox.reading import OpenDocument
 from edgebox.receipt.preprint import Outline, PreprintWatch
-from edgebox.store.events import ClaimRecord, OfferRecord, ReceiptRecord
 
 log = logging.getLogger("edgebox.line")
 
@@ -55,74 +53,6 @@ PENDING_MAX = 256  # documents between End and Outcome; the line's spool holds 6
 RETRY_S = 1.0  # between attempts to record while the disk is full
 UNKNOWN = 0  # an outcome that no line told: it ended between answer and outcome, and the slip may be on paper
 OVER = (JobPhase.SENT, JobPhase.PRINTED, JobPhase.FAILED, JobPhase.EXPIRED, JobPhase.CANCELED)
-
-
-class Decided(NamedTuple):
-    """What the desk made of a document. `handed`: the slips whose body it is, and the codes taken for them."""
-
-    receipt: Receipt
-    award: Award
-    body: bytes
-    handed: Handed = NOTHING
-
-
-class Desk(Protocol):
-    """The engine as a connection sees it. `needs_items`: it decides by what was sold, too, so that is read before."""
-
-    @property
-    def needs_items(self) -> bool: ...
-
-    def profile(self, name: str) -> PrinterProfile:
-        """A printer's profile. ConfigError when there is none of that name."""
-
-    def open_document(self, profile: PrinterProfile, prelude: bytes) -> OpenDocument:
-        """Begins to read."""
-
-    def decide(self, receipt: Receipt, name: bytes, press: Press | None) -> Decided:
-        """What the receipt gets; no press: nothing may be printed."""
-
-    def is_recorded(self, session: str, document: int) -> bool:
-        """It is in the store already."""
-
-    def settle(self, line: LineSession, pending: Pending, outcome: Outcome) -> Settled:
-        """What is to be recorded; from here on a copy of the receipt finds its claim."""
-
-    async def record(self, settled: Settled) -> None:
-        """Puts it on disk, once. StoreError when that is not possible."""
-
-    def printer_state(self, line: LineSession, status: Status) -> None:
-        """The printer's state has changed."""
-
-    def printed(self, line: LineSession, document: int) -> None:
-        """The printer has confirmed a document's slip."""
-
-    def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
-        """Something went wrong: counted, and logged once for each cause."""
-
-    def joined(self, line: LineSession) -> None:
-        """The line has said who it is."""
-
-    def left(self, line: LineSession) -> None:
-        """The connection is gone."""
-
-
-class Pending(NamedTuple):
-    """A document that has ended and waits for its outcome. `reading`: what the record needs can still be read."""
-
-    decided: Decided
-    end: End
-    at: int
-    reading: OpenDocument | None = None
-
-
-class Settled(NamedTuple):
-    """What is recorded of a document, together. `claim` None: nothing has become of a claim. `offers`: codes that went
-    with it."""
-
-    receipt: ReceiptRecord
-    claim: ClaimRecord | None
-    award: Award
-    offers: tuple[OfferRecord, ...] = ()
 
 
 class LineSession(asyncio.Protocol):
@@ -143,6 +73,7 @@ class LineSession(asyncio.Protocol):
         self._pending: dict[int, Pending] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._preprint = PreprintWatch()
+        self._press: Press | None = None  # of the last question: the next is likely to be the same
         self._jobs: dict[str, asyncio.Queue[JobState]] = {}
         self._pings: dict[int, asyncio.Future[Pong]] = {}
 
@@ -313,8 +244,10 @@ class LineSession(asyncio.Protocol):
 
     def _prepare(self, reading: OpenDocument) -> None:
         """The till pauses behind its last line: the answer is made ready before it is asked for."""
-        if reading is self._open and not self._broken:
-            reading.prepare()
+        if reading is self._open and not self._broken and reading.prepare():
+            receipt = self._read(reading)
+            if receipt.qualifies and self._press is not None:
+                self._desk.decide_ahead(receipt, self._name_of(self._number), self._press)
 
     def _fail(self, where: str, fault: Exception) -> None:
         self._broken = f"fault while {where}" if where == "reading" else f"fault at {where}"
@@ -343,10 +276,12 @@ class LineSession(asyncio.Protocol):
         self._gaps.discard(end.document)
         if self._broken:
             return _unread(self._broken)
+        self._press = self._press_at(end) if end.ask else None
+        return self._desk.decide(self._read(reading), self._name_of(end.document), self._press)
+
+    def _read(self, reading: OpenDocument) -> Receipt:
         receipt = reading.answer()
-        if self._desk.needs_items:
-            receipt = reading.completed(receipt)
-        return self._desk.decide(receipt, self._name_of(end.document), self._press(end) if end.ask else None)
+        return reading.completed(receipt) if self._desk.needs_items else receipt
 
     def _completed(self, pending: Pending) -> Pending:
         """With what only the record needs; of the paper's text nothing is kept behind this."""
@@ -371,7 +306,7 @@ class LineSession(asyncio.Protocol):
     def _name_of(self, document: int) -> bytes:
         return bytes.fromhex(self.session) + document.to_bytes(8, "big", signed=True)
 
-    def _press(self, end: End) -> Press | None:
+    def _press_at(self, end: End) -> Press | None:
         if self._profile is None or self.hello is None:
             return None
         return Press(self._profile, end.symbol_ok, end.code_page, self.hello.bytes_per_s)

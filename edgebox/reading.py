@@ -49,10 +49,13 @@ class OpenDocument:
         """The last bytes were feed behind a total: the end may be near, and there may be time until then."""
         return self._is_quiet and self._prepared < PREPARED_MAX and self._reader.may_be_over
 
-    def prepare(self) -> None:
-        """Makes the answer ready. If nothing more comes to read, `answer` has hardly anything left to do."""
-        self._prepared += not self._reader.is_prepared
+    def prepare(self) -> bool:
+        """Makes the answer ready; whether it was not. If nothing more comes, `answer` has hardly anything to do."""
+        if self._reader.is_prepared:
+            return False
+        self._prepared += 1
         self._reader.answer()
+        return True
 
     def answer(self) -> Receipt:
         """The document has ended: what the till's cut waits for. The rest follows by `completed`."""
