@@ -19,6 +19,7 @@ from edgebox.loyalty.rules import Rules
 from edgebox.receipt.lexicon import Lexicon
 from edgebox.receipt.profiles import Profile, profile_from
 from edgebox.rules_file import rules_from
+from edgebox.rules_schema import TZ
 from edgebox.slip_files import slip_from
 from edgebox.slips.template import Template
 from sync.contract import BundleKind
@@ -64,9 +65,9 @@ def members(content: bytes) -> Members:
     return Members(rows, given.tiers, given.segments, given.as_of, given.max_age_s)
 
 
-def rules(content: bytes) -> Rules:
-    """The rules of a bundle. ConfigError `bad_rules`."""
-    return rules_from(msgspec.json.decode(content, type=dict[str, Any]), "rules")
+def rules(content: bytes, tz: str = TZ) -> Rules:
+    """The rules of a bundle. `tz`: the shop's time zone, for rules that name none. ConfigError `bad_rules`."""
+    return rules_from(msgspec.json.decode(content, type=dict[str, Any]), "rules", tz)
 
 
 def slips(content: bytes) -> tuple[tuple[Template, ...], tuple[str, ...] | None]:

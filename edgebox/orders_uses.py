@@ -105,7 +105,7 @@ def _rules(engine: Reads) -> User:
 
     def make(content: bytes | None) -> Rules | ConfigError | None:
         try:
-            return orders_content.rules(content) if content is not None else None
+            return orders_content.rules(content, engine.config.shop.tz) if content is not None else None
         except ConfigError as fault:
             return fault
 

@@ -20,7 +20,7 @@ def rules_of(config: Config) -> Rules:
     """The rules of `[points] rules`, or plain ones. ConfigError: as load_rules; `bad_rules`: another currency."""
     if not config.points.rules:
         return plain_rules(config)
-    rules = load_rules(Path(config.points.rules))
+    rules = load_rules(Path(config.points.rules), config.shop.tz)
     check_currency(rules, config, f"{config.points.rules}: ")
     return rules
 

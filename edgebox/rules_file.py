@@ -33,8 +33,11 @@ FAULTS_MAX = 100  # told at once
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
-def load_rules(path: Path) -> Rules:
-    """The rules in a file. ConfigError: `no_rules`, `bad_toml`, `bad_rules`; every fault on a line of its own."""
+def load_rules(path: Path, tz: str = schema.TZ) -> Rules:
+    """The rules in a file. ConfigError: `no_rules`, `bad_toml`, `bad_rules`; every fault on a line of its own.
+
+    `tz`: the shop's time zone, for rules that name none.
+    """
     try:
         raw = path.read_bytes()
         text = raw.decode("utf-8")
@@ -44,21 +47,22 @@ def load_rules(path: Path) -> Rules:
         raise ConfigError(f"{path}: not UTF-8", reason="no_rules") from fault
     if len(raw) > FILE_MAX:
         raise ConfigError(f"{path}: over {FILE_MAX >> 10} KB", reason="bad_rules")
-    return parse_rules(text, str(path))
+    return parse_rules(text, str(path), tz)
 
 
-def parse_rules(text: str, source: str) -> Rules:
+def parse_rules(text: str, source: str, tz: str = schema.TZ) -> Rules:
     """As `load_rules`, from the file's text."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise ConfigError(f"{source}: {fault}", reason="bad_toml") from fault
-    return rules_from(table, source)
+    return rules_from(table, source, tz)
 
 
-def rules_from(table: Mapping[str, Any], source: str) -> Rules:
+def rules_from(table: Mapping[str, Any], source: str, tz: str = schema.TZ) -> Rules:
     """As `load_rules`, from the tables: of a TOML file, or the JSON of a bundle."""
     reader = _Reader()
+    table = {"tz": tz, **table}
     rules = _rules(reader, table)
     if reader.faults or rules is None:
         told = [f"{source}: {fault}" for fault in reader.faults[:FAULTS_MAX]]
@@ -172,7 +176,7 @@ def _rules(reader: _Reader, table: Mapping[str, Any]) -> Rules | None:
     mall = rows(schema.MallItem, "mall", lambda row, where: _mall_item(reader, row, where, tiers))
     if not tiers and isinstance(table.get("tier", []), list) and not table.get("tier"):
         reader.fault("tier", "missing: at least one [[tier]] with id and spend_per_point")
-    zone = _zone(reader, table.get("tz", schema.TZ))
+    zone = _zone(reader, table["tz"])
     if qualify and qualify.max_spend and qualify.max_spend < qualify.min_spend:
         reader.fault("qualify.max_spend", f"less than min_spend, {qualify.min_spend}")
     if not (top and basis and qualify and rounding and caps and claim and offline):

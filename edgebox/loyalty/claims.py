@@ -63,8 +63,9 @@ _HINTS = {
     "mac": "altered, or not signed by this box",
     "expired": "its time is over",
     "future": "issued later than now: one of the clocks is wrong",
-    "amount": "",
-    "revision": "",
+    "amount": "more than the box recorded, or nothing",
+    "revision": "the bill was settled again, and a later claim counts",
+    "void": "its slip came too late or was not printed: nobody should hold it",
 }
 
 
@@ -99,6 +100,14 @@ class Verified(NamedTuple):
 
     claim: Claim
     expires_at: int | None
+
+
+class Recorded(NamedTuple):
+    """What the box recorded of a claim id: its newest revision, and that one's amount and fate."""
+
+    revision: int
+    amount_minor: int
+    is_void: bool = False
 
 
 def claim_id(keys: Keyring, business_date: str, scope: NumberScope, till: str, number: str) -> bytes:
@@ -171,12 +180,15 @@ def parse(url: str) -> Parsed:
     return Parsed(match[1], claim, payload, mac, version)
 
 
-def verify(url: str, keys: Keyring, now: int, lifetime_s: int = LIFETIME_S) -> Verified:
+def verify(
+    url: str, keys: Keyring, now: int, lifetime_s: int = LIFETIME_S, recorded: Recorded | None = None
+) -> Verified:
     """The claim in `url`, if `keys` (of the box that printed it) signed it and it is still good at `now`.
 
     `now` is the verifier's own, right clock. A token whose box didn't know the time can't expire by its minute; it is
-    bounded by its epoch, which must not have ended longer than `lifetime_s` ago.
-    ClaimError reasons: format, version, store, device, epoch, mac, amount, expired, future.
+    bounded by its epoch, which must not have ended longer than `lifetime_s` ago. `recorded`: what is known of its id;
+    a token whose record has not come yet may be good, but is worth nothing until it has.
+    ClaimError reasons: format, version, store, device, epoch, mac, amount, revision, void, expired, future.
     """
     parsed = parse(url)
     claim = parsed.claim
@@ -197,6 +209,8 @@ def verify(url: str, keys: Keyring, now: int, lifetime_s: int = LIFETIME_S) -> V
         raise _refused("mac")
     if claim.amount_minor == 0:
         raise _refused("amount")
+    if recorded is not None:
+        _compare(claim, recorded)
     if not claim.clock_trusted:
         return Verified(claim, None)
     expires_at = claim.issued_minute * 60 + lifetime_s
@@ -207,10 +221,24 @@ def verify(url: str, keys: Keyring, now: int, lifetime_s: int = LIFETIME_S) -> V
     return Verified(claim, expires_at)
 
 
-def explain(url: str, keys: Keyring, now: int, lifetime_s: int = LIFETIME_S) -> tuple[str, int]:
+def _compare(claim: Claim, recorded: Recorded) -> None:
+    """A signed token against the box's record: a key that leaked must not make more of a receipt than was paid."""
+    if claim.revision < recorded.revision:
+        raise _refused("revision", f"revision {claim.revision}, but {recorded.revision} was given out")
+    if claim.revision > recorded.revision:
+        return  # its own record is on the way
+    if recorded.is_void:
+        raise _refused("void", f"revision {claim.revision} is void")
+    if claim.amount_minor > recorded.amount_minor:
+        raise _refused("amount", f"an amount of {claim.amount_minor}, but {recorded.amount_minor} was recorded")
+
+
+def explain(
+    url: str, keys: Keyring, now: int, lifetime_s: int = LIFETIME_S, recorded: Recorded | None = None
+) -> tuple[str, int]:
     """What `edgebox claim verify` prints, and its exit code: 0 good, 1 refused."""
     try:
-        found = verify(url, keys, now, lifetime_s)
+        found = verify(url, keys, now, lifetime_s, recorded)
     except ClaimError as refusal:
         return f"refused: {refusal.reason}: {refusal}", 1
     claim = found.claim

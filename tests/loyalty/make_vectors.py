@@ -5,12 +5,15 @@
 test_vectors.py holds the file to what this makes. The masters in it are published: never use them.
 """
 
+import base64
+import hmac
 import json
 from pathlib import Path
 from typing import Any
 
 from edgebox.errors import ClaimError
 from edgebox.loyalty import claims, derivation
+from edgebox.loyalty.claims import Recorded
 from edgebox.loyalty.keyring import Keyring
 from edgebox.model import Confidence, NumberScope
 from hw_sim.cloud_keys import EPOCH_S, keyring
@@ -101,15 +104,43 @@ def _refused() -> list[dict[str, Any]]:
         ("second spelling: one of the two bits left over is set", url[:-1] + _next(url[-1]), NOW),
         ("other host", url.replace("M.EXAMPLE", "N.EXAMPLE"), NOW),
         ("other path", url.replace("/C/", "/D/"), NOW),
+        ("another prefix, long enough to be one", "HTTPS://" + "A" * 40 + ".EXAMPLE/C/" + url[at:], NOW),
         ("version 2", claims.parse(url).prefix + "AI" + url[at + 2 :], NOW),
         ("altered in the amount", url[: at + 34] + _next(url[at + 34]) + url[at + 35 :], NOW),
         ("other store", claims.mint(other_store, the_id, 3390, NOW), NOW),
         ("other device", claims.mint(other_device, the_id, 3390, NOW), NOW),
         ("key epoch unknown or long over", claims.mint(old, the_id, 3390, NOW - 3 * EPOCH_S), NOW),
         ("expired", url, NOW + claims.LIFETIME_S + 60),
+        ("signed for no amount", _signed_for_nothing(), NOW),
         ("from the future", claims.mint(keys(), the_id, 3390, NOW + 3600), NOW),
     ]
-    return [{"what": what, "url": bad, "now": now, "reason": _reason(bad, now)} for what, bad, now in cases]
+    return [
+        {"what": what, "url": bad, "now": now, "reason": _reason(bad, now)} for what, bad, now in cases
+    ] + _refused_by_the_record()
+
+
+def _refused_by_the_record() -> list[dict[str, Any]]:
+    """Signed and in time, but the box recorded something else of its id."""
+    url = _good(MINTED[0])["url"]
+    cases = [
+        ("settled again since", Recorded(1, 2390)),
+        ("its slip was never printed", Recorded(0, 3390, is_void=True)),
+        ("more than the box recorded", Recorded(0, 3389)),
+    ]
+    return [
+        {"what": what, "url": url, "now": NOW, "recorded": recorded._asdict(), "reason": _reason(url, NOW, recorded)}
+        for what, recorded in cases
+    ]
+
+
+def _signed_for_nothing() -> str:
+    """No box mints it, but a cloud must not believe that."""
+    payload = bytearray(claims.parse(_good(MINTED[0])["url"]).payload)
+    payload[19:23] = bytes(4)
+    prefix = keys().prefix
+    message = claims.MAC_LABEL + bytes((len(prefix),)) + prefix.encode() + bytes(payload)
+    mac = hmac.digest(keys().signing(NOW, clock_trusted=True).key, message, "sha256")[: claims.MAC_BYTES]
+    return prefix + base64.b32encode(bytes(payload) + mac)[: claims.TOKEN_CHARS].decode("ascii")
 
 
 def _next(char: str) -> str:
@@ -117,9 +148,9 @@ def _next(char: str) -> str:
     return alphabet[(alphabet.index(char) + 1) % 32]
 
 
-def _reason(url: str, now: int) -> str:
+def _reason(url: str, now: int, recorded: Recorded | None = None) -> str:
     try:
-        claims.verify(url, keys(), now)
+        claims.verify(url, keys(), now, recorded=recorded)
     except ClaimError as refusal:
         return refusal.reason
     raise AssertionError(f"not refused: {url}")

@@ -111,6 +111,17 @@ def test_changing_one_byte_of_the_token_is_refused(at: int, flip: int) -> None:
     assert refusal(url) in ("version", "store", "device", "epoch", "mac")
 
 
+def test_changing_any_byte_of_the_token_to_any_other_is_refused() -> None:
+    token = base64.b32decode(URL[-TOKEN_CHARS:] + "======")
+    for at in range(len(token)):
+        for flip in range(1, 256):
+            changed = bytearray(token)
+            changed[at] ^= flip
+            url = KEYS.prefix + base64.b32encode(changed)[:TOKEN_CHARS].decode("ascii")
+            with pytest.raises(ClaimError):
+                verify(url, KEYS, NOW)
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -56,3 +56,10 @@ def test_tokens_by_hand(case: dict[str, str]) -> None:
     key = bytes.fromhex(PUBLISHED["keys"]["epochs"][0]["key"])
     message = b"edgebox claim v1" + bytes([len(prefix)]) + prefix + token[:24]
     assert hmac.new(key, message, hashlib.sha256).digest()[:12] == token[24:]
+
+
+def test_every_way_to_be_refused_has_a_case() -> None:
+    reasons = {case["reason"] for case in PUBLISHED["refused"]}
+    assert reasons == {
+        "format", "version", "mac", "store", "device", "epoch", "expired", "future", "amount", "revision", "void",
+    }  # fmt: skip
