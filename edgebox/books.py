@@ -9,10 +9,10 @@ from __future__ import annotations
 import msgspec
 
 from edgebox.awards import Award, Awards, Granted
-from edgebox.desk import Pending, Settled
 from edgebox.errors import ClaimError
 from edgebox.handout import Handed, Taken
 from edgebox.line.frames import Outcome, Result
+from edgebox.line_desk import Pending, Settled
 from edgebox.lines import UNKNOWN, LineSession, result_name
 from edgebox.loyalty import claims
 from edgebox.model import format_minor

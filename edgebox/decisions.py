@@ -16,10 +16,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from edgebox.awards import Award, Awards, Granted
-from edgebox.desk import Decided
 from edgebox.errors import ClaimError, ConfigError, SlipError
 from edgebox.escpos.compose import Body, Press
 from edgebox.handout import NOTHING, Handed, Handout
+from edgebox.line_desk import Decided
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
 from edgebox.loyalty.members import Member, Members

@@ -29,12 +29,12 @@ from edgebox.awards import REMEMBERED_MAX, Award
 from edgebox.books import describe, remember, settled
 from edgebox.config import FOLDER, load_lexicon
 from edgebox.decisions import Decisions, nothing
-from edgebox.desk import Decided, Pending, Settled
 from edgebox.errors import ConfigError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.keys import field_key
 from edgebox.line.frames import Job, JobState, Outcome, Status
+from edgebox.line_desk import Decided, Pending, Settled
 from edgebox.lines import LineSession
 from edgebox.loyalty.keyring import Keyring
 from edgebox.model import Receipt

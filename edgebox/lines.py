@@ -16,7 +16,6 @@ import logging
 from collections.abc import Callable
 
 from edgebox.awards import Award
-from edgebox.desk import Decided, Desk, Pending, Settled
 from edgebox.errors import EdgeboxError, StoreError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
@@ -43,6 +42,7 @@ from edgebox.line.frames import (
     Status,
     encode,
 )
+from edgebox.line_desk import Decided, Desk, Pending, Settled
 from edgebox.model import DocumentKind, Receipt
 from edgebox.reading import OpenDocument
 from edgebox.receipt.preprint import Outline, PreprintWatch
