@@ -86,6 +86,7 @@ def receipts(folder: Path) -> Iterator[ReceiptRecord]:
     from edgebox.store.events import ReceiptRecord, Stream
     from edgebox.store.peek import peek
     from edgebox.store.places import EPOCH_MAX, span
+    from edgebox.store.rebuild import believed
 
     if not (folder / FILE).exists():
         raise StoreError(f"{folder / FILE}: there is none", reason="missing", hint="[engine] data")
@@ -93,11 +94,13 @@ def receipts(folder: Path) -> Iterator[ReceiptRecord]:
     place, last = span(Stream.RECEIPTS, 0)[0], span(Stream.RECEIPTS, EPOCH_MAX)[1]
     with closing(peek(folder)) as database:
         while rows := database.execute(
-            "SELECT place, body FROM journal WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
+            "SELECT place, boot, mono_ms, at_ms, trusted, crc, body FROM journal"
+            " WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
             (place, last, CHUNK_ROWS),
         ).fetchall():
-            for place, body in rows:
+            for row in rows:
+                place = row[0]
                 try:
-                    yield decode(body)
+                    yield decode(believed(database, row))
                 except msgspec.MsgspecError as fault:
                     raise StoreError(f"row {place}: {fault}", reason="corrupt", hint="restart the engine") from fault

@@ -26,11 +26,12 @@ from typing import Final
 import msgspec
 
 from edgebox.errors import StoreError, StoreFull
-from edgebox.store.database import FILE, fault_of
+from edgebox.store.database import FILE
+from edgebox.store.faults import of_sqlite, of_system
 from edgebox.store.migrations import NEWEST, migrate
 from edgebox.store.peek import peek
-from edgebox.store.rescue import mend, salvaged_path
-from edgebox.store.sidecar import Left, Sidecar
+from edgebox.store.rescue import REPLACED, mend, salvaged_path
+from edgebox.store.sidecar import Left, Sidecar, belong
 
 STEP_PAGES = 256  # 1 MB: some 50 ms of a card
 REST_S = 0.01  # between two steps
@@ -90,7 +91,7 @@ def restore(folder: Path, source: Path, at_ms: int) -> str:
         if shutil.disk_usage(folder).free < source.stat().st_size + ROOM_BYTES:
             raise StoreFull(f"{folder}: no room for {source}", reason="disk", hint="free some space")
     except OSError as fault:
-        raise StoreError(f"{folder}: {fault.strerror}", reason="io") from fault
+        raise of_system(fault, folder / FILE) from fault
     path = folder / FILE
     with closing(Sidecar(folder)) as sidecar:
         ready = path.with_name(f"{FILE}.restoring")
@@ -98,16 +99,17 @@ def restore(folder: Path, source: Path, at_ms: int) -> str:
             _create(ready)
             shutil.copyfile(source, ready)
             _unseal(ready)
+            belong(ready)
             _sync(ready)
             sidecar.write(Left.NEW, max(sidecar.ordinal, manifest.ordinal))  # first: a new epoch too many does no harm
             os.replace(ready, salvaged_path(path))
         except sqlite3.Error as fault:
-            raise fault_of(fault, ready) from fault
+            raise of_sqlite(fault, ready) from fault
         except OSError as fault:
-            raise StoreError(f"{ready}: {fault.strerror}", reason="io") from fault
+            raise of_system(fault, ready) from fault
         finally:
             ready.unlink(missing_ok=True)
-        words = mend(path, f"replaced by the backup {source.name}", at_ms)
+        words = mend(path, f"replaced by the backup {source.name}", at_ms, REPLACED)
     return f"{manifest.rows} rows of epoch {manifest.epoch} restored; {words}"
 
 
@@ -143,9 +145,7 @@ def _fault_of(fault: sqlite3.Error | OSError, target: Path) -> StoreError:
     """SQLite calls it an I/O error when a journal beside the file finds no room."""
     if shutil.disk_usage(target.absolute().parent).free < ROOM_BYTES:
         return StoreFull(f"{target}: {fault}", reason="disk", hint="another disk")
-    return (
-        fault_of(fault, target) if isinstance(fault, sqlite3.Error) else StoreError(f"{target}: {fault}", reason="io")
-    )
+    return of_sqlite(fault, target) if isinstance(fault, sqlite3.Error) else of_system(fault, target)
 
 
 def _seal(copy: sqlite3.Connection, at_ms: int) -> Manifest:

@@ -15,6 +15,9 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
+from pathlib import Path
+
+from edgebox.store.faults import of_sqlite
 
 LIMIT_S = 3.0  # a box takes ten times as long to boot
 FOR_EVER_S = 86_400.0
@@ -38,9 +41,11 @@ def check(connection: sqlite3.Connection, limit_s: float = LIMIT_S) -> str | Non
 
 
 class Checkup:
-    """The check in a thread of its own, on a connection that `connect` opens. `on_damage` is told what is wrong."""
+    """The check of the database `path` in a thread of its own, on a connection that `connect` opens. `on_damage` is
+    told what is wrong."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], on_damage: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection], on_damage: Callable[[str], None]) -> None:
+        self._path = path
         self._connect = connect
         self._on_damage = on_damage
         self._connection: sqlite3.Connection | None = None
@@ -59,15 +64,16 @@ class Checkup:
             self._thread.join(POLL_S)
 
     def _run(self) -> None:
+        """What can't be looked at (no memory, a lock) is no damage: it is looked at again at the next start."""
         try:
             self._connection = self._connect()
             found = check(self._connection, FOR_EVER_S)
         except sqlite3.DatabaseError as fault:
-            found = str(fault)
+            found = str(fault) if of_sqlite(fault, self._path).reason == "corrupt" else None
         finally:
             if self._connection is not None:
                 self._connection.close()
-        if self._stopped.is_set():
+        if self._stopped.is_set() or found is None:
             return
         if found:
             self._on_damage(found)

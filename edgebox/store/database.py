@@ -24,10 +24,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from edgebox.errors import StoreError, StoreFull
+from edgebox.errors import StoreError
 from edgebox.store.checkup import check
 from edgebox.store.clock import Clock
 from edgebox.store.events import Stream
+from edgebox.store.faults import of_sqlite, of_system
 from edgebox.store.migrations import migrate
 from edgebox.store.places import EPOCH_MAX
 from edgebox.store.rescue import give_up_behind, look, mend
@@ -53,8 +54,6 @@ PRAGMAS = (
     "cell_size_check=ON",
     "trusted_schema=OFF",
 )
-CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-NO_ROOM = frozenset({sqlite3.SQLITE_FULL})
 
 
 class Epoch(NamedTuple):
@@ -83,7 +82,7 @@ class Database:
                 undo.callback(self._waterline.close)
                 self._open()
             except OSError as fault:
-                raise StoreError(f"{folder}: {fault.strerror}", reason="io", hint="[engine] data") from fault
+                raise of_system(fault, self.path) from fault
             undo.pop_all()
 
     def __enter__(self) -> Self:
@@ -99,9 +98,9 @@ class Database:
             self.connection.close()
             self._sidecar.write(Left.CLEAN if is_sound else Left.OPEN, self._sidecar.ordinal)
         except sqlite3.Error as fault:
-            raise fault_of(fault, self.path) from fault
+            raise of_sqlite(fault, self.path) from fault
         except OSError as fault:
-            raise StoreError(f"{self.path}: {fault.strerror}", reason="io") from fault
+            raise of_system(fault, self.path) from fault
         finally:
             self.connection.close()
             self._waterline.close()
@@ -113,9 +112,13 @@ class Database:
             self._waterline.write(Mark(*self.epoch, ends))
 
     def mend(self, why: str) -> None:
-        """The file is broken: sets it aside, salvages what can be read, and opens the new one in a new epoch."""
-        self.connection.close()
+        """The file is broken: sets it aside, salvages what can be read, and opens the new one in a new epoch.
+
+        StoreError; then the broken one is as it was, and still open. It is closed once it has been set aside: SQLite
+        copies no log into a file that was moved (os_unix.c: fileHasMoved), so nothing is changed in it.
+        """
         self._mend(why)
+        self.connection.close()
         self._open()
 
     # -- opening
@@ -141,15 +144,18 @@ class Database:
     def _connect(self) -> None:
         was_there = self.path.exists()
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # -wal and -shm take its rights over
-        self.connection = sqlite3.connect(
-            self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000
-        )
+        try:  # it reads the file's first page at once
+            self.connection = sqlite3.connect(
+                self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000
+            )
+        except sqlite3.Error as fault:
+            raise of_sqlite(fault, self.path) from fault
         try:
             self._prepare()
             self._begin(was_there)
         except sqlite3.Error as fault:
             self.connection.close()
-            raise fault_of(fault, self.path) from fault
+            raise of_sqlite(fault, self.path) from fault
         except BaseException:
             self.connection.close()
             raise
@@ -160,7 +166,7 @@ class Database:
         execute("PRAGMA auto_vacuum=INCREMENTAL")
         for pragma in PRAGMAS:
             execute(f"PRAGMA {pragma}").fetchall()
-        if self._sidecar.left is Left.OPEN:
+        if self._sidecar.left is not Left.CLEAN:
             self._check()
         migrate(self.connection)
 
@@ -219,23 +225,10 @@ class Database:
         if newest is None or newest.ordinal < self._sidecar.ordinal:
             self.news.append("the database is older than this box remembers: a new epoch begins")
             return "older"
+        if not self._sidecar.is_at_home:
+            self.news.append("the database was copied to this place, or its edgebox.lock is gone: a new epoch begins")
+            return "moved"
         return "cut short" if behind else ""
-
-
-def fault_of(fault: sqlite3.Error, path: Path) -> StoreError:
-    """SQLite's error as ours."""
-    code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    primary = code & 0xFF  # extended codes stand above it [sqlite.org/rescode.html]
-    words = f"{path}: {fault}"
-    if primary in NO_ROOM:
-        return StoreFull(words, reason="disk", hint="free some space")
-    if primary in CORRUPT:
-        return StoreError(words, reason="corrupt", hint="it is salvaged at the next start")
-    if primary == sqlite3.SQLITE_INTERRUPT:
-        return StoreError(words, reason="slow")
-    if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY):
-        return StoreError(words, reason="io", hint="look at the card: dmesg")
-    return StoreError(words, reason="refused")
 
 
 def _sync_folder(folder: Path) -> None:

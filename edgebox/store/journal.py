@@ -1,7 +1,8 @@
 """The journal: what is sent, each row with its number, and how far the cloud has it.
 
 Owns: the numbers (one more for each row of a stream and epoch, no gap, none twice), reading in order, and the cloud's
-acknowledgements. Never: begins or ends a transaction, and never removes a row; who removes rows notes in `heads` how
+acknowledgements. A row whose sum is wrong is never given out: the page's tables have its event once more, or else it
+is told as lost. Never: begins or ends a transaction, and never removes a row; who removes rows notes in `heads` how
 far, or in `lost` which (edgebox/store/retention.py), because the next number is behind all of these.
 
 All of it runs on the writer's thread, on its one connection.
@@ -17,10 +18,24 @@ from typing import NamedTuple
 from edgebox.errors import StoreError
 from edgebox.store.database import Epoch
 from edgebox.store.events import Stream
-from edgebox.store.places import EPOCH_MAX, NUMBER_OF, SEQ_MAX, STREAMS, Backlog, JournalRow, pack, span, unpack
+from edgebox.store.places import (
+    DAMAGED,
+    EPOCH_MAX,
+    NUMBER_OF,
+    SEQ_MAX,
+    STREAMS,
+    Backlog,
+    JournalRow,
+    pack,
+    span,
+    sum_of,
+    unpack,
+)
+from edgebox.store.rebuild import again
 
-_INSERT = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)"
-_ROWS = """SELECT place, boots.id, mono_ms, at_ms, trusted, body FROM journal JOIN boots USING (boot)
+DAMAGED_MAX = 1000  # damaged rows that are told one by one
+_INSERT = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)"
+_ROWS = """SELECT place, boot, mono_ms, at_ms, trusted, crc, body, boots.id FROM journal LEFT JOIN boots USING (boot)
     WHERE place > ? AND place <= ? ORDER BY place LIMIT ?"""
 
 
@@ -42,16 +57,15 @@ class Journal:
         # The places of the newest rows, as committed and as in the open transaction.
         self._ends = {stream: pack(stream, epoch.ordinal, self.end(stream, epoch.ordinal)) for stream in STREAMS}
         self._staged = dict(self._ends)
+        self.damaged: dict[int, str] = {}  # places of rows whose sum is wrong, and words for a person
 
     # -- writing
 
     def append(self, stream: Stream, bodies: Sequence[bytes], stamp: Stamp) -> int:
         """Adds rows in order; returns the place of the first. Counts only once `keep` is called."""
         first = self._staged[stream] + 1
-        if len(bodies) == 1:
-            self._connection.execute(_INSERT, (first, *stamp, bodies[0]))
-        else:
-            self._connection.executemany(_INSERT, [(first + at, *stamp, body) for at, body in enumerate(bodies)])
+        rows = [(place, *stamp, sum_of(place, *stamp, body), body) for place, body in enumerate(bodies, first)]
+        self._connection.executemany(_INSERT, rows)
         self._staged[stream] = first + len(bodies) - 1
         return first
 
@@ -201,11 +215,27 @@ class Journal:
     def _merged(self, epoch: Epoch, low: int, high: int, limit: int) -> Iterator[JournalRow]:
         """Rows and what was given up between them, by number."""
         lost = self._lost(epoch, low, high, limit)
-        rows = (
-            JournalRow(*_named(epoch, place), boot, mono_ms, at_ms, bool(trusted), body)
-            for place, boot, mono_ms, at_ms, trusted, body in self._connection.execute(_ROWS, (low, high, limit))
-        )
+        found = self._connection.execute(_ROWS, (low, high, limit))
+        rows = (self._whole(epoch, head, crc, body, boot) for *head, crc, body, boot in found)
         return iter(sorted(chain(rows, lost), key=lambda row: row.seq)) if lost else rows
+
+    def _whole(self, epoch: Epoch, head: list[int], crc: int, body: bytes, boot: str | None) -> JournalRow:
+        """The row; if its bits have turned, its event from the page's tables, or that it is lost."""
+        place, number, mono_ms, at_ms, trusted = head
+        named = _named(epoch, place)
+        if sum_of(place, number, mono_ms, at_ms, trusted, body) == crc:
+            return JournalRow(*named, boot or "", mono_ms, at_ms, bool(trusted), body)
+        twin = again(self._connection, place)
+        self._note_damaged(place, twin is not None)
+        if twin is None:
+            return JournalRow(*named, "", 0, 0, False, b"", named[2], DAMAGED)
+        return JournalRow(*named, "", 0, twin.at * 1000, False, twin.body)
+
+    def _note_damaged(self, place: int, is_there_again: bool) -> None:
+        if place not in self.damaged and len(self.damaged) < DAMAGED_MAX:
+            stream, ordinal, seq = unpack(place)
+            what = "made again from what the page knows" if is_there_again else "told as lost"
+            self.damaged[place] = f"bits of row {seq} of {stream}, epoch {ordinal}, have turned: {what}"
 
     def _lost(self, epoch: Epoch, low: int, high: int, limit: int) -> list[JournalRow]:
         found = self._connection.execute(
@@ -220,12 +250,18 @@ class Journal:
         ]
 
     def newest(self, stream: Stream, limit: int) -> list[bytes]:
-        """Bodies of the stream's newest rows, of all epochs, oldest first."""
+        """Bodies of the stream's newest rows, of all epochs, oldest first; without those that are damaged."""
         low, high = span(stream, 0)[0], span(stream, EPOCH_MAX)[1]
         found = self._connection.execute(
-            "SELECT body FROM journal WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT ?", (low, high, limit)
-        ).fetchall()
-        return [body for (body,) in reversed(found)]
+            "SELECT place, boot, mono_ms, at_ms, trusted, crc, body FROM journal"
+            " WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT ?",
+            (low, high, limit),
+        )
+        bodies = [self._body(head, crc, body) for *head, crc, body in found]
+        return [body for body in reversed(bodies) if body]
+
+    def _body(self, head: list[int], crc: int, body: bytes) -> bytes:
+        return self._whole(self.epoch, head, crc, body, None).body
 
 
 def _named(epoch: Epoch, place: int) -> tuple[Stream, str, int]:

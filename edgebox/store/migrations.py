@@ -29,10 +29,10 @@ class Step(NamedTuple):
 
 
 _FIRST = (
-    # What is sent, in the order in which it was recorded. body: the event's JSON.
+    # What is sent, in the order in which it was recorded. body: the event's JSON; crc: over all else (places.py).
     """CREATE TABLE journal (
         place INTEGER PRIMARY KEY, boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,
-        trusted INTEGER NOT NULL, body BLOB NOT NULL) STRICT""",
+        trusted INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL) STRICT""",
     # Runs of the machine: the kernel's boot ids.
     "CREATE TABLE boots (boot INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT",
     # Lives of the database: a repaired, restored or new one begins another. epoch: the ordinal.

@@ -11,13 +11,13 @@ bytes rarely do. Pages on the free list are left out: what stands there was dele
 
 from __future__ import annotations
 
-import mmap
 import struct
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from edgebox.store.blocks import Blocks
 from edgebox.store.wal import PAGE_SIZES, USUAL_PAGE, Wal, read_wal
 
 MAGIC = b"SQLite format 3\x00"
@@ -48,8 +48,8 @@ class PageFile:
 
     def __init__(self, database: Path, wal: Path | None = None) -> None:
         self.damaged = 0  # pages and cells that could not be read
-        self._raw = _mapped(database)
-        self._log = _mapped(wal) if wal is not None else b""
+        self._raw = Blocks(database)
+        self._log = Blocks(wal) if wal is not None else None
         self._wal = read_wal(self._log) if self._log else Wal(0, [], 0, 0)
         self.page_size = self._size_of_page()
         frames = self._wal.frames if self._wal.page_size == self.page_size else []
@@ -63,9 +63,14 @@ class PageFile:
 
     def close(self) -> None:
         """Lets go of the files."""
-        for mapped in (self._raw, self._log):
-            if isinstance(mapped, mmap.mmap):
-                mapped.close()
+        self._raw.close()
+        if self._log is not None:
+            self._log.close()
+
+    @property
+    def used_bytes(self) -> int:
+        """What its pages take that are not free."""
+        return (self.pages - len(self._free())) * self.page_size
 
     def records(self) -> Iterator[Record]:
         """Every record on every page that is in use; those whose table is known first."""
@@ -78,18 +83,19 @@ class PageFile:
     # -- pages
 
     def _size_of_page(self) -> int:
-        said = struct.unpack_from(">H", self._raw, 16)[0] if len(self._raw) >= _SCHEMA_HEAD else 0
+        head = self._raw[:_SCHEMA_HEAD]
+        said = struct.unpack_from(">H", head, 16)[0] if len(head) == _SCHEMA_HEAD else 0
         said = 65536 if said == 1 else said
-        if self._raw[:16] == MAGIC and said in PAGE_SIZES:
+        if head[:16] == MAGIC and said in PAGE_SIZES:
             return int(said)
         return self._wal.page_size or USUAL_PAGE
 
     def page(self, number: int) -> bytes:
         """The bytes of a page as the log has it, else as the file has it; b"" if there is none."""
         start = self._over.get(number)
-        if start is not None:
-            return bytes(self._log[start : start + self.page_size])
-        raw = bytes(self._raw[(number - 1) * self.page_size : number * self.page_size]) if number > 0 else b""
+        if start is not None and self._log is not None:
+            return self._log[start : start + self.page_size]
+        raw = self._raw[(number - 1) * self.page_size : number * self.page_size] if number > 0 else b""
         return raw if len(raw) == self.page_size else b""
 
     def _find_trees(self) -> None:
@@ -243,11 +249,3 @@ def _varint(raw: bytes, at: int) -> tuple[int, int]:
 
 def _u16(raw: bytes, at: int) -> int:
     return int(struct.unpack_from(">H", raw, at)[0])
-
-
-def _mapped(path: Path) -> mmap.mmap | bytes:
-    """The file's bytes; b"" if it is missing or empty, which mmap refuses."""
-    if not path.exists() or path.stat().st_size == 0:
-        return b""
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edgebox.store.events import (
+    STREAM_OF,
     AuditRecord,
     ClaimRecord,
     Event,
@@ -26,6 +27,7 @@ from edgebox.store.events import (
     ScanRecord,
     VisitRecord,
 )
+from edgebox.store.places import sum_of, unpack
 
 REASON = "rebuilt"
 _SOURCES: Mapping[str, type[Event]] = {
@@ -50,6 +52,24 @@ class Rebuilt(NamedTuple):
     body: bytes
 
 
+def again(connection: sqlite3.Connection, place: int) -> Rebuilt | None:
+    """The event of one journal row whose bytes can't be believed, from its stream's table; None: it isn't there."""
+    for table, kind in _SOURCES.items():
+        if STREAM_OF[kind] is unpack(place)[0]:
+            for found in _events(connection.execute(f"SELECT t.* FROM {table} t WHERE place = ?", (place,)), kind):
+                return found
+    return None
+
+
+def believed(connection: sqlite3.Connection, row: tuple[int, int, int, int, int, int, bytes]) -> bytes:
+    """The body of a row of the journal, given whole; made again if its sum is wrong; b"" if that can't be done."""
+    place, boot, mono_ms, at_ms, trusted, crc, body = row
+    if sum_of(place, boot, mono_ms, at_ms, trusted, body) == crc:
+        return body
+    twin = again(connection, place)
+    return twin.body if twin else b""
+
+
 def rebuilt(connection: sqlite3.Connection) -> Iterator[Rebuilt]:
     """An event for each row of the tables whose journal row is gone and was not removed on purpose.
 
@@ -63,12 +83,16 @@ def rebuilt(connection: sqlite3.Connection) -> Iterator[Rebuilt]:
             " AND epoch = (t.place >> 40) & 65535), 0)",
             ((1 << 40) - 1,),
         )
-        names = [column[0] for column in cursor.description]
-        for values in cursor:
-            row = dict(zip(names, values, strict=True))
-            body = row["body"] if "body" in row else _body(kind, row)
-            if body is not None:
-                yield Rebuilt(row["place"], row["at"], body)
+        yield from _events(cursor, kind)
+
+
+def _events(cursor: sqlite3.Cursor, kind: type[Event]) -> Iterator[Rebuilt]:
+    names = [column[0] for column in cursor.description]
+    for values in cursor:
+        row = dict(zip(names, values, strict=True))
+        body = row["body"] if "body" in row else _body(kind, row)
+        if body is not None:
+            yield Rebuilt(row["place"], row["at"], body)
 
 
 def _body(kind: type[Event], row: dict[str, Any]) -> bytes | None:

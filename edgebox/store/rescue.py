@@ -17,22 +17,29 @@ store does not open, nothing is recorded and nothing promised, and the shop prin
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 
 from edgebox.errors import StoreError, StoreFull
+from edgebox.store.blocks import Blocks
 from edgebox.store.events import Stream
+from edgebox.store.faults import of_sqlite, of_system
 from edgebox.store.migrations import migrate
 from edgebox.store.pages import MAGIC, PageFile
-from edgebox.store.places import NUMBER_OF, STREAMS, pack, span
-from edgebox.store.salvage import WHY, Salvage, Salvaged
+from edgebox.store.places import DAMAGED, NUMBER_OF, STREAMS, pack, span
+from edgebox.store.salvage import Salvage, Salvaged
 from edgebox.store.wal import read_wal
 from edgebox.store.waterline import FILE as MARK
 from edgebox.store.waterline import Mark, read_mark
 
 ASIDE_MAX = 8
 ASIDE = "broken-"
+REPLACED = "replaced-"  # by a backup: somebody's wish, and no sign of a dying card
+ROOM_BYTES = 1 << 20  # more than the database has now: a salvaged one is packed a little worse, or better
 TAILS = ("-wal", "-shm")
 PAGE_BYTES = 4096  # as edgebox/store/database.py, which this module may not import: it imports this one
 
@@ -49,26 +56,24 @@ def look(path: Path) -> str:
     logged = log.stat().st_size if log.exists() else 0
     if not size:
         return "the database is empty or missing, its log is there" if logged else ""
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
+    with closing(Blocks(path)) as file, closing(Blocks(log)) as frames:
+        if file[: len(MAGIC)] != MAGIC:
             return "the file is not a database"
-    if logged:
-        broken = read_wal(log.read_bytes()).broken
-        if broken:
-            return f"the log is broken in {broken} places"
-    return ""
+        broken = read_wal(frames).broken if logged else 0
+    return f"the log is broken in {broken} places" if broken else ""
 
 
-def mend(path: Path, why: str, at_ms: int) -> str:
+def mend(path: Path, why: str, at_ms: int, prefix: str = ASIDE) -> str:
     """Sets the broken database aside and puts a whole one in its place; in words what came of it.
 
-    `at_ms`: now, in milliseconds since 1970. StoreError `corrupt`: too many are set aside already; StoreFull `disk`:
-    no room to salvage into. Then everything is as it was.
+    `at_ms`: now, in milliseconds since 1970; `prefix`: of the folder's name. StoreError `corrupt`: too many are set
+    aside already; StoreFull `disk`: no room to salvage into. Then everything is as it was.
     """
     try:
-        aside = _aside(path, at_ms)
+        is_salvaged = salvaged_path(path).exists()
+        aside = _aside(path, at_ms, prefix, ASIDE_MAX + is_salvaged)  # an interrupted repair may have a folder already
         words = "the repair is finished"
-        if not salvaged_path(path).exists():
+        if not is_salvaged:
             words = _words(_salvage(path, at_ms))
             os.replace(_salvaging(path), salvaged_path(path))
             _sync(path.parent)
@@ -81,7 +86,7 @@ def mend(path: Path, why: str, at_ms: int) -> str:
         os.replace(salvaged_path(path), path)
         _sync(path.parent)
     except OSError as fault:
-        raise StoreError(f"{path}: {fault.strerror}", reason="io", hint="look at the card: dmesg") from fault
+        raise of_system(fault, path) from fault
     return f"{words}; the broken files are in {aside}"
 
 
@@ -118,7 +123,7 @@ def _behind(connection: sqlite3.Connection, mark: Mark, stream: Stream, at_ms: i
     end = max(found or 0 for found in ends)
     if mark.ends[stream] <= end:
         return 0
-    row = (pack(stream, mark.ordinal, end + 1), pack(stream, mark.ordinal, mark.ends[stream]), WHY, at_ms)
+    row = (pack(stream, mark.ordinal, end + 1), pack(stream, mark.ordinal, mark.ends[stream]), DAMAGED, at_ms)
     connection.execute("INSERT INTO lost VALUES (?, ?, ?, ?)", row)
     return mark.ends[stream] - end
 
@@ -132,6 +137,10 @@ def _salvage(path: Path, at_ms: int) -> Salvaged:
     os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     mark = read_mark(path.parent / MARK)
     old = PageFile(path, _tail(path, "-wal"))
+    if shutil.disk_usage(path.parent).free < old.used_bytes + ROOM_BYTES:  # before a card that is ill is written to
+        old.close()
+        target.unlink()
+        raise StoreFull(f"{path}: no room to salvage it", reason="disk", hint=f"free {old.used_bytes >> 20} MB")
     new = sqlite3.connect(target, isolation_level=None)
     try:
         new.execute(f"PRAGMA page_size={PAGE_BYTES}")
@@ -145,9 +154,7 @@ def _salvage(path: Path, at_ms: int) -> Salvaged:
             raise StoreError(f"{target}: {words}", reason="corrupt", hint="the card is dying: replace it")
     except sqlite3.Error as fault:
         target.unlink(missing_ok=True)
-        if getattr(fault, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-            raise StoreFull(f"{target}: {fault}", reason="disk", hint="free some space, then start again") from fault
-        raise StoreError(f"{target}: {fault}", reason="io", hint="look at the card: dmesg") from fault
+        raise of_sqlite(fault, target) from fault
     finally:
         new.close()
         old.close()
@@ -160,17 +167,17 @@ def _words(found: Salvaged) -> str:
     return f"{found.rows} rows salvaged, {found.rebuilt} of them from what the page knew; lost: {lost}"
 
 
-def _aside(path: Path, at_ms: int) -> Path:
+def _aside(path: Path, at_ms: int, prefix: str, most: int) -> Path:
     """A name that is free."""
     have = asides(path.parent)
-    if len(have) >= ASIDE_MAX:
+    if prefix == ASIDE and len(have) >= most:
         raise StoreError(
             f"{path.parent}: {len(have)} broken databases are set aside",
             reason="corrupt",
             hint="the card is dying: take them away, and replace it",
         )
     stamp = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H%M%S")
-    names = (path.parent / f"{ASIDE}{stamp}{tail}" for tail in ("", *(f"-{n}" for n in range(2, ASIDE_MAX + 2))))
+    names = (path.parent / f"{prefix}{stamp}{tail}" for tail in chain(("",), (f"-{n}" for n in count(2))))
     return next(name for name in names if not name.exists())
 
 

@@ -3,7 +3,7 @@
 Owns: what counts as a readable row, which of two versions is the newer, and which numbers were given up. Never: changes
 the broken file, or moves files (rescue.py does).
 
-A row of the journal is believed if its event can be decoded, belongs to its stream, and stands in order on its page.
+A row of the journal is believed if its sum is right, and its event can be decoded and belongs to its stream.
 Rows of the other tables if their values fit the columns; what is missing there is made anew from the journal. A number
 that some trace shows was given (a later number, a table, an index, a mark), and whose row is gone, goes into `lost`:
 the consumer is told instead of left to wait, and the shop is told how many.
@@ -33,10 +33,9 @@ from edgebox.store.events import (
 )
 from edgebox.store.ledger import enter
 from edgebox.store.pages import PageFile, Record, Value
-from edgebox.store.places import EPOCH_MAX, STREAMS, pack, span, unpack
+from edgebox.store.places import DAMAGED, EPOCH_MAX, STREAMS, pack, span, sum_of, unpack
 from edgebox.store.rebuild import rebuilt
 
-WHY = "damaged"
 UNKNOWN_BOOT = 0  # the table counts from 1
 BATCH_ROWS = 500
 JUMP_MAX = 1 << 24  # numbers between neighbours of one stream; a 2 GB database hasn't so many rows: a broken number
@@ -170,7 +169,7 @@ class Salvage:
         """A page belongs to one table, or to an index."""
         name = self._name_of(records)
         if name == "journal":
-            for record in _in_order(records):
+            for record in records:
                 self._take_journal(record)
         for record in records:
             if name is None:
@@ -193,7 +192,7 @@ class Salvage:
     def _take_journal(self, record: Record) -> None:
         row = self._tables["journal"].shaped(record)
         place = record.rowid or 0
-        if row is None or not _is_place(place) or not _is_event(row[-1], unpack(place)[0]):
+        if row is None or not _is_place(place) or not _is_whole(row) or not _is_event(row[-1], unpack(place)[0]):
             self._rejected += 1
             return
         self._trace(place)
@@ -246,7 +245,7 @@ class Salvage:
         have = {row[0] for row in self._new.execute("SELECT epoch FROM epochs")}
         for ordinal in sorted({ordinal for _stream, ordinal in self._highest} - have):
             name = names.get(ordinal) or f"{ordinal:04d}-{secrets.token_hex(4)}"
-            self._new.execute("INSERT INTO epochs VALUES (?, ?, ?, ?)", (ordinal, name, at_ms, WHY))
+            self._new.execute("INSERT INTO epochs VALUES (?, ?, ?, ?)", (ordinal, name, at_ms, DAMAGED))
 
     def _name_boots(self) -> None:
         """Rows whose run of the machine is no longer known keep its number."""
@@ -298,8 +297,9 @@ class Salvage:
 
     def _rebuild(self) -> int:
         """Rows of the journal that are gone, from the page's tables."""
-        rows = [(row.place, UNKNOWN_BOOT, 0, row.at * 1000, False, row.body) for row in rebuilt(self._new)]
-        self._new.executemany("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
+        rows = [((row.place, UNKNOWN_BOOT, 0, row.at * 1000, 0), row.body) for row in rebuilt(self._new)]
+        summed = [(*head, sum_of(*head, body), body) for head, body in rows]
+        self._new.executemany("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", summed)
         return len(rows)
 
     # -- what is gone
@@ -309,7 +309,7 @@ class Salvage:
         lost: Counter[Stream] = Counter()
         for (stream, ordinal), highest in sorted(self._highest.items()):
             for first, last in list(self._gaps(stream, ordinal, highest)):
-                row = (pack(stream, ordinal, first), pack(stream, ordinal, last), WHY, at_ms)
+                row = (pack(stream, ordinal, first), pack(stream, ordinal, last), DAMAGED, at_ms)
                 self._new.execute("INSERT OR REPLACE INTO lost VALUES (?, ?, ?, ?)", row)
                 lost[stream] += last - first + 1
         return dict(lost)
@@ -350,28 +350,19 @@ def _tables(database: sqlite3.Connection) -> Iterator[Table]:
         yield Table(name, tuple(columns), columns.index(keys[0]) if is_rowid else -1, bool(without_rowid))
 
 
-def _in_order(records: list[Record]) -> Iterable[Record]:
-    """Rows whose numbers rise along the page. One that stands out of order has a broken number."""
-    before = 0
-    for index, record in enumerate(records):
-        place = record.rowid or 0
-        after = records[index + 1].rowid or 0 if index + 1 < len(records) else place + 1
-        leaps = before and unpack_safe(place)[:2] == unpack_safe(before)[:2] and place - before > JUMP_MAX
-        if place <= before or leaps or (place >= after > before and index + 1 < len(records)):
-            yield record._replace(rowid=0)  # counted as rejected
-            continue
-        before = place
-        yield record
-
-
-def unpack_safe(place: int) -> tuple[int, int, int]:
+def _split(place: int) -> tuple[int, int, int]:
     """Stream's number, ordinal, number, of any integer."""
     return place >> 56, place >> 40 & 0xFFFF, place & ((1 << 40) - 1)
 
 
 def _is_place(place: int) -> bool:
-    stream, ordinal, seq = unpack_safe(place)
+    stream, ordinal, seq = _split(place)
     return 0 <= stream < len(STREAMS) and 1 <= ordinal <= EPOCH_MAX and seq >= 1
+
+
+def _is_whole(row: tuple[Value, ...]) -> bool:
+    *head, crc, body = row
+    return sum_of(*head, body) == crc  # type: ignore[arg-type, call-arg]  # as the table says
 
 
 def _is_event(body: Value, stream: Stream) -> bool:

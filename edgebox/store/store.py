@@ -21,11 +21,12 @@ from edgebox.settings import StoreSettings
 from edgebox.store.checkup import Checkup
 from edgebox.store.clock import Clock, SystemClock, Trust
 from edgebox.store.database import Database
+from edgebox.store.entries import Sealed
 from edgebox.store.events import ClaimRecord, Event, JobRecord, ReceiptRecord, SightingRecord, Stream
 from edgebox.store.journal import Journal
 from edgebox.store.peek import peek
 from edgebox.store.places import STREAMS, Backlog, Extent, JournalRow, Place
-from edgebox.store.writer import PUT_FACT, TRUSTED_FACT, Kind, Sealed, Writer
+from edgebox.store.writer import PUT_FACT, TRUSTED_FACT, Kind, Writer
 
 GROUP_MAX = 100  # sightings of one group: what a power cut may take [house plan §9]
 SOON_MAX = 10_000  # sightings that wait for the disk; more are dropped and counted
@@ -51,7 +52,9 @@ class Store:
         self._timer: asyncio.TimerHandle | None = None
         self._writer = Writer(database, clock, self._trust)
         self._writer.start()
-        self._checkup = None if database.is_checked else Checkup(lambda: peek(self.path.parent), self._writer.suspect)
+        self._checkup = None
+        if not database.is_checked:
+            self._checkup = Checkup(self.path, lambda: peek(self.path.parent), self._writer.suspect)
 
     @classmethod
     def open(cls, folder: Path, settings: StoreSettings | None = None, *, clock: Clock | None = None) -> Store:
@@ -171,7 +174,7 @@ class Store:
 
     def on_mended(self, listener: Callable[[str], None]) -> None:
         """`listener` is told, on the loop, when the database broke while it was open, and what came of it: it goes on
-        in a new epoch. What happened before is in `news`."""
+        in a new epoch; and of each row whose bits have turned. What happened before is in `news`."""
         self._writer.on_mended = listener
 
     # -- questions and changes
@@ -191,7 +194,9 @@ class Store:
         return await self._ask(work, Kind.WORK)
 
     async def _ask(self, question: Callable[[sqlite3.Connection], T], kind: Kind = Kind.READ) -> T:
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._writer.loop = loop
         self._writer.ask(question, done, kind)
         return await done
 

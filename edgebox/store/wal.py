@@ -13,20 +13,26 @@ nothing of a later transaction behind it is what a power cut leaves of a transac
 
 from __future__ import annotations
 
-import mmap
 import struct
 import sys
 from collections import Counter
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol
 
 _HEADER = struct.Struct(">8I")  # magic, version, page size, checkpoint number, two salts, two sums
 _FRAME = struct.Struct(">6I")  # page, pages of the database after this commit or 0, two salts, two sums
 _MAGIC = (0x377F0682, 0x377F0683)  # sums over little-endian, big-endian words
 _MASK = 0xFFFFFFFF
 
-Raw: TypeAlias = bytes | bytearray | mmap.mmap
 USUAL_PAGE = 4096  # SQLite's own since 3.12, and ours (database.py)
 PAGE_SIZES = frozenset(1 << bits for bits in range(9, 17))  # fileformat2.html, section 1.3.2
+
+
+class Raw(Protocol):
+    """Bytes in memory, or of a file (blocks.py)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
 
 
 class Frame(NamedTuple):
@@ -72,8 +78,9 @@ def read_wal(raw: Raw) -> Wal:
     bad, broken, seen = int(sums is None), 0, 0
     commits_since_bad = 0
     for start in range(_HEADER.size, len(raw) - _FRAME.size - page_size + 1, _FRAME.size + page_size):
-        page, pages, salt1, salt2, *stored = _FRAME.unpack_from(raw, start)
-        expected = _sum_of_frame(order, sums, raw, start, page_size) if sums else (stored[0], stored[1])
+        frame = raw[start : start + _FRAME.size + page_size]
+        page, pages, salt1, salt2, *stored = _FRAME.unpack_from(frame)
+        expected = _sum_of_frame(order, sums, frame) if sums else (stored[0], stored[1])
         sums = (stored[0], stored[1])
         # Other salts: broken, or left from before the log was begun anew; then nothing whole follows.
         if (salt1, salt2) != salts or not page or expected != sums:
@@ -93,7 +100,7 @@ def read_wal(raw: Raw) -> Wal:
 def _header(raw: Raw) -> _Head | None:
     if len(raw) < _HEADER.size:
         return None
-    magic, _version, page_size, _number, salt1, salt2, sum1, sum2 = _HEADER.unpack_from(raw, 0)
+    magic, _version, page_size, _number, salt1, salt2, sum1, sum2 = _HEADER.unpack(raw[: _HEADER.size])
     if magic not in _MAGIC or page_size not in PAGE_SIZES:
         return None
     order = "<" if magic == _MAGIC[0] else ">"
@@ -108,17 +115,18 @@ def _guess(raw: Raw) -> _Head | None:
         return None
     step = _FRAME.size + USUAL_PAGE
     heads = range(_HEADER.size, min(len(raw) - step + 1, _HEADER.size + 8 * step), step)
-    ((salt1, salt2), _count), *_others = Counter(_FRAME.unpack_from(raw, at)[2:4] for at in heads).most_common()
+    ((salt1, salt2), _count), *_others = Counter(
+        _FRAME.unpack(raw[at : at + _FRAME.size])[2:4] for at in heads
+    ).most_common()
     return _Head(USUAL_PAGE, "<" if sys.byteorder == "little" else ">", (salt1, salt2), None)
 
 
-def _sum_of_frame(order: str, sums: tuple[int, int], raw: Raw, start: int, page_size: int) -> tuple[int, int]:
+def _sum_of_frame(order: str, sums: tuple[int, int], frame: bytes) -> tuple[int, int]:
     """Of the first 8 bytes of its head, and its page."""
-    content = start + _FRAME.size
-    return _sum(order, _sum(order, sums, raw[start : start + 8]), raw[content : content + page_size])
+    return _sum(order, _sum(order, sums, frame[:8]), frame[_FRAME.size :])
 
 
-def _sum(order: str, sums: tuple[int, int], raw: Raw) -> tuple[int, int]:
+def _sum(order: str, sums: tuple[int, int], raw: bytes) -> tuple[int, int]:
     """Section 4.2: two running sums over pairs of words."""
     one, two = sums
     words = struct.unpack(f"{order}{len(raw) // 4}I", raw)

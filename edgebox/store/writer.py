@@ -20,18 +20,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from enum import Enum
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from edgebox.errors import StoreError, StoreFull
+from edgebox.store.answers import Done, Outcome, call, settle
 from edgebox.store.clock import Clock, Trust
-from edgebox.store.database import Database, fault_of
-from edgebox.store.events import STREAM_OF, ClaimRecord, Event, ReceiptRecord, SightingRecord, Stream
+from edgebox.store.database import Database
+from edgebox.store.entries import Sealed, enter_record
+from edgebox.store.events import STREAM_OF, Event, Stream
+from edgebox.store.faults import of_sqlite
 from edgebox.store.journal import Journal, Stamp
-from edgebox.store.ledger import enter, enter_receipt, recorded_before
-from edgebox.store.places import Place, unpack
+from edgebox.store.places import Place
 from edgebox.store.upkeep import Note, Upkeep
 
 BATCH_MAX = 256  # requests of one commit: the first of them waits for the last
@@ -42,10 +43,10 @@ TRIES = 5  # a question that is interrupted so often is given up
 IDLE_S = 0.5  # nobody wanted anything for so long: time for a checkpoint
 KEEP_TIME_MS = 600_000  # the latest trusted time is written down so often; a kill makes it older by so much
 STEPS = 1000  # SQLite looks at the clock after so many of its instructions: about 20 µs
+MEND_REST_S = 300.0  # between attempts to mend: each writes as much as the database holds, to a card that is ill
 PUT_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 TRUSTED_FACT = "clock.highest_ms"
 T = TypeVar("T")
-Done: TypeAlias = "asyncio.Future[Any] | Future[Any]"
 
 
 class Kind(Enum):
@@ -54,13 +55,6 @@ class Kind(Enum):
     READ = "read"  # reads; interrupted for records, and asked again
     CHANGE = "change"  # writes, in a transaction of its own
     WORK = "work"  # begins and ends its own transactions, and takes its time: backup, vacuum
-
-
-class Sealed(NamedTuple):
-    """An event and its JSON."""
-
-    event: Event
-    body: bytes
 
 
 class _Record(NamedTuple):
@@ -77,14 +71,6 @@ class _Ask(NamedTuple):
     done: Done
     kind: Kind
     tries: int = 0
-
-
-class _Outcome(NamedTuple):
-    """What is to be told to who waits."""
-
-    done: Done
-    result: object
-    fault: BaseException | None = None
 
 
 class Writer:
@@ -108,6 +94,9 @@ class Writer:
         self._wake = threading.Condition()
         self._closing = False
         self._broken: StoreError | None = None  # the file is damaged and could not be set aside yet
+        self._unmended: StoreError | None = None  # why not, when that was tried
+        self._mend_at = 0.0  # by the monotonic clock: not before
+        self._told = 0  # damaged rows that the listener knows of
         self._upkeep = Upkeep()
         self._is_tidy = True
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
@@ -169,7 +158,7 @@ class Writer:
             except Exception as fault:  # a bug must not leave everybody waiting for ever
                 known = StoreError(f"a fault in the store: {fault!r}", reason="refused")
                 waiting = [record.done for record in batch] + ([ask.done] if ask is not None else [])
-                self._settle([_Outcome(done, None, known) for done in waiting], frozenset())
+                self._tell([Outcome(done, None, known) for done in waiting], frozenset())
         self._tidy(idle=True, last=True)
 
     def _turn(self, batch: list[_Record], ask: _Ask | None, idle: bool) -> None:
@@ -210,9 +199,9 @@ class Writer:
             outcomes = [outcome for one in batch for outcome in self._attempt([one], last=True) or ()]
         good = [record for record, outcome in zip(batch, outcomes, strict=True) if outcome.fault is None]
         kinds = {type(sealed.event) for record in good for sealed in record.events}
-        self._settle(outcomes, frozenset([STREAM_OF[kind] for kind in kinds]))
+        self._tell(outcomes, frozenset([STREAM_OF[kind] for kind in kinds]))
 
-    def _attempt(self, batch: list[_Record], *, last: bool = False) -> list[_Outcome] | None:
+    def _attempt(self, batch: list[_Record], *, last: bool = False) -> list[Outcome] | None:
         """What became of each; None: something in it was refused, and each is to be tried by itself."""
         try:
             results = self._transaction(lambda: [self._enter(record) for record in batch])
@@ -220,9 +209,9 @@ class Writer:
             known = fault if isinstance(fault, StoreError) else StoreError(f"not recorded: {fault!r}", reason="refused")
             if known.reason == "refused" and not last:
                 return None
-            return [_Outcome(record.done, None, known) for record in batch]
+            return [Outcome(record.done, None, known) for record in batch]
         return [
-            _Outcome(record.done, None, result) if isinstance(result, StoreFull) else _Outcome(record.done, result)
+            Outcome(record.done, None, result) if isinstance(result, StoreFull) else Outcome(record.done, result)
             for record, result in zip(batch, results, strict=True)
         ]
 
@@ -266,19 +255,42 @@ class Writer:
                 self.database.connection.execute("ROLLBACK")
 
     def _understood(self, fault: sqlite3.Error) -> StoreError:
-        known = fault_of(fault, self.database.path)
+        known = of_sqlite(fault, self.database.path)
         if known.reason == "corrupt":
             self._broken = known
         return known
 
     def _mend(self, why: StoreError) -> None:
         """The damaged file is set aside, and what can be read of it goes on in a new epoch. StoreError."""
-        self.database.mend(str(why))
+        if self._unmended is not None and time.monotonic() < self._mend_at:
+            raise self._unmended
+        try:
+            self.database.mend(str(why))
+        except StoreError as fault:
+            self._unmended, self._mend_at = fault, time.monotonic() + MEND_REST_S
+            raise
         self.journal = Journal(self.database.connection, self.database.epoch)
-        self._broken = None
-        listener, news = self.on_mended, self.database.news[-1]
+        self._broken = self._unmended = None
+        self._told = 0
+        self._alarm(self.database.news[-1])
+
+    def _alarm(self, news: str) -> None:
+        listener = self.on_mended
         if listener is not None and self.loop is not None:
-            _call(self.loop, partial(listener, news))
+            call(self.loop, partial(listener, news))
+
+    def _tell_damage(self) -> None:
+        """Rows that were found damaged since the last time, once there is somebody to tell."""
+        if self.on_mended is None or self.loop is None:
+            return
+        for words in list(self.journal.damaged.values())[self._told :]:
+            self._told += 1
+            self._alarm(words)
+
+    def _tell(self, outcomes: list[Outcome], streams: frozenset[Stream]) -> None:
+        """Who waits, and who listens to commits."""
+        listener = self.on_committed if streams else None
+        settle(outcomes, self.loop, partial(listener, streams) if listener is not None else None)
 
     def _enter(self, record: _Record) -> tuple[Place, ...] | StoreFull:
         """Writes a record's rows; its places."""
@@ -287,54 +299,22 @@ class Writer:
             refusal = self.gate(event, len(body))
             if refusal is not None:
                 return refusal
-        first = events[0].event
-        if isinstance(first, ReceiptRecord):
-            return self._enter_receipt(first, events)
-        if isinstance(first, SightingRecord):
-            return self._enter_sightings(events)
-        return tuple([self._enter_one(sealed) for sealed in events])
-
-    def _enter_receipt(self, receipt: ReceiptRecord, events: tuple[Sealed, ...]) -> tuple[Place, ...]:
-        """A receipt and what comes with it; if it is known, nothing, and the places of then."""
-        journal, connection = self.journal, self.database.connection
-        with_claim = len(events) > 1 and isinstance(events[1].event, ClaimRecord)
-        claim_place = journal.next_place(Stream.CLAIMS) if with_claim else 0
-        if not enter_receipt(connection, receipt, journal.next_place(Stream.RECEIPTS), claim_place):
-            known = recorded_before(connection, receipt)
-            return tuple([self._named(place) for place in known[: len(events)] if place])
-        journal.append(Stream.RECEIPTS, (events[0].body,), self._stamp)
-        place = Place(Stream.RECEIPTS, journal.epoch.name, journal.number(Stream.RECEIPTS))
-        return (place, *[self._enter_one(sealed) for sealed in events[1:]])
-
-    def _enter_one(self, sealed: Sealed) -> Place:
-        event, body = sealed
-        stream = STREAM_OF[type(event)]
-        enter(self.database.connection, event, self.journal.append(stream, (body,), self._stamp), body)
-        return Place(stream, self.journal.epoch.name, self.journal.number(stream))
-
-    def _enter_sightings(self, events: tuple[Sealed, ...]) -> tuple[Place, ...]:
-        journal = self.journal
-        journal.append(Stream.VISITS, [sealed.body for sealed in events], self._stamp)
-        last, name = journal.number(Stream.VISITS), journal.epoch.name
-        return tuple([Place(Stream.VISITS, name, seq) for seq in range(last - len(events) + 1, last + 1)])
-
-    def _named(self, place: int) -> Place:
-        stream, ordinal, seq = unpack(place)
-        return Place(stream, self.journal.name_of(ordinal), seq)
+        return enter_record(self.journal, self.database.connection, self._stamp, events)
 
     # -- questions
 
     def _answer(self, ask: _Ask) -> None:
         try:
-            outcome = _Outcome(ask.done, self._asked(ask))
+            outcome = Outcome(ask.done, self._asked(ask))
         except Exception as fault:
             known = self._understood(fault) if isinstance(fault, sqlite3.Error) else fault
             if isinstance(known, StoreError) and known.reason == "slow" and ask.tries < TRIES and self._records:
                 with self._wake:
                     self._asks.appendleft(ask._replace(tries=ask.tries + 1))
                 return
-            outcome = _Outcome(ask.done, None, known)
-        self._settle([outcome], frozenset())
+            outcome = Outcome(ask.done, None, known)
+        self._tell_damage()
+        self._tell([outcome], frozenset())
 
     def _asked(self, ask: _Ask) -> object:
         if ask.kind is Kind.CHANGE:
@@ -355,43 +335,3 @@ class Writer:
 
     def _is_late(self, since_s: float) -> bool:
         return since_s > ASK_S or (since_s > GRACE_S and bool(self._records))
-
-    # -- telling
-
-    def _settle(self, outcomes: list[_Outcome], streams: frozenset[Stream]) -> None:
-        """Tells everybody: one call for each loop, since each costs a system call."""
-        loops: dict[asyncio.AbstractEventLoop, list[_Outcome]] = {}
-        for outcome in outcomes:
-            if isinstance(outcome.done, asyncio.Future):
-                loops.setdefault(outcome.done.get_loop(), []).append(outcome)
-            else:
-                _tell([outcome])
-        listener = self.on_committed if streams else None
-        for loop, mine in loops.items():
-            if listener is not None and loop is self.loop:
-                _call(loop, partial(_tell, mine, partial(listener, streams)))
-                listener = None
-            else:
-                _call(loop, partial(_tell, mine))
-        if listener is not None and self.loop is not None:
-            _call(self.loop, partial(listener, streams))
-
-
-def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
-    try:
-        loop.call_soon_threadsafe(function)
-    except RuntimeError:
-        return  # the loop has ended, and who waited with it; what is on disk stays there
-
-
-def _tell(outcomes: list[_Outcome], listener: Callable[[], None] | None = None) -> None:
-    """On the loop: who waits goes on in the loop's next turn, so the listener hears of it before they do."""
-    for done, result, fault in outcomes:
-        if done.done():
-            continue  # who waited was canceled
-        if fault is None:
-            done.set_result(result)
-        else:
-            done.set_exception(fault)
-    if listener is not None:
-        listener()

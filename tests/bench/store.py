@@ -24,7 +24,7 @@ from edgebox.store import ledger
 from edgebox.store.clock import SystemClock
 from edgebox.store.database import FILE, PAGE_BYTES, PRAGMAS, Database
 from edgebox.store.events import ClaimRecord, ReceiptRecord, SightingRecord, Stream
-from edgebox.store.places import pack
+from edgebox.store.places import pack, sum_of
 from edgebox.store.store import SOON_MAX, Store
 from edgebox.store.upkeep import written
 from tests.bench.figures import Section, met
@@ -132,16 +132,17 @@ async def _plain_rate(connection: sqlite3.Connection, events: list[Events]) -> f
     rows = []
     for one, its_claim in events:
         places = pack(Stream.RECEIPTS, 1, one.document), pack(Stream.CLAIMS, 1, one.document)
-        bodies = [
-            (place, 1, 5000, NOW_MS, 1, msgspec.json.encode(event))
+        bare = [
+            ((place, 1, 5000, NOW_MS, 1), msgspec.json.encode(event))
             for place, event in zip(places, (one, its_claim), strict=True)
         ]
+        bodies = [(*head, sum_of(*head, body), body) for head, body in bare]
         rows.append((bodies, ledger._receipt(one, *places), ledger._claim(its_claim, places[1])))
     began = time.perf_counter()
     for (first, second), receipt_row, claim_row in rows:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", first)
-        connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", second)
+        connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", first)
+        connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", second)
         connection.execute(ledger._RECEIPT, receipt_row)
         connection.execute(ledger._CLAIM, claim_row)
         connection.execute("COMMIT")

@@ -12,7 +12,7 @@ from edgebox.store.database import FILE, PAGE_BYTES
 from tests.faults import Row, Scale
 from tests.faults.ledger import Ledger
 from tests.faults.trial import consume, record_until_killed
-from tests.store.broken import settle, spoil
+from tests.store.broken import at_home, settle, spoil
 
 RECORDS = 150
 Harm = Callable[[Path, Random], None]
@@ -34,6 +34,7 @@ def _harmed(fault: str, home: Path, accepted: Ledger, harm: Harm, times: int, ch
         ledger = Ledger()
         ledger.accepted, ledger.numbers = set(accepted.accepted), accepted.numbers
         shutil.copytree(home / "box", home / "trial")
+        at_home(home / "trial")
         harm(home / "trial" / FILE, chance)
         consume(home / "trial", ledger)
         shutil.rmtree(home / "trial")

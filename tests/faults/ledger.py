@@ -24,7 +24,8 @@ from edgebox.store.events import (
     Stream,
     VisitRecord,
 )
-from edgebox.store.store import JournalRow, Store
+from edgebox.store.places import JournalRow, sum_of
+from edgebox.store.store import Store
 from tests.faults import Row
 
 AT = 1_795_000_000  # 2026-11-18
@@ -166,8 +167,10 @@ class Ledger:
                     after = (epoch, last)
 
     async def audit(self, store: Store) -> None:
-        """What is in the database now."""
-        bodies = await store.read(lambda db: [bytes(row[0]) for row in db.execute("SELECT body FROM journal")])
+        """What is in the database now; a row whose bits have turned is not."""
+        asked = "SELECT place, boot, mono_ms, at_ms, trusted, crc, body FROM journal"
+        rows = await store.read(lambda db: db.execute(asked).fetchall())
+        bodies = [bytes(body) for *head, crc, body in rows if sum_of(*head, body) == crc]
         self.stored.update(key_of(msgspec.json.decode(body, type=Event)) for body in bodies if body)
 
     def row(self, fault: str, words: str = "") -> Row:

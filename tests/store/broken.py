@@ -4,12 +4,14 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from edgebox.store.database import FILE, PAGE_BYTES
 from edgebox.store.events import Event, Stream
 from edgebox.store.pages import PageFile
 from edgebox.store.places import pack
+from edgebox.store.sidecar import Sidecar
 from edgebox.store.store import Store
 from tests.faults.ledger import Ledger, claim, receipt
 
@@ -34,10 +36,17 @@ def left_open(
             for stream in (Stream.RECEIPTS, Stream.CLAIMS):
                 await store.acknowledge(stream, store.epoch, acknowledged)
         shutil.copytree(home, folder)
+        at_home(folder)
         await store.close()
 
     asyncio.run(play(folder.with_name(f"{folder.name}.alive")))
     return folder / FILE, ledger
+
+
+def at_home(folder: Path) -> None:
+    """A copy is as good as where it was copied from: a real one would begin a new epoch."""
+    with closing(Sidecar(folder)) as sidecar:
+        sidecar.write(sidecar.left, sidecar.ordinal)
 
 
 def settle(path: Path) -> None:

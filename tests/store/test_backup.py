@@ -101,7 +101,7 @@ def test_a_restored_box_begins_an_epoch_and_tells_what_is_gone(tmp_path: Path) -
     epoch = asyncio.run(before())
     assert "40 rows" in restore(tmp_path / "box", tmp_path / "b", NOW_MS)
     asyncio.run(after(epoch))
-    (aside,) = (tmp_path / "box").glob("broken-*")
+    (aside,) = (tmp_path / "box").glob("replaced-*")
     with closing(sqlite3.connect(aside / FILE)) as old:
         assert old.execute("SELECT count(*) FROM journal").fetchone() == (50,)
 

@@ -176,7 +176,8 @@ def test_a_page_broken_by_the_card_is_found_after_an_unclean_stop_and_mended(tmp
     with (tmp_path / FILE).open("r+b") as file:
         file.seek(40 * 4096)
         file.write(os.urandom(4096))
-    (tmp_path / "edgebox.lock").write_text("open  0001\n")
+    with closing(Sidecar(tmp_path)) as sidecar:
+        sidecar.write(Left.OPEN, 1)
     store = Store.open(tmp_path, clock=StillClock())
     assert store.epoch.startswith("0002-")
     assert "damaged" in store.news[0]
@@ -192,7 +193,8 @@ def test_a_large_database_is_checked_beside_the_records_and_mended_when_it_is_br
     with (tmp_path / FILE).open("r+b") as file:
         file.seek(40 * 4096)
         file.write(os.urandom(4096))
-    (tmp_path / "edgebox.lock").write_text("open  0001\n")
+    with closing(Sidecar(tmp_path)) as sidecar:
+        sidecar.write(Left.OPEN, 1)
     monkeypatch.setattr(database, "check", lambda connection: None)  # it takes too long
     told: list[str] = []
 
@@ -215,7 +217,8 @@ def test_a_check_that_was_not_finished_is_done_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(tmp_path, 2000)
-    (tmp_path / "edgebox.lock").write_text("open  0001\n")
+    with closing(Sidecar(tmp_path)) as sidecar:
+        sidecar.write(Left.OPEN, 1)
     with monkeypatch.context() as slow:
         slow.setattr(database, "check", lambda connection: None)
         slow.setattr("edgebox.store.checkup.check", lambda connection, limit_s: None)

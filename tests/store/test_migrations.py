@@ -18,6 +18,7 @@ from edgebox.store.database import FILE
 from edgebox.store.events import ClaimRecord, ReceiptRecord, Stream
 from edgebox.store.migrations import NEWEST, STEPS, Step, migrate
 from edgebox.store.peek import bodies
+from edgebox.store.sidecar import Left, Sidecar
 from tests.store.filled import claim, receipt
 from tests.store.test_store import ONE_OF_EACH, opened
 
@@ -55,6 +56,8 @@ def test_a_database_of_every_version_is_brought_up_to_date(version: int, connect
 def test_a_database_of_every_version_is_read_and_goes_on(version: int, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
         db.executescript((FIXTURES / f"v{version}.sql").read_text("utf-8"))
+    with closing(Sidecar(tmp_path)) as sidecar:
+        sidecar.write(Left.CLEAN, 1)
 
     async def play() -> None:
         async with opened(tmp_path) as store:

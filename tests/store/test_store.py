@@ -27,7 +27,7 @@ from edgebox.store.events import (
     VisitRecord,
 )
 from edgebox.store.peek import bodies, peek
-from edgebox.store.places import Backlog, Place
+from edgebox.store.places import Backlog, Place, sum_of
 from edgebox.store.store import Store
 from tests.store.filled import NOW, NOW_MS, StillClock, claim, claim_id, receipt
 
@@ -335,7 +335,11 @@ def test_past_receipts_are_the_newest_oldest_first_and_unreadable_ones_are_count
                 await store.record(receipt(number))
             assert [event.document for event in store.past_receipts(4)] == [6, 7, 8, 9]
             place = "(SELECT max(place) FROM journal WHERE place < 1 << 56)"
-            await store.change(lambda db: db.execute(f"UPDATE journal SET body = x'7B' WHERE place = {place}"))
+            await store.change(lambda db: db.create_function("sum_of", 6, sum_of))
+            crc = "sum_of(place, boot, mono_ms, at_ms, trusted, x'7B')"
+            await store.change(
+                lambda db: db.execute(f"UPDATE journal SET body = x'7B', crc = {crc} WHERE place = {place}")
+            )
             assert [event.document for event in store.past_receipts(4)] == [6, 7, 8]
             assert store.unreadable == 1
 
