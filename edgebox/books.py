@@ -145,11 +145,17 @@ def _receipt(line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRe
         report=shift_record(receipt.details.report),
         slips=(*(handed.strip.names if inserted else ()), *handed.own.names),
         shadowed=handed.shadowed,
+        slips_mm=_heights(handed, inserted=inserted),
         slip_mm=round((handed.strip.body.height_mm if inserted else 0) + handed.own.body.height_mm),
         campaigns=award.campaigns,
         pending=award.pending,
         flagged=award.flagged,
     )
+
+
+def _heights(handed: Handed, *, inserted: bool) -> tuple[int, ...]:
+    """Of each slip that was printed."""
+    return tuple(round(mm) for mm in (*(handed.strip.heights_mm if inserted else ()), *handed.own.heights_mm))
 
 
 def _from_ref(ref: bytes) -> tuple[str, bytes, int]:

@@ -1,10 +1,11 @@
-"""`edgebox slip`: the slips there are, checked; and what one looks like on paper.
+"""`edgebox slip`: the slips there are, checked; what one looks like on paper, and how much paper they cost.
 
-Owns: its arguments and words. Never: prints on a printer.
+Owns: its arguments and words. Never: prints on a printer, or writes to the box's database.
 
     edgebox slip list
     edgebox slip check FILE...
     edgebox slip preview points --receipt capture.bin --paper 58 --lang zh -o slip.png
+    edgebox slip paper --month 2026-11
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edgebox.errors import ConfigError, EdgeboxError
+from edgebox.errors import ConfigError, EdgeboxError, StoreError
 from edgebox.escpos.compose import Body, Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.model import Receipt
@@ -25,12 +26,13 @@ from edgebox.slips.template import Template
 
 PAPERS = {"58": "generic-58", "80": "generic-80"}
 OWN = Path("/etc/edgebox/slips")
+_PRINTED = "SELECT body FROM receipts JOIN journal USING (place) WHERE at >= ? AND at < ?"
 # Behind the slip, as the line does it: modes as they were, feed past the cutter, cut.
 _TAIL = b"\x1ba\x00\x1bE\x00\x1d!\x00\x1b2\x1bd\x04\x1dV\x00"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """list, check, preview."""
+    """list, check, preview, paper."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="the slips there are, what for, and how long on paper")
     check = actions.add_parser("check", help="every fault of slip files")
@@ -43,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     preview.add_argument("--profile", metavar="P", help="a printer instead of --paper")
     preview.add_argument("--lang", action="append", metavar="L", help="zh or en; twice for both (default: the shop's)")
     preview.add_argument("--config", type=Path, metavar="F", help="the shop's settings")
+    paper = actions.add_parser("paper", help="metres of paper that slips took in a month")
+    paper.add_argument("--month", metavar="YYYY-MM", help="which month (default: this one)")
+    paper.add_argument("--config", type=Path, metavar="F", help="the shop's settings")
+    paper.add_argument("--data", type=Path, metavar="D", help="the box's data folder (default: [engine] data)")
+    paper.add_argument("--json", action="store_true", help="for a program, in millimetres")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         return _check(options.files)
     if options.action == "list":
         return _list()
-    return _preview(options)
+    return _paper(options) if options.action == "paper" else _preview(options)
 
 
 def _check(files: list[Path]) -> int:
@@ -94,6 +101,37 @@ def _preview(options: argparse.Namespace) -> int:
         f"{options.output}: {template.name}, {body.height_mm:.1f} mm, {len(body.raw)} bytes"
         + (f", code {body.symbols}, {body.module_dots} dots a module" if body.symbols else "")
     )
+    return 0
+
+
+def _paper(options: argparse.Namespace) -> int:
+    import sqlite3
+    from contextlib import closing
+
+    import msgspec
+
+    from edgebox import paper_report
+    from edgebox.config import load
+    from edgebox.store.peek import peek
+
+    config = load(options.config)
+    folder = options.data or Path(config.engine.data)
+    zone, now = ZoneInfo(config.shop.tz), datetime.now(UTC)
+    try:
+        month = paper_report.month_of(options.month or now.astimezone(zone).strftime("%Y-%m"), zone)
+    except (ValueError, OverflowError) as fault:
+        raise EdgeboxError(f"no month: {options.month}", reason="bad_month", hint="as 2026-11") from fault
+    decoder = msgspec.json.Decoder(paper_report.Printed)
+    try:
+        with closing(peek(folder)) as connection:
+            first_at = connection.execute("SELECT min(at) FROM receipts").fetchone()[0] or 0
+            bodies = connection.execute(_PRINTED, (month.begin, month.end))
+            found = paper_report.report(
+                month, (decoder.decode(body) for (body,) in bodies), first_at, int(now.timestamp())
+            )
+    except sqlite3.Error as fault:
+        raise StoreError(f"{folder}: {fault}", reason="no_store", hint="[engine] data, or --data") from fault
+    print(paper_report.as_json(found) if options.json else paper_report.words(found))
     return 0
 
 

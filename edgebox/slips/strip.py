@@ -41,11 +41,12 @@ class Refused(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """What goes to the printer. `names`: the slips in it, in order."""
+    """What goes to the printer. `names`: the slips in it, in order; `heights_mm`: of each, with the rule above it."""
 
     body: Body
     names: tuple[str, ...]
     refused: tuple[Refused, ...] = ()
+    heights_mm: tuple[float, ...] = ()
 
 
 EMPTY = Strip(Body(b"", 0.0, 0.0), ())
@@ -66,6 +67,7 @@ def strip(chosen: Sequence[Chosen], press: Press, means: Means) -> Strip:
     press = press._replace(matrix=remembered(press.matrix))
     done = EMPTY.body
     names: list[str] = []
+    heights: list[float] = []
     refused: list[Refused] = []
     for one in chosen:
         try:
@@ -73,9 +75,11 @@ def strip(chosen: Sequence[Chosen], press: Press, means: Means) -> Strip:
         except SlipError as fault:
             refused.append(Refused(one.template.name, fault.reason))
             continue
+        before = done.height_mm if names else 0.0
         done = body if not names else _under(done, body, press)
         names.append(one.template.name)
-    return Strip(done, tuple(names), tuple(refused))
+        heights.append(done.height_mm - before)
+    return Strip(done, tuple(names), tuple(refused), tuple(heights))
 
 
 def composed(one: Chosen, press: Press, means: Means, *, used: Body = EMPTY.body) -> Body:

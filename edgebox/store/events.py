@@ -55,8 +55,8 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
     `session` (hex) and `document` name it for ever. `at`: when it ended. `claim` and `url`: the claim that was minted;
     `voided`: its slip was not printed, so the claim is void. `result`: frames.Result's name. `transaction` and
     `member`: keyed hashes. `z_check`: what came of comparing a report with the receipts seen. `slips`: by name, what
-    was printed with it; `shadowed`: what would have been; `slip_mm`: the paper that slips took.
-    `pending`: the cloud must confirm the points; `flagged`: a person should look at it.
+    was printed with it; `shadowed`: what would have been; `slip_mm`: the paper that slips took, `slips_mm`: each of
+    them. `pending`: the cloud must confirm the points; `flagged`: a person should look at it.
     """
 
     session: str
@@ -97,6 +97,7 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
     slips: tuple[str, ...] = ()
     shadowed: tuple[str, ...] = ()
     slip_mm: int = 0
+    slips_mm: tuple[int, ...] = ()
     campaigns: tuple[str, ...] = ()
     pending: bool = False
     flagged: bool = False
