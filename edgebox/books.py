@@ -147,6 +147,7 @@ def _receipt(line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRe
         shadowed=handed.shadowed,
         slips_mm=_heights(handed, inserted=inserted),
         slip_mm=round((handed.strip.body.height_mm if inserted else 0) + handed.own.body.height_mm),
+        why="" if url else award.why,
         campaigns=award.campaigns,
         pending=award.pending,
         flagged=award.flagged,

@@ -65,6 +65,7 @@ def test_with_faulty_rules_there_are_no_points_but_the_receipt_is_recorded(
     assert (answer.ref, b"HTTPS://M.EXAMPLE.CN/C/" in answer.body) == (b"", False)
     [record] = recorded(folder)
     assert (record.amount_minor, record.claim, record.points) == (3390, "", 0)
+    assert record.why == "the points rules have a fault"
     assert said(folder)["rules"][0] == "failed"
     assert words in said(folder)["rules"][1]
 

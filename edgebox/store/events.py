@@ -56,7 +56,7 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
     `voided`: its slip was not printed, so the claim is void. `result`: frames.Result's name. `transaction` and
     `member`: keyed hashes. `z_check`: what came of comparing a report with the receipts seen. `slips`: by name, what
     was printed with it; `shadowed`: what would have been; `slip_mm`: the paper that slips took, `slips_mm`: each of
-    them. `pending`: the cloud must confirm the points; `flagged`: a person should look at it.
+    them. `why`: it has no claim; `pending`: the cloud must confirm the points; `flagged`: a person should look at it.
     """
 
     session: str
@@ -98,6 +98,7 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
     shadowed: tuple[str, ...] = ()
     slip_mm: int = 0
     slips_mm: tuple[int, ...] = ()
+    why: str = ""
     campaigns: tuple[str, ...] = ()
     pending: bool = False
     flagged: bool = False
