@@ -16,10 +16,10 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -27,8 +27,10 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edgebox.errors import SyncError
 from sync.address import Address
+from sync.arrivals import Incoming
 from sync.credentials import Credentials
 from sync.session.verdicts import words as reason_words
+from sync.throttle import Throttle
 from sync.wire import PACKET_BYTES, Wire, words
 
 log = logging.getLogger("edgebox.sync")
@@ -38,6 +40,7 @@ CONNECT_S = 10.0  # for each of TCP, TLS and WebSocket, as a shop's ADSL line at
 CONNACK_S = 20.0
 MISC_S = 1.0  # how often keep alive is looked after
 _READS = 128  # packets in one turn of the loop: two windows of PUBACKs
+_TURN_S = 0.002  # and so long: a cut that waits for its answer needs some turns
 _CLOCK_FAULT = 9  # X509_V_ERR_CERT_NOT_YET_VALID: here it is the box's clock that is wrong, far more often
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 
@@ -61,20 +64,6 @@ class Hello(NamedTuple):
     will: Will | None
 
 
-class Incoming(NamedTuple):
-    """A message from the broker, not yet looked at. `mid`: its packet id, 0 where it wants no answer.
-
-    `kept`: the broker had it before we asked (a retained message).
-    """
-
-    mid: int
-    topic: str
-    payload: bytes
-    response_topic: str | None
-    correlation: bytes | None
-    kept: bool = False
-
-
 class Welcome(NamedTuple):
     """What the broker grants. `server_expires`: of its certificate, seconds since 1970, 0 without TLS."""
 
@@ -95,10 +84,19 @@ class Listener(Protocol):
 
 
 class Client:
-    """A connection: `connect`, then the others until `on_lost`."""
+    """A connection: `connect`, then the others until `on_lost`. `throttle`: None reads all that comes."""
 
-    def __init__(self, hello: Hello, address: Address, credentials: Credentials, listener: Listener) -> None:
+    def __init__(
+        self,
+        hello: Hello,
+        address: Address,
+        credentials: Credentials,
+        listener: Listener,
+        throttle: Throttle | None = None,
+    ) -> None:
         self._address = address
+        self._throttle = throttle
+        self._resuming: asyncio.TimerHandle | None = None
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._welcome: asyncio.Future[Welcome] = self._loop.create_future()
@@ -165,7 +163,9 @@ class Client:
         paho, raw = self._paho, self._paho.socket()
         paho.on_connect = self._on_connect
         paho.on_answer = self._listener.on_puback
-        paho.on_message = self._on_message
+        paho.on_incoming = self._listener.on_message
+        if self._throttle is not None:
+            paho.on_unasked = self._throttle.pay
         paho.on_subscribe = self._on_subscribe
         paho.on_disconnect = self._on_disconnect
         paho.on_socket_register_write = self._on_want_write
@@ -220,6 +220,7 @@ class Client:
     # -- the socket
 
     def _readable(self) -> None:
+        ends = self._loop.time() + _TURN_S
         for _ in range(_READS):
             if self._over:
                 return
@@ -229,11 +230,27 @@ class Client:
                 log.warning("sync: the connection ends at what came in", exc_info=fault)
                 self._end(0, f"the broker sends what is not MQTT: {type(fault).__name__}")
                 return
-            if self._paho.is_abused:
-                self._end(0, "the broker sends QoS 2, which we never asked for")
+            if self._is_paused():
+                return
             if not self._paho.has_more:
                 return
+            if self._loop.time() >= ends:
+                break
         self._loop.call_soon(self._readable)
+
+    def _is_paused(self) -> bool:
+        """The broker sends more than we care to read now."""
+        wait_s = self._throttle.wait_s(time.monotonic()) if self._throttle is not None else 0.0
+        if not wait_s or self._over:
+            return False
+        self._loop.remove_reader(self._fd)
+        self._resuming = self._loop.call_later(wait_s, self._resume)
+        return True
+
+    def _resume(self) -> None:
+        if not self._over:
+            self._loop.add_reader(self._fd, self._readable)
+            self._readable()
 
     def _on_want_write(self, *_: object) -> None:
         """What is published in one turn of the loop goes out together."""
@@ -266,8 +283,9 @@ class Client:
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             self._loop.remove_writer(self._fd)
-        if self._misc is not None:
-            self._misc.cancel()
+        for timer in (self._misc, self._resuming):
+            if timer is not None:
+                timer.cancel()
         self._paho.on_disconnect = None
         if (raw := self._paho.socket()) is not None:
             with contextlib.suppress(OSError):
@@ -300,22 +318,6 @@ class Client:
         if not self._welcome.done():
             self._is_in = True
             self._welcome.set_result(welcome)
-
-    def _on_message(self, _c: object, _u: object, message: mqtt.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""
-        properties = message.properties
-        found = Incoming(
-            message.mid if message.qos else 0,
-            topic,
-            bytes(message.payload),
-            getattr(properties, "ResponseTopic", None),
-            getattr(properties, "CorrelationData", None),
-            message.retain,
-        )
-        self._listener.on_message(found)
 
     def _on_subscribe(self, _c: object, _u: object, _mid: int, reasons: list[ReasonCode], _properties: object) -> None:
         self._listener.on_subscribed([reason.value for reason in reasons])

@@ -21,8 +21,9 @@ from typing import NamedTuple, Self
 
 from edgebox.errors import SyncError
 from sync import address, credentials
+from sync.arrivals import Incoming
 from sync.backoff import Backoff
-from sync.client import Client, Hello, Incoming
+from sync.client import Client, Hello
 from sync.fleet_topics import FleetTopics, Place
 from sync.session.verdicts import words as reason_words
 

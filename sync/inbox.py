@@ -17,7 +17,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from sync.client import RECEIVE_MAXIMUM, Incoming
+from sync.arrivals import Incoming
+from sync.client import RECEIVE_MAXIMUM
 from sync.contract import MESSAGE_BYTES, Ack, Answer
 from sync.topics import Topics
 
@@ -74,6 +75,7 @@ class Inbox:
                 message = self._waiting.popleft()
                 await self._handle(message)
                 taken(message)
+                await asyncio.sleep(0)  # a receipt may be waiting
 
     async def _handle(self, message: Incoming) -> None:
         topics = self._topics

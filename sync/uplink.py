@@ -26,8 +26,9 @@ from edgebox.settings import SyncSettings
 from edgebox.store.events import Stream
 from edgebox.store.store import Store
 from sync import address, credentials, heartbeat
+from sync.arrivals import Incoming
 from sync.backoff import Backoff, full_jitter
-from sync.client import Client, Hello, Incoming, Welcome, Will
+from sync.client import Client, Hello, Welcome, Will
 from sync.contract import Answer, Ask, Backlog, Reply, Reported
 from sync.heartbeat import About
 from sync.inbox import Handlers, Inbox
@@ -35,6 +36,7 @@ from sync.pump import ACK_EVERY_S, Pump
 from sync.session.lane import Patience
 from sync.session.outgoing import Kind, Outgoing
 from sync.session.window import Grant, Limits, Session
+from sync.throttle import Throttle
 from sync.topics import Topics
 
 log = logging.getLogger("edgebox.sync")
@@ -92,6 +94,7 @@ class Uplink:
         self._client: Client | None = None
         self._lost: asyncio.Future[None] | None = None
         self._beat_at = 0.0
+        self._throttle = Throttle()
         self._expires = (0, 0)  # of our certificate and the broker's
         self._subscription_refused = False
         self._retain = False
@@ -189,7 +192,7 @@ class Uplink:
             will if settings.will else None,
         )
         self._lost = asyncio.get_running_loop().create_future()
-        client = Client(hello, self._address, found, self)
+        client = Client(hello, self._address, found, self, self._throttle)
         try:
             welcome = await client.connect()
             self._expires = (found.expires, welcome.server_expires)
@@ -319,6 +322,8 @@ class Uplink:
             found["sync name"] = "another box connects with this box's name"
         elif self._backoff.is_unsteady:
             found["sync connection"] = "ends as soon as it begins: a bad line, or another box with this box's name"
+        if self._throttle.is_flooded(time.monotonic()):
+            found["sync flood"] = "the broker sends more than this box cares to read"
         if self._subscription_refused:
             found["sync subscription"] = "the broker does not let this box listen"
         for name, expires in zip(("client certificate", "broker certificate"), self._expires, strict=True):

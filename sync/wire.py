@@ -1,11 +1,12 @@
 """paho's client with some seams in it: bounds on what a broker may send, no queue of its own, and few system calls.
 
-Owns: reading ahead, writing together, PUBLISH out and PUBACK in. Never: policy, reconnecting.
+Owns: reading ahead, writing together, PUBLISH out and in, PUBACK in. Never: policy, reconnecting.
 
 paho reads a packet's head byte by byte, takes as long a packet as the head says (256 MB), writes each packet by itself
-and keeps all that it was given until a PUBACK comes. Its methods for one read and one write of the socket, for one
-PUBLISH and one PUBACK are the place to change that. They are not public: tests/sync/test_hostile.py and test_uplink.py
-hold them to it, and the lock file holds the version.
+and keeps all that it was given until a PUBACK comes; a SUBACK or a message's properties of 250 KB keep it busy for
+seconds. Its methods for one read and one write of the socket, for one packet, one PUBLISH and one PUBACK are the place
+to change that. They are not public: tests/sync/test_hostile.py and test_uplink.py hold them to it, and the lock file
+holds the version.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
+from sync import arrivals
+from sync.arrivals import Incoming
 from sync.contract import MESSAGE_BYTES
 from sync.frames import WholeFrames
 
 PACKET_BYTES = MESSAGE_BYTES + 4096  # and what MQTT puts around a message: topics, properties, correlation data
+_CONTROL_BYTES = 8 << 10  # of any packet but a message: AWS IoT's longest CONNACK has a tenth of it
+_PUBLISH, _PUBACK = 0x30, 0x40
 _AHEAD_BYTES = 64 << 10  # four TLS records
 _TOGETHER_BYTES = 64 << 10
 
@@ -41,6 +46,9 @@ class Wire(mqtt.Client):
         )
         self.fault = ""
         self.on_answer: Callable[[int, int], None] = lambda _mid, _reason: None  # packet id and reason of a PUBACK
+        self.on_incoming: Callable[[Incoming], None] = lambda _: None
+        self.on_unasked: Callable[[int], None] = lambda _: None  # bytes of a packet that is no answer to ours
+        self._unanswered: set[int] = set()
         self._ahead = b""
         self._at = 0
         self._together = bytearray()
@@ -52,11 +60,6 @@ class Wire(mqtt.Client):
         pending = getattr(self._sock, "pending", None)
         return self._at < len(self._ahead) or (pending is not None and pending() > 0)
 
-    @property
-    def is_abused(self) -> bool:
-        """QoS 2 comes in, which was never asked for, and which paho would keep without a bound."""
-        return bool(self._in_messages)
-
     def send(self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None) -> int | None:
         """Puts a QoS 1 PUBLISH on the way; its packet id, or None when there is no connection.
 
@@ -64,14 +67,41 @@ class Wire(mqtt.Client):
         """
         mid = self._mid_generate()
         found = self._send_publish(mid, topic.encode(), payload, 1, retain, False, None, properties)
-        return mid if found is MQTTErrorCode.MQTT_ERR_SUCCESS else None
+        if found is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return None
+        self._unanswered.add(mid)
+        return mid
+
+    def _packet_handle(self) -> MQTTErrorCode:
+        """As paho's, within bounds."""
+        packet = self._in_packet
+        size = len(packet["packet"])
+        kind = packet["command"] & 0xF0
+        if kind != _PUBLISH and size > _CONTROL_BYTES:
+            self.fault = "the broker sends a packet that is too large"
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        if kind != _PUBACK or int.from_bytes(packet["packet"][:2], "big") not in self._unanswered:
+            self.on_unasked(size)
+        return super()._packet_handle()
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        """A message's parts, without the objects that paho makes of its properties."""
+        try:
+            found = arrivals.incoming(self._in_packet["command"], self._in_packet["packet"])
+        except ValueError as fault:
+            self.fault = f"the broker sends what is not MQTT: {fault}"
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        self.on_incoming(found)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _handle_pubackcomp(self, cmd: str) -> MQTTErrorCode:
         """A PUBACK's reason, without the objects that paho makes of its two or three bytes."""
         packet = self._in_packet["packet"]
         if cmd != "PUBACK" or len(packet) < 2:
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
-        self.on_answer(packet[0] << 8 | packet[1], packet[2] if len(packet) > 2 else 0)
+        mid = packet[0] << 8 | packet[1]
+        self._unanswered.discard(mid)
+        self.on_answer(mid, packet[2] if len(packet) > 2 else 0)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def want_write(self) -> bool:

@@ -58,10 +58,14 @@ class Epoch:
             self._taken.remove(first, last)
 
     def deliver(self, first: int, last: int, *, asked: bool) -> None:
-        """The broker has them."""
-        if not asked and last > self.acked:
-            self.delivered.add(max(first, self.acked + 1), last)
+        """The broker has them. Where that can't be kept in mind they go out once more."""
+        first = max(first, self.acked + 1)
+        if asked or first > last:
+            return
+        if self.delivered.add(first, last):
             self._young[0].add(first, last)
+        else:
+            self._taken.remove(first, last)
 
     def quarantine(self, first: int, last: int) -> None:
         """Not to be tried for now; the other rows go on."""
@@ -108,15 +112,21 @@ class Epoch:
         return freed
 
     def had(self, newest: int, missing: Iterable[tuple[int, int]]) -> None:
-        """The cloud has seen rows through `newest`: what of them is neither missing nor taken needs no sending."""
+        """The cloud has seen rows through `newest`: what of them is neither missing nor taken needs no sending.
+
+        As far as it can be kept in mind: whoever owns the broker may name any number of ranges.
+        """
         known = Ranges()
         known.add(self.acked + 1, min(newest, self.believable))
         for pair in missing:
             known.remove(*pair)
         for pair in known:
             while gap := self._taken.gap(*pair):
-                self._taken.add(*gap)
-                self.delivered.add(*gap)
+                if not self._taken.add(*gap):
+                    return
+                if not self.delivered.add(*gap):
+                    self._taken.remove(*gap)
+                    return
 
     def age(self) -> None:
         """Called every few seconds: what was delivered before the last call may be missed from now on."""

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.client import RECEIVE_MAXIMUM, Incoming
+from sync.arrivals import Incoming
+from sync.client import RECEIVE_MAXIMUM
 from sync.inbox import Inbox
 from sync.topics import Topics
 from sync.wire import PACKET_BYTES
@@ -53,6 +54,8 @@ def test_a_packet_of_256_megabytes_is_refused_before_it_is_read(tmp_path: Path) 
         b"\x32\xff\xff\xff\xff\xff",
         packet(0x32, text("t") + b"\0\1" + b"\x03\x26\xff\xff"),
         packet(0x34, text(f"{PREFIX}box1/cmd") + b"\0\1\0" + b"x"),
+        packet(0x90, b"\0\1\0" + bytes(250_000)),
+        packet(0xE0, b"\x00" + bytes(250_000)),
         packet(0x32, b"\0\2\xff\xfe" + b"\0\1\0" + b"x") + b"\x40\x02\0\0" + b"\xd0\x05hello",
     ],
 )

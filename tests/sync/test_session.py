@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from sync.contract import Ack
 from sync.session import lane as lanes
 from sync.session.outgoing import Kind, Outgoing
+from sync.session.ranges import RANGES_MAX
 from sync.session.window import Grant, Read
 from tests.sync.journal import EPOCH, Wire, rows_for, session
 
@@ -293,6 +294,24 @@ def test_an_owned_broker_burns_the_data_plan_only_so_fast() -> None:
         sent += len(wire.send(20.0 + step / 100))
         wire.answer(now=20.0 + step / 100)
     assert sent == 1
+
+
+def test_an_owned_broker_that_names_ranges_without_end_neither_hangs_nor_hides_rows() -> None:
+    made = session(rows=20_000, batch_rows=100)
+    lane = made.lanes["receipts"]
+    at = 1
+    for _ in range(100):
+        known = ((1, at - 1),) if at > 1 else ()
+        missing = (*known, *((at + 2 * n + 1, at + 2 * n + 1) for n in range(60)))
+        made.ack(ack(0, newest=at + 120, missing=missing), 0.0)
+        at += 120
+    epoch = lane.newest
+    assert epoch is not None
+    assert len(epoch.delivered) <= RANGES_MAX
+    epoch.take(19_000, 19_000, asked=False)
+    epoch.take(19_500, 19_500, asked=False)
+    epoch.deliver(19_500, 19_500, asked=False)
+    assert 19_500 in epoch.delivered or epoch.gap(19_500, 19_500), "known to be there, or sent once more"
 
 
 def test_a_cloud_that_says_nothing_gets_the_oldest_rows_again_and_with_patience() -> None:
