@@ -19,7 +19,7 @@ import stat
 import sys
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from edgebox.notices import Health, Notices, printer_words
 from edgebox.own_secret import own_secret
 from edgebox.printers import find_printer
 from edgebox.reading import OpenDocument
+from edgebox.receipt.lexicon import Lexicon
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.profiles import Profile
 from edgebox.receipt.reader import ReceiptReader
@@ -142,6 +143,8 @@ class Engine:
         if self._server is not None:
             await self._server.wait_closed()
             self._remove_socket()
+        if self._stock_task is not None:
+            await asyncio.wait([self._stock_task], timeout=STOP_WITHIN_S)
         if self.store is not None and self.notices is not None:
             self.health.stop()
             self._notice(HealthRecord(at=int(self.clock()), part="engine", state="ok", words="stopped"))
@@ -205,7 +208,8 @@ class Engine:
         self.look_round()
 
     def look_round(self) -> None:
-        """How rules, slips, claim keys and codes stand: recorded where it has changed."""
+        """More codes where they run low; and how rules, slips, keys and codes stand, recorded where it has changed."""
+        self._fill_stock()
         for part, state, words in stands(self.decisions, int(self.clock())):
             self.health.note(part, state, words)
 
@@ -223,7 +227,6 @@ class Engine:
         """Collects garbage while nobody waits."""
         while True:
             await asyncio.sleep(TIDY_S)
-            self._fill_stock()
             self.look_round()
             if not any(line.is_reading for line in self.lines.values()):
                 gc.collect()
@@ -243,9 +246,9 @@ class Engine:
         files = (profile for profile in load_profiles() if profile.name not in names)
         self._shop = self._shop._replace(profiles=(*files, *more))
 
-    def use_words(self, more: Sequence[Mapping[str, Mapping[str, Sequence[str]]]]) -> None:
-        """Words on receipts besides those in files. ConfigError `bad_lexicon`."""
-        self._lexicon = load_lexicon(self.config.shop.languages, more=more)
+    def use_words(self, lexicon: Lexicon) -> None:
+        """Other words on receipts. Reading them from their files takes 40 ms: not here."""
+        self._lexicon = lexicon
 
     # -- the desk of the lines
 

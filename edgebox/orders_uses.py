@@ -3,16 +3,17 @@
 Owns: how each is put to use and taken out of use again, and what only a running shop can say about one: its currency,
 the slips and pictures in its files. Never: keeps a bundle, or knows its shape (orders_content.py).
 
-What takes time, files and tables of 15,000 rows, is read in a thread; what is then put to use is put there at once.
+What takes time (files, words, tables of 15,000 rows) is read in a thread; what is then put to use is put there at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from edgebox import orders_content, slip_shelf
+from edgebox.config import load_lexicon
 from edgebox.decisions import Decisions
 from edgebox.errors import ConfigError
 from edgebox.loyalty.members import Members
@@ -20,6 +21,7 @@ from edgebox.loyalty.rules import Rules
 from edgebox.orders_bundles import Checked, User
 from edgebox.orders_content import Rejected
 from edgebox.point_rules import check_currency
+from edgebox.receipt.lexicon import Lexicon
 from edgebox.receipt.profiles import Profile
 from edgebox.settings import Config
 from edgebox.slip_shelf import Shelf
@@ -44,11 +46,11 @@ class Reads(Protocol):
     def use_profiles(self, more: Sequence[Profile]) -> None:
         """Besides those in files."""
 
-    def use_words(self, more: Sequence[Mapping[str, Mapping[str, Sequence[str]]]]) -> None:
-        """Besides those in files. ConfigError."""
+    def use_words(self, lexicon: Lexicon) -> None:
+        """These, and no others."""
 
     def look_round(self) -> None:
-        """Says how rules and slips stand."""
+        """Fetches codes for slips, and says how rules and slips stand."""
 
 
 class _Use(Generic[_T]):
@@ -81,8 +83,9 @@ class _Use(Generic[_T]):
 def users(engine: Reads) -> dict[BundleKind, User]:
     """Who uses what on this box."""
 
-    def words(content: bytes | None) -> list[Any]:
-        return [orders_content.words(content)] if content is not None else []
+    def words(content: bytes | None) -> Lexicon:
+        more = [orders_content.words(content)] if content is not None else []
+        return load_lexicon(engine.config.shop.languages, more=more)
 
     def profiles(content: bytes | None) -> Sequence[Profile]:
         return orders_content.profiles(content) if content is not None else ()
