@@ -1,7 +1,8 @@
 """What the engine records besides receipts: health, audit, proof of print. Nobody waits for it, nothing may get lost.
 
-Owns: the queue, the attempts, and the states of parts as they change. Never: in the way of a receipt, and never more
-than NOTICES_MAX in memory: with a full disk the oldest is given up and counted.
+Owns: the queues, the attempts, and the states of parts as they change. Never: in the way of a receipt, and never more
+than NOTICES_MAX in memory: with a full disk the oldest is given up, counted and said. Proofs of print wait in a queue
+of their own: while room is short the store takes them and refuses the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from edgebox.errors import StoreError
 from edgebox.escpos.status import PrinterStatus
 from edgebox.line.frames import Status
-from edgebox.store.events import Event, HealthRecord
+from edgebox.store.events import ClaimRecord, Event, HealthRecord
 from edgebox.store.store import Store
 
 NOTICES_MAX = 256  # some hours of a box with a full disk and a printer that comes and goes
@@ -48,13 +49,14 @@ def printer_words(status: Status) -> tuple[str, str]:
 
 
 class Notices:
-    """The queue to one store. `on_fault`: told what can't be recorded."""
+    """The queues to one store. `on_fault`: told what can't be recorded."""
 
     def __init__(self, store: Store, on_fault: Callable[[str], None]) -> None:
         self.given_up = 0
         self._store = store
         self._on_fault = on_fault
-        self._queue: deque[Event] = deque()
+        self._claims: deque[Event] = deque()
+        self._rest: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -62,10 +64,11 @@ class Notices:
 
     def add(self, event: Event) -> None:
         """Records it as soon as possible."""
-        if len(self._queue) >= NOTICES_MAX:
-            self._queue.popleft()
+        if len(self._claims) + len(self._rest) >= NOTICES_MAX:
+            (self._rest or self._claims).popleft()
             self.given_up += 1
-        self._queue.append(event)
+            self._on_fault("too much waits to be recorded: the oldest news is given up")
+        (self._claims if isinstance(event, ClaimRecord) else self._rest).append(event)
         self._empty.clear()
         self._wake.set()
 
@@ -73,7 +76,7 @@ class Notices:
         """What waits is recorded, or given up after that time."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._empty.wait(), within_s)
-        self.given_up += len(self._queue)
+        self.given_up += len(self._claims) + len(self._rest)
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -82,22 +85,25 @@ class Notices:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._queue:
-                await self._record(self._queue[0])
+            while self._claims or self._rest:
+                gone = [await self._record(queue) for queue in (self._claims, self._rest) if queue]
+                if not any(gone):
+                    await asyncio.sleep(RETRY_S)
             self._empty.set()
 
-    async def _record(self, event: Event) -> None:
-        """The queue's first; it stays there until it is recorded, or refused for ever."""
+    async def _record(self, queue: deque[Event]) -> bool:
+        """The queue's first; false: it stays there, until it is recorded or refused for ever."""
+        event = queue[0]
         try:
             await self._store.record(event)
         except StoreError as fault:
             self._on_fault(f"not recorded: {fault}")
             if fault.reason != "refused":
-                await asyncio.sleep(RETRY_S)
-                return
+                return False
             self.given_up += 1
-        if self._queue and self._queue[0] is event:
-            self._queue.popleft()
+        if queue and queue[0] is event:
+            queue.popleft()
+        return True
 
 
 class Health:

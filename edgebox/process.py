@@ -7,12 +7,13 @@ it (systemd, `make run`) sees no end; the lines keep their documents for that se
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from edgebox import overlay
 from edgebox.cloud import CloudLink
 from edgebox.config import DEFAULT, load, parse, text_of
 from edgebox.engine import Engine
-from edgebox.errors import ConfigError, EdgeboxError
+from edgebox.errors import ConfigError, EdgeboxError, StoreError
 from edgebox.keys import load_keys
 from edgebox.line.daemon import become_urgent
 from edgebox.loyalty.keyring import Keyring
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("edgebox")
 
+PASSING = ("disk", "io", "corrupt")  # reasons why the store can't be opened that end without another installation
+AGAIN_S = 2.0  # until the store is tried again; twice as long each time,
+AGAIN_MAX_S = 60.0  # up to this: a look at a database takes 3 s of a card at most (edgebox/store/checkup.py)
 PRIORITY = -5  # behind the lines (-10), before all else: a customer waits for its answer
 
 
@@ -67,7 +71,8 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        await engine.start(obey)
+        if not await started(engine, obey, stop):
+            return False
         assert engine.store is not None, "just opened"
         cloud = _cloud(engine, orders)
         cloud.start(engine.store)
@@ -83,6 +88,29 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
             await cloud.stop()
         await engine.stop()
     return wants_another.is_set()
+
+
+async def started(engine: Engine, obey: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
+    """The engine runs; false: it was told to stop before. `obey`: as Engine.start. EdgeboxError.
+
+    A store that can't be opened now, on a full disk or a card that fails, is tried again: the lines print on without
+    slips, and keep their last documents until the engine is there. Ending would help nobody: who starts it again does
+    so a few times in a row, and then no more (systemd.unit(5), StartLimitBurst).
+    """
+    wait_s = AGAIN_S
+    while True:
+        try:
+            await engine.start(obey)
+        except StoreError as fault:
+            if engine.store is not None or fault.reason not in PASSING:
+                raise
+            log.error("nothing can be recorded, the shop prints without slips: %s: %s", fault.reason, fault)
+        else:
+            return True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait_s)
+            return False
+        wait_s = min(2 * wait_s, AGAIN_MAX_S)
 
 
 async def take_orders(

@@ -13,9 +13,9 @@ from edgebox.errors import StoreFull
 from edgebox.escpos.status import PrinterStatus
 from edgebox.line.frames import Status
 from edgebox.notices import Health, Notices, printer_words
-from edgebox.store.events import Event, HealthRecord, Stream
+from edgebox.store.events import ClaimRecord, Event, HealthRecord, Stream
 from edgebox.store.peek import bodies
-from tests.store.filled import NOW
+from tests.store.filled import NOW, claim
 from tests.store.test_store import opened
 
 
@@ -122,3 +122,25 @@ def _health(events: list[Event]) -> list[HealthRecord]:
 )
 def test_a_printers_bits_are_put_into_words(status: Status, words: tuple[str, str]) -> None:
     assert printer_words(status) == words
+
+
+def test_proofs_of_print_are_recorded_while_there_is_no_room_for_the_rest(tmp_path: Path) -> None:
+    def money_only(event: Event, size: int) -> StoreFull | None:
+        return None if isinstance(event, ClaimRecord) else StoreFull("no room", reason="budget")
+
+    async def play() -> None:
+        async with opened(tmp_path) as store:
+            store.guard(money_only)
+            notices = Notices(store, lambda what: None)
+            notices.add(health(1))
+            notices.add(claim(1))
+            notices.add(claim(2))
+            async with asyncio.timeout(5):
+                while len(bodies(tmp_path, Stream.CLAIMS)) < 2:  # noqa: ASYNC110 - on the disk, not in here
+                    await asyncio.sleep(0.01)
+            await notices.stop(0)
+            assert notices.given_up == 1
+            assert store.unrecorded()["health"] >= 1
+
+    asyncio.run(play())
+    assert recorded(tmp_path) == []

@@ -73,12 +73,21 @@ _NEWEST: Mapping[type, _Newest] = {
 
 
 class Column(NamedTuple):
-    """One column as the new database has it. `key`: its place in the primary key, from 1; 0: not part of it."""
+    """One column as the new database has it. `key`: its place in the primary key, from 1; 0: not part of it.
+
+    `default`: what rows have that were written before there was such a column; they stand on their page without it.
+    """
 
     name: str
     kind: str
     required: bool
     key: int
+    default: Value = None
+
+    @property
+    def may_be_missing(self) -> bool:
+        """A row may end before it."""
+        return not self.key and (self.default is not None or not self.required)
 
 
 class Table(NamedTuple):
@@ -91,9 +100,11 @@ class Table(NamedTuple):
 
     def shaped(self, record: Record) -> tuple[Value, ...] | None:
         """The record as a row of this table, None if it doesn't fit."""
-        if self.is_index != (record.rowid is None) or len(record.values) != len(self.columns):
+        missing = self.columns[len(record.values) :]
+        is_long = len(record.values) > len(self.columns)
+        if self.is_index != (record.rowid is None) or is_long or not all(one.may_be_missing for one in missing):
             return None
-        values = list(record.values)
+        values = [*record.values, *(one.default for one in missing)]
         if self.rowid >= 0:
             values[self.rowid] = record.rowid
         for value, column in zip(values, self.columns, strict=True):
@@ -184,9 +195,11 @@ class Salvage:
             known = self._old.tables.get(root)
             return known if known in self._tables else None
         for record in records:  # the first may be broken
-            fitting = [name for name, table in self._tables.items() if table.shaped(record) is not None]
+            fitting = [table for table in self._tables.values() if table.shaped(record) is not None]
+            whole = [table.name for table in fitting if len(table.columns) == len(record.values)]
             if fitting:
-                return fitting[0] if len(fitting) == 1 else None
+                names = whole or [table.name for table in fitting]
+                return names[0] if len(names) == 1 else None
         return None
 
     def _take_journal(self, record: Record) -> None:
@@ -340,14 +353,23 @@ def _tables(database: sqlite3.Connection) -> Iterator[Table]:
         "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND substr(name, 1, 1) <> '_'"
         " AND substr(name, 1, 7) <> 'sqlite_'"
     ).fetchall()
-    for name, without_rowid in listed:
-        found = database.execute(f"PRAGMA table_info({name})").fetchall()
-        columns = [Column(row[1], row[2], bool(row[3]) or bool(row[5]), row[5]) for row in found]
+    for table, without_rowid in listed:
+        found = database.execute(f"PRAGMA table_info({table})").fetchall()
+        columns = [
+            Column(name, kind, bool(required or key), key, _value(database, default))
+            for _, name, kind, required, default, key in found
+        ]
         if without_rowid:  # the key stands first [fileformat2.html, section 2.4]
             columns = sorted(columns, key=lambda column: column.key or len(columns))
         keys = [column for column in columns if column.key]
         is_rowid = not without_rowid and len(keys) == 1 and keys[0].kind == "INTEGER"
-        yield Table(name, tuple(columns), columns.index(keys[0]) if is_rowid else -1, bool(without_rowid))
+        yield Table(table, tuple(columns), columns.index(keys[0]) if is_rowid else -1, bool(without_rowid))
+
+
+def _value(database: sqlite3.Connection, text: str | None) -> Value:
+    """A default as SQL spells it."""
+    found: Value = database.execute(f"SELECT {text}").fetchone()[0] if text is not None else None
+    return found
 
 
 def _split(place: int) -> tuple[int, int, int]:

@@ -28,6 +28,7 @@ from edgebox.store.peek import peek
 from edgebox.store.places import STREAMS, Backlog, Extent, JournalRow, Place
 from edgebox.store.writer import PUT_FACT, TRUSTED_FACT, Kind, Writer
 
+EVENT_BYTES = 1 << 20  # of one event's JSON: no broker of a cloud takes more, and a page's worth of text is 10 KB
 GROUP_MAX = 100  # sightings of one group: what a power cut may take [house plan §9]
 SOON_MAX = 10_000  # sightings that wait for the disk; more are dropped and counted
 FACT_BYTES = 1 << 20  # of one fact
@@ -68,14 +69,19 @@ class Store:
         """All of them in one transaction, committed when this returns; their places. StoreFull, StoreError.
 
         A receipt that was recorded before (same session and document) is not recorded again, nor is what comes with it:
-        the places are those of then. Who is canceled while it waits is recorded all the same.
+        the places are those of then. Who is canceled while it waits is recorded all the same. StoreError `refused`:
+        one of them is larger than EVENT_BYTES.
         """
         if not events:
             return ()
+        sealed = tuple([Sealed(event, self._encode(event)) for event in events])
+        for event, body in sealed:
+            if len(body) > EVENT_BYTES:
+                raise StoreError(f"{type(event).__name__} of {len(body)} bytes", reason="refused")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[tuple[Place, ...]] = loop.create_future()
         self._writer.loop = loop
-        self._writer.record(tuple([Sealed(event, self._encode(event)) for event in events]), done)
+        self._writer.record(sealed, done)
         return await done
 
     def record_soon(self, event: SightingRecord) -> None:
@@ -119,6 +125,11 @@ class Store:
             self.dropped += rows
             if self.on_trouble is not None and isinstance(fault, StoreError):
                 self.on_trouble(fault)
+
+    def unrecorded(self) -> dict[str, int]:
+        """What was refused since the start, by stream, each attempt counted; and sightings that were dropped."""
+        found = {stream.value: count for stream, count in dict(self._writer.refused).items()}
+        return {**found, "sightings": self.dropped} if self.dropped else found
 
     # -- room, for edgebox/store/retention.py
 

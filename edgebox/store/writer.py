@@ -18,7 +18,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
@@ -85,6 +85,7 @@ class Writer:
         self.on_committed: Callable[[frozenset[Stream]], None] | None = None
         self.on_mended: Callable[[str], None] | None = None
         self.commits = 0
+        self.refused: Counter[Stream] = Counter()  # events that were not recorded, each attempt
         self._clock = clock
         self._trust = trust
         self._stamp = Stamp(0, 0, 0, False)
@@ -197,9 +198,14 @@ class Writer:
         outcomes = self._attempt(batch)
         if outcomes is None:
             outcomes = [outcome for one in batch for outcome in self._attempt([one], last=True) or ()]
-        good = [record for record, outcome in zip(batch, outcomes, strict=True) if outcome.fault is None]
-        kinds = {type(sealed.event) for record in good for sealed in record.events}
-        self._tell(outcomes, frozenset([STREAM_OF[kind] for kind in kinds]))
+        streams: set[Stream] = set()
+        for record, outcome in zip(batch, outcomes, strict=True):
+            its = [STREAM_OF[type(sealed.event)] for sealed in record.events]
+            if outcome.fault is None:
+                streams.update(its)
+            else:
+                self.refused.update(its)
+        self._tell(outcomes, frozenset(streams))
 
     def _attempt(self, batch: list[_Record], *, last: bool = False) -> list[Outcome] | None:
         """What became of each; None: something in it was refused, and each is to be tried by itself."""

@@ -153,6 +153,11 @@ class Ledger:
         if had != name:
             self.holes.append(f"{row.stream} {row.epoch} {row.seq}: {name} came as {had or 'given up'}")
 
+    def resume(self, other: Ledger) -> None:
+        """Goes on where another ledger's consumer stands."""
+        self.delivered = other.delivered.copy()
+        self._seen, self._through = dict(other._seen), dict(other._through)
+
     async def consume(self, store: Store, *, acknowledge: bool = True) -> None:
         """Takes all that waits, as the uplink would."""
         for stream in Stream:
