@@ -96,6 +96,7 @@ def judge(content: bytes, role: Role, before: Layers, source: Source) -> Judged:
     if given.values.get("sync.url") == "":
         rejected["sync.url"] = "without a cloud nobody could ever change it again"
     good = {key: value for key, value in given.values.items() if key not in rejected}
+    good = {**_above(before.cloud, given.values, role), **good}
     faults = source.faults(msgspec.structs.replace(before, cloud=good))
     for key, why in faults.items():
         if key in good:
@@ -125,6 +126,11 @@ def _forbidden(key: str, role: Role) -> str:
     if role < change.role:
         return f"wants a key of the {change.role.name.lower()}"
     return ""
+
+
+def _above(before: Mapping[str, Any], given: Mapping[str, Any], role: Role) -> dict[str, Any]:
+    """What somebody above this role has set, and the bundle does not name: leaving it out doesn't take it back."""
+    return {key: before[key] for key in before if key not in given and key in CHANGES and role < CHANGES[key].role}
 
 
 def _locked_out(value: Any) -> dict[str, str]:

@@ -177,6 +177,18 @@ def test_each_setting_that_cannot_be_had_is_named(key: str, value: Any, signer: 
     assert judged.good == {"shop.name": "good"}
 
 
+def test_a_bundle_of_the_owner_takes_back_nothing_that_a_keymaster_has_set() -> None:
+    keys = [public_text(PRIVATE["keymaster-1"], "keymaster-2")]
+    before = Layers(cloud={"sync.fleet_keys": keys, "sync.user": "box-7", "shop.name": "old"})
+    content = msgspec.json.encode({"values": {"slip.max_mm": 60}})
+    assert judge(content, Role.OWNER, before, Source()).good == {
+        "sync.fleet_keys": keys,
+        "sync.user": "box-7",
+        "slip.max_mm": 60,
+    }
+    assert judge(content, Role.KEYMASTER, before, Source()).good == {"slip.max_mm": 60}
+
+
 def test_one_bad_setting_keeps_all_out_unless_the_rest_is_wanted_all_the_same(folder: Path) -> None:
     content = {"values": {"sync.url": "mqtts://evil.example", "shop.name": "good"}}
 
