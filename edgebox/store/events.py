@@ -133,19 +133,41 @@ class ClaimRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="cl
     document: int = 0
 
 
+class RedemptionState(StrEnum):
+    """What a redemption record says."""
+
+    REDEEMED = "redeemed"  # used; the slip is printed after this is on disk
+    REFUSED = "refused"  # `reason` says why
+    UNDECIDED = "undecided"  # nobody could say: the question to the cloud stays open under its id
+    REVERSED = "reversed"  # what `request` had redeemed may be used again; `reason` is the cashier's
+    CONFIRMED = "confirmed"  # the cloud agrees with what was redeemed without it
+    CONFLICT = "conflict"  # it doesn't: somebody was earlier. The customer has had it; a person looks at it
+
+
 class RedemptionRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="redemption"):
-    """A coupon's one-time use, or why there was none. `code`: keyed hash; `request`: the unchanged request id."""
+    """A coupon's one-time use, or why there was none. `code`: keyed hash; `request`: the unchanged request id.
+
+    `number`: the slip's, without a gap on this box, 0: there is no slip; `shift`: of this box. `source`: who said yes
+    (comeback, signed, cloud), `channel`: who issued it, "" the shop itself; `ref`: a comeback coupon's serial.
+    `line`, `session`: who was to print the slip.
+    """
 
     request: str
     code: str
-    state: str
+    state: RedemptionState
     reason: str = ""
+    source: str = ""
+    channel: str = ""
     coupon: str = ""
     stock: str = ""
     value_minor: int = 0
     points: int = 0
     number: int = 0
+    shift: int = 0
     cashier: str = ""
+    line: str = ""
+    session: str = ""
+    ref: int = 0
     offline: bool = False
 
 

@@ -22,6 +22,7 @@ from edgebox.store.events import (
     OfferState,
     ReceiptRecord,
     RedemptionRecord,
+    RedemptionState,
     ScanRecord,
     VisitRecord,
 )
@@ -36,7 +37,17 @@ _CLAIM = f"""INSERT INTO claims VALUES ({", ".join("?" * 13)}) ON CONFLICT (clai
     document = excluded.document
     WHERE excluded.revision > revision
     OR (excluded.revision = revision AND NOT (state = 'on_paper' AND excluded.state = 'granted'))"""
-_REDEMPTION = f"INSERT INTO redemptions VALUES ({', '.join('?' * 13)})"
+_REDEMPTION = f"""INSERT INTO redemptions (place, at, request, code, state, reason, coupon, stock, value_minor, points,
+    number, cashier, offline, source, channel, shift, line, ref) VALUES ({", ".join("?" * 18)})"""
+_REVERSED = """UPDATE redemptions SET reversed = ?
+    WHERE request = ? AND code = ? AND state = 'redeemed' AND reversed = 0"""
+_SETTLED = "UPDATE redemptions SET settled = ? WHERE request = ? AND code = ? AND state = 'redeemed' AND settled = 0"
+_OWED = "INSERT OR IGNORE INTO owed_slips VALUES (?, ?, ?, ?, ?)"
+_UNASKED = "DELETE FROM asked WHERE code = ?"
+# The row of a coupon that was printed just before a kill may be missing: it is used all the same.
+_SPENT = """INSERT INTO comebacks VALUES (?, ?, 0, 0, ?, ?)
+    ON CONFLICT (serial) DO UPDATE SET spent_at = excluded.spent_at"""
+_UNSPENT = "UPDATE comebacks SET spent_at = 0 WHERE serial = ?"
 _POOL_CODE = "UPDATE pool_codes SET state = ?, place = ? WHERE ref = ? AND pool = ?"
 _COMEBACK = "INSERT INTO comebacks (serial, value_minor, threshold_minor, last_day, at) VALUES (?, ?, ?, ?, ?)"
 _SCAN = "INSERT INTO scans VALUES (?, ?, ?, ?, ?)"
@@ -84,7 +95,7 @@ def enter(connection: sqlite3.Connection, event: Event, place: int, body: bytes,
 
 def _enter_rest(connection: sqlite3.Connection, event: Event, place: int) -> None:
     if isinstance(event, RedemptionRecord):
-        connection.execute(_REDEMPTION, _redemption(event, place))
+        _enter_redemption(connection, event, place)
     elif isinstance(event, OfferRecord):
         _enter_offer(connection, event, place)
     elif isinstance(event, ScanRecord):
@@ -92,6 +103,27 @@ def _enter_rest(connection: sqlite3.Connection, event: Event, place: int) -> Non
     elif isinstance(event, VisitRecord):
         row = (event.tag, event.at, place, event.until, event.zone, event.role, event.nearest_cm)
         connection.execute(_VISIT, row)
+
+
+def _enter_redemption(connection: sqlite3.Connection, event: RedemptionRecord, place: int) -> None:
+    """The row, and what it means for others: a question that has its answer, a coupon that is used or no longer is.
+
+    IntegrityError: the code was redeemed before.
+    """
+    connection.execute(_REDEMPTION, _redemption(event, place))
+    if event.state is not RedemptionState.UNDECIDED:
+        connection.execute(_UNASKED, (event.code,))
+    if event.number:
+        connection.execute(_OWED, (event.number, place, event.line, event.session, event.at))
+    if event.state is RedemptionState.REDEEMED:
+        if event.source == "comeback":
+            connection.execute(_SPENT, (event.ref, event.value_minor, event.at, event.at))
+    elif event.state is RedemptionState.REVERSED:
+        connection.execute(_REVERSED, (place, event.request, event.code))
+        if event.source == "comeback":
+            connection.execute(_UNSPENT, (event.ref,))
+    elif event.state in (RedemptionState.CONFIRMED, RedemptionState.CONFLICT):
+        connection.execute(_SETTLED, (place, event.request, event.code))
 
 
 def _enter_offer(connection: sqlite3.Connection, event: OfferRecord, place: int) -> None:
@@ -160,7 +192,7 @@ def _redemption(event: RedemptionRecord, place: int) -> tuple[object, ...]:
         event.at,
         event.request,
         event.code,
-        event.state,
+        event.state.value,
         event.reason,
         event.coupon,
         event.stock,
@@ -169,4 +201,9 @@ def _redemption(event: RedemptionRecord, place: int) -> tuple[object, ...]:
         event.number,
         event.cashier,
         event.offline,
+        event.source,
+        event.channel,
+        event.shift,
+        event.line,
+        event.ref,
     )

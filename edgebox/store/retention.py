@@ -48,6 +48,7 @@ _SIGHTING = b'{"type":"sighting"'
 _BY_PLACE = {  # tables that lose their rows with the journal's
     Stream.RECEIPTS: ("receipts", ""),
     Stream.CLAIMS: ("claims", ""),
+    Stream.REDEMPTIONS: ("redemptions", " AND state NOT IN ('redeemed', 'reversed')"),  # used once means for ever
     Stream.SCANS: ("scans", ""),
     Stream.AUDIT: ("audit", ""),
     Stream.VISITS: ("visits", ""),

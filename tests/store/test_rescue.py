@@ -13,7 +13,15 @@ import pytest
 from edgebox.errors import StoreError
 from edgebox.store import rescue, salvage
 from edgebox.store.database import FILE, PAGE_BYTES
-from edgebox.store.events import JobRecord, OfferRecord, OfferState, RedemptionRecord, ScanRecord, Stream
+from edgebox.store.events import (
+    JobRecord,
+    OfferRecord,
+    OfferState,
+    RedemptionRecord,
+    RedemptionState,
+    ScanRecord,
+    Stream,
+)
 from edgebox.store.pages import Record
 from edgebox.store.store import Store
 from edgebox.store.waterline import Mark, Waterline, read_mark
@@ -21,7 +29,7 @@ from tests.faults.ledger import AT, Ledger, audit, health, receipt, visit
 from tests.store.broken import consumed, left_open, pages_of, settle, spoil
 
 ONE_OF_EACH = (
-    RedemptionRecord(at=AT, request="r1", code="c1", state="granted", coupon="free tea", number=7),
+    RedemptionRecord(at=AT, request="r1", code="c1", state=RedemptionState.REDEEMED, coupon="free tea", number=7),
     JobRecord(at=AT, job="j1", command="ping", state="running", args="{}"),
     ScanRecord(at=AT, scanner="s", kind="coupon", code="c1"),
     visit(1),

@@ -13,7 +13,7 @@ from edgebox.settings import StoreSettings
 from edgebox.store import budget, retention
 from edgebox.store.budget import MB, Importance, Pressure, Usage
 from edgebox.store.clock import Reading
-from edgebox.store.events import RedemptionRecord, Stream
+from edgebox.store.events import RedemptionRecord, RedemptionState, Stream
 from edgebox.store.retention import Retention
 from edgebox.store.store import Store
 from tests.faults.ledger import AT, Ledger, audit, claim, health, receipt, sighting, visit
@@ -130,7 +130,7 @@ def test_audit_is_kept_for_its_own_time(tmp_path: Path) -> None:
 def test_what_was_redeemed_stays_for_ever(tmp_path: Path) -> None:
     async def play() -> None:
         shop = opened(tmp_path)
-        await shop.store.record(RedemptionRecord(at=AT, request="r", code="c", state="granted"))
+        await shop.store.record(RedemptionRecord(at=AT, request="r", code="c", state=RedemptionState.REDEEMED))
         await shop.store.acknowledge(Stream.REDEMPTIONS, shop.store.epoch, 1)
         shop.clock.pass_days(5000)
         await shop.store.record(visit(1))

@@ -21,6 +21,7 @@ from edgebox.store.events import (
     HealthRecord,
     JobRecord,
     RedemptionRecord,
+    RedemptionState,
     ScanRecord,
     SightingRecord,
     Stream,
@@ -34,7 +35,7 @@ from tests.store.filled import NOW, NOW_MS, StillClock, claim, claim_id, receipt
 ONE_OF_EACH: tuple[Event, ...] = (
     receipt(1),
     claim(1),
-    RedemptionRecord(at=NOW, request="r1", code="c0de", state="redeemed", value_minor=500),
+    RedemptionRecord(at=NOW, request="r1", code="c0de", state=RedemptionState.REDEEMED, value_minor=500),
     ScanRecord(at=NOW, scanner="scanner1", kind="coupon", code="c0de"),
     VisitRecord(at=NOW, tag="t1", until=NOW + 60),
     HealthRecord(at=NOW, part="printer", state="failed", words="no paper"),
