@@ -33,6 +33,8 @@ from sync.fleet_send import Order, Sending, checked_args, send, told
 from sync.fleet_topics import Place
 
 SEALED = frozenset(name for name, kind in COMMANDS.items() if kind.args is SealedArgs)
+CODES = "codes"  # of `coupons.add`: a list goes out sealed
+_NOT_YET_SEALED = "A" * 40  # in its place while the arguments are checked
 MANY = 10  # boxes; for more a person is asked
 ARGS_FILE_BYTES = 192 << 10  # signed and in JSON again, it must fit a message of 256 KB
 
@@ -60,21 +62,33 @@ def typed_args(pairs: Sequence[str]) -> dict[str, Any]:
 async def order(desk: Desk, options: argparse.Namespace, console: Console, key: OperatorKey) -> int:
     """`send`: to all the same, or, where the broker must not read it, sealed to each."""
     given = typed_args(options.args)
-    is_sealed = options.name in SEALED and "sealed" not in given
-    args = checked_args(options.name, {"sealed": "A" * 40} if is_sealed else given, key)
+    secret = _secret(options.name, given)
+    clear = {name: value for name, value in given.items() if secret is None or name not in secret.names}
+    args = checked_args(options.name, {**clear, **({secret.field: _NOT_YET_SEALED} if secret else {})}, key)
     places = await targets(desk, options)
     if not places:
         console.print("no box is meant")
         return 1
+    if secret is not None and secret.field == CODES and len(places) > 1:
+        raise SyncError("codes are for one box: printed by two, a customer's would be refused", reason="args")
     if len(places) > MANY and not agreed(options, f"Send {options.name} to {len(places):,} boxes?"):
         return 1
     each: Mapping[Place, bytes] = {}
-    if is_sealed:
-        each = await tailored.sealed(desk, options, console, key, places, given)
+    if secret is not None:
+        each = await tailored.sealed(desk, options, console, key, places, secret, clear)
     sending = await deliver(desk, options, console, key, options.name, args, list(each) or places, each)
     if options.out is not None:
         _save_chunks(sending, options.out, console)
     return 0 if sending.is_good else 1
+
+
+def _secret(name: str, given: Mapping[str, Any]) -> tailored.Secret | None:
+    """What of the arguments the broker must not read, where it isn't sealed yet."""
+    if name in SEALED and "sealed" not in given:
+        return tailored.Secret("sealed", given, frozenset(given))
+    if name == "coupons.add" and isinstance(given.get(CODES), list):
+        return tailored.Secret(CODES, given[CODES], frozenset({CODES}))
+    return None
 
 
 async def deliver(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from rich.console import Console
@@ -31,15 +31,27 @@ from sync.signing import fleet_keys
 KEYS = "sync.fleet_keys"
 
 
+class Secret(NamedTuple):
+    """What is sealed: as JSON, into the argument `field`, in the place of the arguments `names`."""
+
+    field: str
+    plain: Any
+    names: frozenset[str]
+
+
 async def sealed(
     desk: Desk,
     options: argparse.Namespace,
     console: Console,
     key: OperatorKey,
     places: Sequence[Place],
-    secret: Mapping[str, Any],
+    secret: Secret,
+    clear: Mapping[str, Any],
 ) -> dict[Place, bytes]:
-    """The arguments sealed to each box that answers a ping. SyncError `seal`: none does, or a person said no."""
+    """The arguments, sealed where they must be, for each box that answers a ping; `clear` go as they are.
+
+    SyncError `seal`: none answers, or a person said no.
+    """
     ping = await ordering.deliver(desk, options, console, key, "ping", b"{}", places, quietly=True)
     public = {place: str(found.result.get("seal", "")) for place, found in ping.outcomes.items() if found.is_good}
     public = {place: text for place, text in public.items() if text}
@@ -50,9 +62,9 @@ async def sealed(
         console.print(f"{left_out} boxes did not tell their sealing key: nothing is sent to them")
     if not public or not ordering.agreed(options, "Are these the boxes' own sealing keys?"):
         raise SyncError("nothing was sent", reason="seal")
-    plain = msgspec.json.encode(secret)
+    plain = msgspec.json.encode(secret.plain)
     return {
-        place: msgspec.json.encode({"sealed": seal(plain, theirs, options.name, place.box)})
+        place: msgspec.json.encode({**clear, secret.field: seal(plain, theirs, options.name, place.box)})
         for place, theirs in public.items()
     }
 

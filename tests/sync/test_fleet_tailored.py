@@ -11,7 +11,15 @@ from edgebox.fleet import settings
 from edgebox.fleet.tailored import changed
 from edgebox.sealed import SealKey
 from sync.contract import JobPhase
-from sync.contract_commands import ConfigResult, PingResult, SealedArgs, SetArgs, SetResult
+from sync.contract_commands import (
+    ConfigResult,
+    CouponsAddArgs,
+    CouponsResult,
+    PingResult,
+    SealedArgs,
+    SetArgs,
+    SetResult,
+)
 from sync.fleet_keys import new_key
 from sync.fleet_send import Outcome
 from sync.jobs import Doing
@@ -136,3 +144,35 @@ def test_a_secret_goes_out_sealed_to_each_box_and_in_no_other_form(
     assert opened == [{"password": "hunter2hunter2"}]
     assert len(raw) == 2
     assert not any(b"hunter2" in message for message in raw)
+
+
+def test_codes_for_slips_go_out_sealed_to_one_box_and_never_to_two(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gift = home / "codes.json"
+    codes = [{"pool": "coupon", "code": "SECRET1", "url": "HTTPS://M.EXAMPLE.CN/K/SECRET1"}]
+    coupon = {"id": "C20", "kind": "amount_off", "value": 500}
+    gift.write_text(json.dumps({"codes": codes, "coupons": [coupon]}), "utf-8")
+    got: list[Any] = []
+
+    async def story() -> None:
+        async with shop(home, 2) as here:
+            box, seal = here.boxes[0], SealKey(bytes(range(32)))
+
+            async def ping(doing: Doing) -> Ended:
+                return Ended(JobPhase.SUCCEEDED, result=PingResult(seal=seal.public))
+
+            async def add(doing: Doing) -> Ended:
+                args = doing.order.args
+                assert isinstance(args, CouponsAddArgs)
+                got.append((args.coupons[0].id, json.loads(seal.open(args.codes, "coupons.add", box.name))))
+                assert b"SECRET1" not in bytes(doing.order.command.args)
+                return Ended(JobPhase.SUCCEEDED, result=CouponsResult(count=1, new=1))
+
+            box.jobs.handlers |= {"ping": ping, "coupons.add": add}  # type: ignore[operator]
+            assert await here.fleet("send", "coupons.add", f"@{gift}", "--to", "s000/b0000,s000/b0001", "--yes") == 2
+            assert "codes are for one box" in capsys.readouterr().err
+            assert await here.fleet("send", "coupons.add", f"@{gift}", "--to", "s000/b0000", "--yes") == 0
+
+    run(story)
+    assert got == [("C20", codes)]
