@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from edgebox.errors import DriverError
 
@@ -94,6 +94,26 @@ class Port(Protocol):
 
     def unsent(self) -> int:
         """Bytes taken that have not left the kernel (TCP: not acknowledged); 0 where nobody knows."""
+        ...
+
+
+class WholeCode(NamedTuple):
+    """A code from a scanner that says where each ends. `symbology`: its AIM identifier (`]Q1`), or nothing."""
+
+    data: bytes
+    symbology: str
+
+    def __repr__(self) -> str:
+        """Without the code: it may be a payment's, and a traceback is a log."""
+        return f"WholeCode({len(self.data)} bytes, {self.symbology!r})"
+
+
+@runtime_checkable
+class CodePort(Protocol):
+    """A port of a scanner that says where each code ends."""
+
+    def read_codes(self) -> list[WholeCode]:
+        """Codes that have come. OSError once the scanner is gone."""
         ...
 
 

@@ -12,6 +12,8 @@ from drivers.base import PrinterEnd, Reason, TillEnd, Url, parse_url
 from edgebox.errors import DriverError
 
 SCHEMES = ("tcp", "serial", "file", "pty")
+SCANNER_SCHEMES = ("evdev", "hidraw", *SCHEMES)
+CODE_SCHEMES = ("hidkbd", "none", *SCHEMES)
 
 
 def till_end(url: str, allow: Sequence[str] = ()) -> TillEnd:
@@ -63,6 +65,39 @@ def printer_end(url: str) -> PrinterEnd:
     raise _unknown(parts)
 
 
-def _unknown(url: Url) -> DriverError:
-    hint = f"known are {', '.join(f'{scheme}:' for scheme in SCHEMES)}"
+def scanner_end(url: str) -> TillEnd:
+    """The end that a bar-code scanner plugs into; DriverError when the URL is wrong. Opens nothing."""
+    parts = parse_url(url)
+    if parts.scheme == "evdev":
+        from drivers import evdev
+
+        return evdev.EvdevScanner(parts)
+    if parts.scheme == "hidraw":
+        from drivers import hidraw
+
+        return hidraw.HidPosScanner(parts)
+    if parts.scheme in SCHEMES:
+        return till_end(url)
+    raise _unknown(parts, SCANNER_SCHEMES)
+
+
+def code_end(url: str) -> PrinterEnd:
+    """The end where a till takes codes; DriverError when the URL is wrong. Opens nothing. `none:`: there is no till."""
+    parts = parse_url(url)
+    if parts.scheme == "hidkbd":
+        from drivers import hidkbd
+
+        return hidkbd.HidKeyboardTill(parts)
+    if parts.scheme == "none":
+        from drivers import file
+
+        parts.takes()
+        return file.FilePrinter(parts._replace(host="", path="/dev/null"))
+    if parts.scheme in SCHEMES:
+        return printer_end(url)
+    raise _unknown(parts, CODE_SCHEMES)
+
+
+def _unknown(url: Url, known: Sequence[str] = SCHEMES) -> DriverError:
+    hint = f"known are {', '.join(f'{scheme}:' for scheme in known)}"
     return url.fault(Reason.UNKNOWN_SCHEME, f"no driver for {url.scheme}:", hint)

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import asdict
+
 from edgebox.config import DEFAULT, FOLDER, load, load_lexicon
 from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.point_rules import rules_of
@@ -37,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     faults = [fault for line in config.line for fault in _line_faults(line, receipts)]
     tills = Counter(line.till for line in config.line if not line.till.startswith("pty:"))
     faults += [f"two lines listen to {url}" for url, count in tills.items() if count > 1]
+    faults += _scanner_faults(config)
     faults += _key_faults(Path(config.claims.keys))
     faults += _rule_faults(config)
     faults += filled(config.slip.show).faults
@@ -75,6 +78,27 @@ def _rule_faults(config: Config) -> list[str]:
     except ConfigError as fault:
         return [str(fault)]
     return []
+
+
+def _scanner_faults(config: Config) -> list[str]:
+    """What keeps a scanner from starting, and two that would share a device. One without ends is not used."""
+    from drivers.registry import code_end, scanner_end
+    from edgebox.scan.settings import ScannerSettings
+
+    faults = []
+    used = [ScannerSettings(**asdict(row)) for row in config.scanner if row.scanner or row.till]
+    for row in used:
+        for check in (
+            lambda row=row: row.rules,
+            lambda row=row: scanner_end(row.scanner),
+            lambda row=row: code_end(row.till),
+        ):
+            try:
+                check()
+            except EdgeboxError as fault:
+                faults.append(f"scanner {row.name}: {fault}")
+    ends = Counter(end for row in used for end in (row.scanner, row.till) if not end.startswith(("pty:", "none:")))
+    return faults + [f"two scanners use {url}" for url, count in ends.items() if count > 1]
 
 
 def _key_faults(path: Path) -> list[str]:

@@ -153,12 +153,38 @@ class LineSettings(msgspec.Struct, frozen=True, kw_only=True):
     receipts: Annotated[str, Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,47})?$")] = ""
 
 
+CodeRules = tuple[Annotated[str, Meta(min_length=3, max_length=64)], ...]
+
+
 class ScannerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """[[scanner]]"""
+    """[[scanner]]; the same keys and defaults as edgebox.scan.settings.ScannerSettings."""
 
     name: Name = "scanner1"
     scanner: str = ""
     till: str = ""
+    engine: str = "/run/edgebox/scan.sock"
+    suffix: Literal["cr", "lf", "crlf", "tab", "none"] = "cr"
+    till_suffix: Literal["same", "cr", "lf", "crlf", "tab", "none"] = "same"
+    strip_aim: bool = False
+    silence_ms: Annotated[int, Meta(ge=5, le=5000)] = 100
+    answer_ms: Annotated[int, Meta(ge=1, le=2000)] = 150
+    late: Literal["forward", "refuse"] = "forward"
+    till_ms: Annotated[int, Meta(ge=100, le=60_000)] = 3000
+    arm_s: Annotated[int, Meta(ge=1, le=600)] = 15
+    always: Literal["", "coupon", "member", "pick_up", "mall", "invoice_title", "comeback"] = ""
+    modes: CodeRules = (
+        "EDGEBOX+COUPON=coupon",
+        "EDGEBOX+MEMBER=member",
+        "EDGEBOX+PICKUP=pick_up",
+        "EDGEBOX+MALL=mall",
+    )
+    claims: CodeRules = ()
+    comebacks: CodeRules = ("CB:",)
+    coupons: CodeRules = ()
+    members: CodeRules = ()
+    pick_ups: CodeRules = ()
+    mall: CodeRules = ()
+    invoice_titles: CodeRules = ("https://mp.weixin.qq.com/intp/invoice/usertitlewxa?",)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

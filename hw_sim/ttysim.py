@@ -40,22 +40,27 @@ _WORD_BYTES = 4
 
 
 def shim(cache: Path = _CACHE) -> Path:
-    """The built shim; compiles it when the source has changed. DriverError (`no_compiler`) where gcc is missing."""
-    source = _SOURCE.read_bytes()
-    library = cache / f"ttysim-{hashlib.sha256(source).hexdigest()[:16]}.so"
+    """The built shim, as `built`."""
+    return built(_SOURCE, cache)
+
+
+def built(code: Path, cache: Path) -> Path:
+    """A shim's library; compiles it when its source has changed. DriverError (`no_compiler`) where gcc is missing."""
+    source = code.read_bytes()
+    library = cache / f"{code.stem}-{hashlib.sha256(source).hexdigest()[:16]}.so"
     if library.exists():
         return library
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         hint = "apt install gcc libc6-dev"
-        raise DriverError("no C compiler to build the modem line shim with", reason="no_compiler", hint=hint)
+        raise DriverError(f"no C compiler to build {code.name} with", reason="no_compiler", hint=hint)
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         made = Path(folder) / library.name
-        command = [compiler, "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", str(made), str(_SOURCE), "-ldl"]
+        command = [compiler, "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", str(made), str(code), "-ldl"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
-            raise DriverError(f"the modem line shim: {result.stderr}", reason="no_compiler", hint="see the compiler")
+            raise DriverError(f"{code.name}: {result.stderr}", reason="no_compiler", hint="see the compiler")
         made.replace(library)  # in one step: test workers build side by side
     return library
 

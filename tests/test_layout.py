@@ -35,12 +35,15 @@ class Room:
 
 LINE = ("edgebox.line", "edgebox.escpos")
 LINE_ADAPTERS = ("relay", "tillside", "printerside", "tap", "poll")
+SCAN = ("edgebox.scan", "edgebox.line.poll", "edgebox.dataplane")
+SCAN_ADAPTERS = ("daemon", "relay", "scannerside", "tillside", "tap")
 
 ROOMS = (
     Room("edgebox.model", ours=()),
     Room("edgebox.errors", ours=()),
     Room("edgebox.escpos", ours=()),
     Room("edgebox.line", ours=("edgebox.escpos",)),
+    Room("edgebox.scan", ours=()),
     Room("edgebox.receipt", ours=("edgebox.escpos",)),
     Room("edgebox.loyalty", ours=("edgebox.receipt",)),
     Room("edgebox.slips", ours=("edgebox.escpos", "edgebox.receipt", "edgebox.loyalty"), libraries=("qrcode",)),
@@ -51,6 +54,9 @@ ROOMS = (
     # over TCP never pays for pyserial.
     Room("edgebox.line.daemon", ours=LINE, lazily=("drivers", "edgebox.printers"), pure=False),
     *(Room(f"edgebox.line.{name}", ours=LINE, lazily=("drivers",), pure=False) for name in LINE_ADAPTERS),
+    # The scanner's, as the line's. They share the loop's epoll.
+    *(Room(f"edgebox.scan.{name}", ours=SCAN, lazily=("drivers",), pure=False) for name in SCAN_ADAPTERS),
+    Room("edgebox.dataplane", ours=(), pure=False),
 )
 
 # What a pure module never touches.
@@ -234,6 +240,10 @@ def test_no_module_but_a_table_is_long() -> None:
         ("edgebox.line.core", "def f():\n    import drivers.tcp", "drivers.tcp"),
         ("edgebox.line.daemon", "import serial", "serial"),
         ("edgebox.line.daemon", "import drivers.tcp", "drivers.tcp"),
+        ("edgebox.scan.core", "import select", "select"),
+        ("edgebox.scan.core", "from edgebox.scan.relay import Relay", "edgebox.scan.relay.Relay"),
+        ("edgebox.scan.daemon", "import evdev", "evdev"),
+        ("edgebox.scan.relay", "import edgebox.line.core", "edgebox.line.core"),
     ],
 )
 def test_a_forbidden_import_is_named(module: str, source: str, offence: str) -> None:
