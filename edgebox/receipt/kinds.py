@@ -4,10 +4,13 @@ Owns: `KindFinder` and the order of precedence. Never: amounts.
 
 A kind's word counts when it is a line of its own (marks and brackets around it don't matter), when it is the value of
 a key such as `交易类型:`, or, for unmistakable words, inside a short line that is emphasised or among the first lines.
-`bar`, `note` or `取消` inside another line mean nothing. Amounts on the line mean that it is no heading.
+`bar`, `note` or `取消` inside another line mean nothing. Amounts on the line mean that it is no heading; a number
+alone may be the document's: `Gutschrift Nr. 123`, `退货单 000123`. Such a line counts at the top.
 """
 
 from __future__ import annotations
+
+import re
 
 from edgebox.model import DocumentKind as Kind
 from edgebox.model import Modifier
@@ -15,6 +18,9 @@ from edgebox.receipt.lexicon import Lexicon
 
 HEADER_LINES = 8  # printed lines that count as the top: name, address, telephone, then what it is
 HEADING_LETTERS = 18  # most letters besides the word itself: a heading, not a sentence
+
+NUMBER_LETTERS = 2  # `Nr`, `No`, `N°` between a kind's word and the document's number
+_is_money = re.compile(r"[.,][0-9]{1,2}(?![0-9])|[0-9],[0-9]{3}|[$¥€£₩円元圆圓원%]").search
 
 PRECEDENCE = (
     Kind.TRAINING,
@@ -33,6 +39,11 @@ PRECEDENCE = (
 )
 
 
+def is_numbered(text: str) -> bool:
+    """The numbers of a normalised line are no money: a document's or a table's."""
+    return _is_money(text) is None
+
+
 class KindFinder:
     """Collects what the lines say; `kind()` weighs it."""
 
@@ -43,10 +54,12 @@ class KindFinder:
         self.found: dict[Kind, str] = {}  # and what of the paper said so; never its text
         self.modifiers: list[Modifier] = []
 
-    def add(self, parts: tuple[str, ...], place: int, *, emphasised: bool, key_value: bool) -> None:
-        """A trusted line without amounts. `place`: its number; `key_value`: it has the form `key: value`."""
+    def add(
+        self, parts: tuple[str, ...], place: int, *, emphasised: bool, key_value: bool, is_numbered: bool = False
+    ) -> None:
+        """A trusted line without amounts, or with a number. `place`: its own; `key_value`: it is `key: value`."""
         words = self._lexicon.kind_words(parts)
-        if not words.leftover:
+        if words.leftover <= (NUMBER_LETTERS if is_numbered else 0):
             for kind in words.kinds:
                 self.say(kind, "a line of its own")
             self._modify(words.modifiers)

@@ -149,6 +149,8 @@ class _Trie:
 
 
 _FILLER, _INCLUDING, _EXCLUDING = "filler", "including", "excluding"
+# Amounts whose words stand beside a word of payment: `TOTAL PAID (incl. VAT)`; a table's or a delivery's don't.
+_BESIDE_PAYMENT = ("net", "paid", "due", "sum", "subtotal", "tendered", "change", _INCLUDING, _EXCLUDING)
 
 
 class Lexicon:
@@ -157,12 +159,24 @@ class Lexicon:
     def __init__(self, tables: Iterable[Mapping[str, Mapping[str, Sequence[str]]]]) -> None:
         self._amounts, self._kinds, self._loose = _Trie(), _Trie(), _Trie()
         self._keys, self._paid, self._unpaid = _Trie(), _Trie(), _Trie()
+        self._told = _Trie()  # what may stand beside a word of payment
+        self._to_pay = _Trie()  # `to be paid`
         listed = list(tables)
         for table in listed:
             self._add(table)
         self.fields = FieldWords(listed)
         self.headings = Headings(listed)
-        for trie in (self._amounts, self._kinds, self._loose, self._keys, self._paid, self._unpaid):
+        tries = (
+            self._amounts,
+            self._kinds,
+            self._loose,
+            self._keys,
+            self._paid,
+            self._unpaid,
+            self._told,
+            self._to_pay,
+        )
+        for trie in tries:
             trie.seal()
         self._paid_words = self._paid.beginnings(None) | self._unpaid.beginnings(None)
         self._amount_words = self._amounts.beginnings(_FILLER)
@@ -190,13 +204,27 @@ class Lexicon:
             self._keys.add(word, _FILLER)
         for name, word in words("label"):
             self._keys.add(word, Key(name))
-        for name, word in words("paid"):
-            if name == "labels":
-                self._keys.add(word, Key.PAID)
-            else:
-                self._paid.add(word, True)
-        for _, word in words("unpaid"):
-            self._unpaid.add(word, True)
+        self._add_payment(table)
+
+    def _add_payment(self, table: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        """The words that say that it was paid, or not, and those that may stand beside them."""
+        paid = table.get("paid", {})
+        for trie, listed in (
+            (self._paid, paid.get("words", ())),
+            (self._to_pay, paid.get("to_pay", ())),
+            (self._unpaid, table.get("unpaid", {}).get("words", ())),
+        ):
+            for word in listed:
+                trie.add(word, True)
+        for word in paid.get("labels", ()):
+            self._keys.add(word, Key.PAID)
+        beside = [
+            word for name, listed in table.get("amount", {}).items() if name in _BESIDE_PAYMENT for word in listed
+        ]
+        for section in ("tender", "filler", "paid"):
+            beside += [word for listed in table.get(section, {}).values() for word in listed]
+        for word in (*beside, *table.get("label", {}).get("number", ())):
+            self._told.add(word, True)
 
     # -- asking
 
@@ -286,12 +314,27 @@ class Lexicon:
         return not self._paid_words.isdisjoint(parts)
 
     def says_paid(self, parts: tuple[str, ...]) -> bool:
-        """The line says that it was paid, and little else."""
-        return self._paid.has(parts) and sum(len(part) for part in parts if not part.isdigit()) <= _SHORT_LETTERS
+        """The line says that it was paid, and hardly anything that no word explains: a name, or a sentence."""
+        return self._paid.has(parts) and not self._to_pay.has(parts) and self._told.cover(parts)[1] <= _BESIDE_LETTERS
+
+    def tells_payment(self, parts: tuple[str, ...]) -> bool:
+        """A key (its tokens) that holds a word of payment, names a kind, or begins as an amount's: `VISA 6258 APP`."""
+        if self._paid.has(parts) or self.kind_words(parts).kinds:
+            return True
+        return parts[0] < _FIRST_WIDE and any(meaning != _FILLER for meaning in self._amounts.at(parts, 0)[1])
+
+    def first_key(self, parts: tuple[str, ...]) -> Key | None:
+        """The key that a line (its tokens) begins with, colon or not; None where an amount's words reach as far."""
+        length, keys = self._keys.at(parts, 0) if parts else (0, [])
+        key = next((key for key in keys if isinstance(key, Key)), None)
+        if key is None:
+            return None
+        reach, meanings = self._amounts.at(parts, 0)
+        return None if reach >= length and any(meaning != _FILLER for meaning in meanings) else key
 
     def says_unpaid(self, parts: tuple[str, ...]) -> bool:
         """The line says somewhere that it was not paid."""
         return self._unpaid.has(parts)
 
 
-_SHORT_LETTERS = 24  # a statement, not a sentence of the small print
+_BESIDE_LETTERS = 2  # beside a word of payment: a series (`FATURA-RECIBO A 1/19`), a tax code; a name is longer

@@ -21,11 +21,11 @@ from edgebox.model import Confidence, Details, DocumentKind, Modifier, NumberSco
 from edgebox.receipt.details import DetailCollector
 from edgebox.receipt.entries import Entry, EntryCollector
 from edgebox.receipt.explained import Explained, explained
-from edgebox.receipt.fieldwords import FieldKey
 from edgebox.receipt.fiscal import Fiscal
-from edgebox.receipt.kinds import KindFinder
+from edgebox.receipt.kinds import HEADER_LINES, KindFinder, is_numbered
 from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.money import AmountFinder, Convention
+from edgebox.receipt.others import doubted_lines
 from edgebox.receipt.profiles import Profile, Told, pick
 from edgebox.receipt.redact import NOBODY, Pseudonyms, Shown
 from edgebox.receipt.shift import ShiftReader
@@ -39,6 +39,7 @@ GARBLED_LINES = 3  # so many lines in a wrong code page, and a kind's word may b
 OVERLONG_LINES = 3  # small print may come without line ends; so much of it, and what it hides may be anything
 AHEAD_LINES = 400  # of a document that is answered ahead, in 1 ms; a receipt has some dozens
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
+_bracketed = re.compile(r"\([^()]*\)?").sub
 _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
 _begins_with_count = re.compile(r"\s*[0-9]{1,3}\s?[x×*]\s").match
 # A dish with its count and no price: `2 x Brezel`, `牛肉面 x2`, `牛肉面      2`.
@@ -132,17 +133,25 @@ class ReceiptReader:
         if self._lexicon.may_say_paid(parts):
             if self._lexicon.says_unpaid(parts):
                 self._says_unpaid = True
-            elif trust is _FULL and self._lexicon.says_paid(parts) and not self._names_a_person(text):
+            elif trust is _FULL and self._says_paid(text, parts):
                 self._paid_at.append(self._lines)
         if key is not None:
             self._add_key(key, value)
         if self._entries.waits and is_rule(text):
             self._entries.end_line()
-        if not self._add_amounts(text, parts, parts_only=trust is not _FULL):
-            self._kinds.add(parts, self._lines, emphasised=_stands_out(line), key_value=bool(value))
+        has_amount = self._add_amounts(text, parts, parts_only=trust is not _FULL)
+        is_top = trust is _FULL and self._lines < HEADER_LINES
+        if not has_amount or (is_top and is_numbered(text)):
+            self._kinds.add(
+                parts, self._lines, emphasised=_stands_out(line), key_value=bool(value), is_numbered=has_amount
+            )
         self._note_dish(text)
         if len(self._entries.mentioned) > len(self._mentioned_at):
             self._mentioned_at += [self._lines] * (len(self._entries.mentioned) - len(self._mentioned_at))
+
+    def _says_paid(self, text: str, parts: tuple[str, ...]) -> bool:
+        """The line says so, what it adds in brackets aside: `CASH SALE (MAIN ST)`."""
+        return self._lexicon.says_paid(parts) or ("(" in text and self._lexicon.says_paid(tokens(_bracketed("", text))))
 
     def _note_dish(self, text: str) -> None:
         has_cents = text[-3:-2] in (".", ",") and text[-1:].isdigit()  # then a price stands last, and nothing else
@@ -178,11 +187,6 @@ class ReceiptReader:
             item = found.bare[-1]  # figures below the name of what was sold
         self.details.meaning(entry, item, has_amount=has_amount)
         return has_amount
-
-    def _names_a_person(self, text: str) -> bool:
-        """A cashier's or a table's line: what follows is the staff's own words."""
-        words = text.replace(":", " ").split(maxsplit=1)
-        return bool(words) and self._lexicon.fields.field(words[0]) in (FieldKey.CASHIER, FieldKey.TABLE)
 
     def _key(self, text: str) -> tuple[Key | None, str]:
         """The key that a line begins with, and what follows it."""
@@ -358,6 +362,7 @@ class ReceiptReader:
             self._zones.chosen,
             self._in_remarks,
             self._counted,
+            doubted_lines(self._lexicon, found, [*self._paid_at, *self._mentioned_at], self.details.lines),
         )
         return decide_by_witness(paper, witness, rules)
 

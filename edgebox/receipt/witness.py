@@ -59,14 +59,30 @@ class Witness(NamedTuple):
     chosen: int = -1  # the first line with a customer's name or choices
     in_remarks: Sequence[Entry] = ()  # lines that a remark has swallowed, and that look like items
     counted: Sequence[int] = ()  # dishes that begin with their count, `2 x Brezel`: they only stand among items
+    doubted: frozenset[int] = frozenset()  # lines that tell of a payment, and may be somebody's words
 
 
 def decide_by_witness(paper: Paper, witness: Witness, rules: Rules) -> Decision:
     """The amount that was paid, by lines that no customer can have written."""
     decision = _decide(paper, witness, rules)
-    if decision.minor is not None and _goes_on(decision.minor, paper, witness):
+    if decision.minor is None:
+        return decision
+    if _goes_on(decision.minor, paper, witness):
         return _unknown("items follow the total", paid=decision.paid)
+    if witness.doubted:
+        without = _decide(*_without(paper, witness, witness.doubted), rules)
+        if without.minor != decision.minor:
+            return _unknown("only a line that may be somebody's words says that it is paid")
     return decision
+
+
+def _without(paper: Paper, witness: Witness, doubted: frozenset[int]) -> tuple[Paper, Witness]:
+    """As if these lines were not there."""
+    part = _part(paper, witness, lambda place: place not in doubted)
+    return part._replace(tax_totals=paper.tax_totals), witness._replace(
+        mentioned_at=[place for place in witness.mentioned_at if place not in doubted],
+        paid_at=[place for place in witness.paid_at if place not in doubted],
+    )
 
 
 def _goes_on(value: int, paper: Paper, witness: Witness) -> bool:

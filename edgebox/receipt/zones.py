@@ -38,6 +38,11 @@ def is_rule(text: str) -> bool:
     return (_six_marks(text) is not None and _six_alike(text) is not None) or _framed(text) is not None
 
 
+def is_plain_rule(text: str) -> bool:
+    """A line of one mark and nothing else."""
+    return _plain(text) is not None
+
+
 class Trust(IntEnum):
     """What a line may decide."""
 

@@ -128,3 +128,18 @@ def test_a_customers_name_changes_nothing(remark: str) -> None:
     plain = read(f"CORNER SHOP\n单号 4711\n电话：13800138000{PAID}")
     attacked = read(f"CORNER SHOP\n收件人：{remark}\n单号 4711\n电话：13800138000{PAID}")
     assert alike(attacked) == alike(plain)
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [
+        ("Refund 1234", "refund"), ("RETOURE Nr. 4711", "refund"), ("AVOIR N° 123", "refund"),
+        ("退货单 000123", "refund"),
+        ("退款单号：1234", "refund"), ("VOID 0012", "void"), ("STORNO Nr. 12", "void"), ("Ticket Z N° 0345", "report"),
+        ("Z-Bericht Nr. 12", "report"), ("预结单 0012", "pre_bill"), ("Zwischenrechnung Nr. 55", "pre_bill"),
+    ],
+)  # fmt: skip
+def test_a_heading_with_its_number_is_a_heading(heading: str, kind: str) -> None:
+    receipt = read(f"Shop\nStreet 1\n{heading}\n-------------\nJeans   59.90\nTotal   59.90\nCash   59.90")
+    assert receipt.kind.value == kind
+    assert not receipt.qualifies
