@@ -39,6 +39,7 @@ RECEIVE_MAXIMUM = 32  # commands, acks and answers that we have not answered yet
 CONNECT_S = 10.0  # for each of TCP, TLS and WebSocket, as a shop's ADSL line at its worst needs
 CONNACK_S = 20.0
 MISC_S = 1.0  # how often keep alive is looked after
+RETAIN_NOT_SUPPORTED = 0x9A  # MQTT 5, 3.2.2.2: of a will that is to be retained
 _READS = 128  # packets in one turn of the loop: two windows of PUBACKs
 _TURN_S = 0.002  # and so long: a cut that waits for its answer needs some turns
 _CLOCK_FAULT = 9  # X509_V_ERR_CERT_NOT_YET_VALID: here it is the box's clock that is wrong, far more often
@@ -303,9 +304,11 @@ class Client:
     ) -> None:
         if reason.is_failure:
             hint = "[sync] user, box and credentials, and the broker's rules" if reason.value in _REJECTED else ""
-            fault = SyncError(f"the broker refuses: {reason}", reason="refused", hint=hint)
-            if not self._welcome.done():
-                self._welcome.set_exception(fault)
+            word = "retain" if reason.value == RETAIN_NOT_SUPPORTED else "refused"
+            self._refuse(SyncError(f"the broker refuses: {reason}", reason=word, hint=hint))
+            return
+        if getattr(properties, "MaximumQoS", 1) < 1:
+            self._refuse(SyncError("the broker takes only messages that it does not answer (QoS 0)", reason="refused"))
             return
         maximum = int(getattr(properties, "ReceiveMaximum", 65_535))
         welcome = Welcome(
@@ -318,6 +321,10 @@ class Client:
         if not self._welcome.done():
             self._is_in = True
             self._welcome.set_result(welcome)
+
+    def _refuse(self, fault: SyncError) -> None:
+        if not self._welcome.done():
+            self._welcome.set_exception(fault)
 
     def _on_subscribe(self, _c: object, _u: object, _mid: int, reasons: list[ReasonCode], _properties: object) -> None:
         self._listener.on_subscribed([reason.value for reason in reasons])
@@ -337,12 +344,14 @@ class Client:
             expired = "; is the box's clock right?" if fault.verify_code == _EXPIRED else ""
             return SyncError(f"{where}: {text}", reason="certificate", hint=f"the broker's certificate{expired}")
         if isinstance(fault, ssl.SSLError):
-            return SyncError(f"{where}: {text}", reason="tls", hint="does the broker speak TLS 1.2 at this port?")
+            return SyncError(f"{where}: {text}", reason="tls", hint=_TLS_HINT)
         if isinstance(fault, socket.gaierror):
             return SyncError(f"{address.host}: {text}", reason="dns", hint="is the shop's network there?")
-        return SyncError(f"{where}: {text}", reason="unreachable")
+        is_hung_up = self._address.tls and isinstance(fault, ConnectionResetError)
+        return SyncError(f"{where}: {text}", reason="unreachable", hint=_TLS_HINT if is_hung_up else "")
 
 
+_TLS_HINT = "does the broker speak TLS 1.2 at this port?"
 _REJECTED = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C})
 
 

@@ -72,6 +72,14 @@ def state(
     )
 
 
+def short(full: bytes) -> bytes:
+    """The same for a broker that takes only short messages: who is there and how much waits, without words."""
+    known = msgspec.json.decode(full, type=State)
+    return msgspec.json.encode(
+        msgspec.structs.replace(known, acknowledged={}, refused={}, health={}, lines={}, bundles={})
+    )
+
+
 def will(box: str) -> bytes:
     """What the broker says when the box is gone without a word. It has no time: nobody knows when it is sent."""
     return msgspec.json.encode(State(box=box, online=False))

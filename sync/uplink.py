@@ -34,7 +34,7 @@ from sync.heartbeat import About
 from sync.inbox import Handlers, Inbox
 from sync.pump import ACK_EVERY_S, Pump
 from sync.session.lane import Patience
-from sync.session.outgoing import Kind, Outgoing
+from sync.session.outgoing import NEVER, Kind, Outgoing
 from sync.session.window import Grant, Limits, Session
 from sync.throttle import Throttle
 from sync.topics import Topics
@@ -44,6 +44,7 @@ log = logging.getLogger("edgebox.sync")
 TICK_S = 1.0
 STORE_PAUSE_S = 5.0  # after a disk that could not be read
 TAKEN_OVER = 0x8E
+_CUT_SHORT = "(its result is larger than the broker's largest message)"
 STREAMS = tuple(stream.value for stream in Stream)
 
 
@@ -98,7 +99,8 @@ class Uplink:
         self._expires = (0, 0)  # of our certificate and the broker's
         self._subscription_refused = False
         self._retain = False
-        self._reported: Outgoing | None = None
+        self._retains_will = settings.retain
+        self._reported: Reported | None = None
         self._state: Callable[..., bytes] | None = None
 
     # -- what others use
@@ -109,6 +111,11 @@ class Uplink:
         return self._session.is_connected
 
     @property
+    def is_heard(self) -> bool:
+        """The broker has let us in, and refuses neither what we say nor to let us listen."""
+        return self.is_connected and not self._subscription_refused and not self._session.refused
+
+    @property
     def session(self) -> Session:
         """For figures; nobody else changes it."""
         return self._session
@@ -117,12 +124,19 @@ class Uplink:
         """Sends a step of a command, to where it wants it if that is ours to speak at. Lost when the box restarts:
         the step itself is in the stream of jobs."""
         topic = self.topics.reply_to(response_topic)
-        self._say(Outgoing(Kind.REPLY, topic, msgspec.json.encode(reply), correlation=correlation or b""))
+        message = Outgoing(Kind.REPLY, topic, msgspec.json.encode(reply), correlation=correlation or b"")
+        if reply.result and self._session.is_too_large(message):
+            bare = msgspec.structs.replace(reply, result={}, words=f"{reply.words} {_CUT_SHORT}".strip())
+            message = message._replace(payload=msgspec.json.encode(bare))
+        self._say(message)
 
     def report(self, reported: Reported) -> None:
         """Sends which bundles are in force; again with each new connection."""
+        self._reported = reported
         message = Outgoing(Kind.REPORTED, self.topics.reported, msgspec.json.encode(reported))
-        self._reported = message
+        if self._session.is_too_large(message):
+            bare = {name: msgspec.structs.replace(kind, rejected={}) for name, kind in reported.bundles.items()}
+            message = message._replace(payload=msgspec.json.encode(msgspec.structs.replace(reported, bundles=bare)))
         self._say(message)
 
     async def ask(self, what: str, args: Mapping[str, Any], name: str, timeout_s: float) -> Answer:
@@ -186,7 +200,7 @@ class Uplink:
         settings = self._settings
         found = await asyncio.to_thread(credentials.load, Path(settings.credentials), tls=self._address.tls)
         self._expires = (found.expires, self._expires[1])
-        will = Will(self.topics.state, heartbeat.will(settings.box), settings.retain, heartbeat.WILL_DELAY_S)
+        will = Will(self.topics.state, heartbeat.will(settings.box), self._retains_will, heartbeat.WILL_DELAY_S)
         hello = Hello(
             *(settings.box, settings.user, settings.keepalive_s, settings.session_expiry_s),
             will if settings.will else None,
@@ -194,7 +208,11 @@ class Uplink:
         self._lost = asyncio.get_running_loop().create_future()
         client = Client(hello, self._address, found, self, self._throttle)
         try:
-            welcome = await client.connect()
+            try:
+                welcome = await client.connect()
+            except SyncError as fault:
+                self._retains_will = self._retains_will and fault.reason != "retain"
+                raise
             self._expires = (found.expires, welcome.server_expires)
             await self._serve(client, welcome)
         finally:
@@ -218,7 +236,7 @@ class Uplink:
         await self._pump.look()
         self._session.connected(Grant(welcome.receive_maximum, welcome.packet_bytes))
         if self._reported is not None:
-            self._say(self._reported)
+            self.report(self._reported)
         tasks = [
             asyncio.ensure_future(work)
             for work in (self._work(client), self.inbox.serve(client.taken), self._pump.mark(), self._lost_connection())
@@ -241,7 +259,9 @@ class Uplink:
     def _goodbye(self, client: Client) -> None:
         """The last State says that we go, so that nobody waits for the next one."""
         if self._session.out_count < self._session.window and self._state is not None:
-            client.publish(self.topics.state, self._state(online=False), retain=self._retain)
+            last = self._life(self._state(online=False), NEVER)
+            if not self._session.is_too_large(last):
+                client.publish(last.topic, last.payload, retain=last.retain)
 
     def _failed(self, fault: EdgeboxError) -> None:
         self.counters[f"failed {fault.reason}"] += 1
@@ -254,11 +274,14 @@ class Uplink:
             self._wake.clear()
             now = time.monotonic()
             self._session.tick(now)
+            if self._session.is_stuck(now):
+                raise SyncError("the broker answers no message", reason="lost")
             self._backoff.forget(now)
             if now >= self._beat_at:
                 await self._heartbeat(now)
             try:
                 await self._pump.send(client)
+                self.why = ""
             except StoreError as fault:
                 self._failed(fault)
                 await asyncio.sleep(STORE_PAUSE_S)
@@ -293,17 +316,15 @@ class Uplink:
             )
 
         self._state = state
-        self._say(
-            Outgoing(
-                Kind.STATE,
-                self.topics.state,
-                state(online=True),
-                expires_at=now + heartbeat.expires_s(self._settings.heartbeat_s),
-                retain=self._retain,
-            )
-        )
+        self._say(self._life(state(online=True), now + heartbeat.expires_s(self._settings.heartbeat_s)))
         if self._subscription_refused and self._client is not None:
             self._client.subscribe(self.topics.subscribed)
+
+    def _life(self, payload: bytes, expires_at: float) -> Outgoing:
+        message = Outgoing(Kind.STATE, self.topics.state, payload, expires_at, self._retain)
+        if self._session.is_too_large(message):
+            message = message._replace(payload=heartbeat.short(payload))
+        return message
 
     def refused(self) -> dict[str, int]:
         """For each stream or kind of message how many messages the broker has refused since the start."""

@@ -38,6 +38,12 @@ class Outgoing(NamedTuple):
     response_topic: str = ""
     correlation: bytes = b""
 
+    @property
+    def size(self) -> int:
+        """Bytes of it that are ours."""
+        names = len(self.topic.encode()) + len(self.response_topic.encode())
+        return len(self.payload) + names + len(self.correlation)
+
 
 class OutgoingQueue:
     """First in, first out; signs of life go first. When it is full, the oldest is dropped and counted."""

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from sync.contract import Ack
+from sync.contract import MESSAGE_BYTES, Ack
 from sync.session.batches import BatchWriter, JournalRow, Part
 from sync.session.lane import Gap, Lane, Patience, Piece
 from sync.session.outgoing import NEVER, Outgoing, OutgoingQueue
@@ -23,8 +23,10 @@ from sync.session.verdicts import BLAME, NO_SUBSCRIBERS, REFUSED, words
 BACKLOG_BATCHES = 4  # out at once, in bytes: a fresh receipt waits for no more than these on a slow line
 ROWS_MAX = 4096  # in one message; rows of 30 bytes would make more
 MESSAGE_HEAD_BYTES = 512  # MQTT's own part of a packet: topic, properties
+PACKET_HEAD_BYTES = 40  # besides topics and correlation data: lengths, packet id, expiry (MQTT 5, 3.3)
 STRIKES = 3  # connections lost with the same rows first in line: it is not the line
 KEPT_FREE = 8  # one in so many slots is for what comes in fresh
+ANSWER_S = 300.0  # without one answer, with messages out: a batch of 128 KB takes so long at 3.5 kbit/s
 AHEAD = 4  # windows of messages that are read from the disk at once, and wait for their turn
 
 
@@ -85,6 +87,7 @@ class Session:
         self._backlog_out = (0, 0)  # messages and bytes of them that are backlog
         self._fresh, self._behind = Shelf(), Shelf()
         self._proven = False  # this connection has carried a message both ways
+        self._answered_at: float | None = None  # or when there was nothing to answer
         self._suspect: Piece | None = None
         self._strikes = 0
         self._solo = False
@@ -97,6 +100,7 @@ class Session:
         self._grant = grant
         self._connection += 1
         self._proven = False
+        self._answered_at = None
         for lane in self.lanes.values():
             lane.connected()
 
@@ -148,8 +152,12 @@ class Session:
         free = self.window - self.out_count
         if not self.is_connected or free < 1:
             return None
-        if message := self.queue.next(now):
-            return message
+        while message := self.queue.next(now):
+            if not self.is_too_large(message):
+                return message
+            self.queue.taken()
+            self.counters[f"too large {message.kind}"] += 1
+            self.refused[message.kind] = f"larger than the broker's {self._grant.packet_bytes} bytes"
         if self._solo and self._pieces:
             return None
         return self._next_fresh(free, now) or self._next_backlog(free, now)
@@ -175,9 +183,22 @@ class Session:
                 return self._read(lane, gap, AHEAD * self.window, fresh=False)
         return None
 
+    def is_too_large(self, message: Outgoing) -> bool:
+        """The broker would hang up at it."""
+        return message.size + PACKET_HEAD_BYTES > self._grant.packet_bytes
+
+    def is_stuck(self, now: float) -> bool:
+        """The broker takes messages and answers none."""
+        return self._answered_at is not None and now - self._answered_at >= ANSWER_S
+
+    @property
+    def _packet_bytes(self) -> int:
+        """Of a message with rows: what the broker takes, and the contract allows."""
+        return min(self._grant.packet_bytes, MESSAGE_BYTES + MESSAGE_HEAD_BYTES)
+
     @property
     def _bytes_max(self) -> int:
-        return max(1, min(self._limits.batch_bytes, self._grant.packet_bytes - MESSAGE_HEAD_BYTES))
+        return max(1, min(self._limits.batch_bytes, self._packet_bytes - MESSAGE_HEAD_BYTES))
 
     def _read(self, lane: Lane, gap: Gap, messages: int, *, fresh: bool) -> Read:
         messages = 1 if self._solo else min(messages, lane.messages_max)
@@ -198,7 +219,7 @@ class Session:
             piece = Piece(
                 *(read.stream, gap.epoch, part.first, part.last, part.rows, len(part.payload)), read.fresh, gap.asked
             )
-            if piece.size + MESSAGE_HEAD_BYTES > self._grant.packet_bytes:
+            if piece.size + MESSAGE_HEAD_BYTES > self._packet_bytes:
                 self._too_large(lane, piece, now)
                 break
             made.append(Ready(piece, part.payload))
@@ -213,8 +234,9 @@ class Session:
         return self._writer.parts(read.stream, here, span, rows_max=gap.rows_max, bytes_max=read.bytes_max)
 
     def _too_large(self, lane: Lane, piece: Piece, now: float) -> None:
-        """One row that is larger than the broker's largest packet."""
-        self.refused[piece.stream] = f"row {piece.first} is larger than the broker's {self._grant.packet_bytes} bytes"
+        """One row that is larger than the largest message."""
+        whose = "the broker's " if self._grant.packet_bytes == self._packet_bytes else ""
+        self.refused[piece.stream] = f"row {piece.first} is larger than {whose}{self._packet_bytes} bytes"
         lane.counters["refused"] += 1
         lane.suspect(piece, now, certain=True)
 
@@ -239,6 +261,8 @@ class Session:
 
     def puback(self, token: int, reason: int, now: float) -> None:
         """The broker's answer to a message. One that we know nothing of is counted."""
+        if token in self._out or token in self._pieces:
+            self._answered_at = now
         if message := self._out.pop(token, None):
             self._note(message.kind, reason)
             self._proven = True
@@ -277,5 +301,7 @@ class Session:
 
     def tick(self, now: float) -> None:
         """To be called about once a second."""
+        if not self.out_count or self._answered_at is None:
+            self._answered_at = now
         for lane in self.lanes.values():
             lane.tick(now)

@@ -78,12 +78,16 @@ def test_a_box_that_is_gone_without_a_word_is_reported_by_its_will(
     asyncio.run(story())
 
 
-def test_without_retained_messages_and_wills_signs_of_life_still_come(tmp_path: Path) -> None:
+@pytest.mark.parametrize("will", [True, False])
+def test_without_retained_messages_signs_of_life_still_come(tmp_path: Path, will: bool) -> None:
+    """Such a broker refuses whoever wants his will retained (0x9A): the next attempt is without."""
+
     async def story() -> None:
         with mosquitto(tmp_path / "broker", "retain_available false") as broker:
             cloud = Collector(broker.port)
-            async with running(broker.url, tmp_path, heartbeat_s=1, retain=True, will=False):
+            async with running(broker.url, tmp_path, heartbeat_s=1, retain=True, will=will) as box:
                 await until(lambda: len(cloud.states) >= 2)
+                assert box.uplink.counters["failed retain"] == will
             cloud.close()
 
     asyncio.run(story())

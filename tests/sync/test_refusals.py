@@ -9,10 +9,10 @@ import pytest
 
 from edgebox.store.events import Stream
 from hw_sim.cloud.broker import Access, Broker
-from sync.contract import Ack
+from sync.contract import Ack, BundleState, JobPhase, Reply, Reported
 from sync.session.window import Limits
 from tests.sync.box import receipt, running
-from tests.sync.broker import PREFIX, mosquitto, needs_mosquitto, until
+from tests.sync.broker import PREFIX, Collector, mosquitto, needs_mosquitto, until
 from tests.sync.scripted import Published, ScriptedBroker, listening
 
 
@@ -121,6 +121,44 @@ def test_batches_keep_to_the_brokers_largest_packet(tmp_path: Path) -> None:
             await box.store.record(*[receipt(number) for number in range(100)])
             await until(lambda: rows(broker) == set(range(1, 101)))
             assert max(len(sent.payload) for sent in broker.published) <= 2048 - 512
+
+    asyncio.run(story())
+
+
+@needs_mosquitto
+def test_a_broker_that_takes_only_short_messages_gets_them_and_the_rest_is_said(tmp_path: Path) -> None:
+    """It hangs up at a longer one: a sign of life or a report that is too long must not end every connection."""
+    kinds = {name: BundleState(state="rejected", rejected={"k" * 80: "w" * 200}) for name in ("config", "rules")}
+    long = Reply(id="c1", box="box1", command="config.get", state=JobPhase.SUCCEEDED, result={"values": "v" * 2000})
+
+    async def story() -> None:
+        with mosquitto(tmp_path / "broker", "max_packet_size 1024") as broker:
+            cloud = Collector(broker.port)
+            async with running(broker.url, tmp_path) as box:
+                box.uplink.report(Reported(box="box1", bundles=kinds))
+                await until(lambda: box.uplink.is_connected)
+                box.uplink.reply(long)
+                box.uplink.reply(msgspec.structs.replace(long, result={}, words="v" * 2000))
+                await box.receipts(3)
+                await until(lambda: cloud.count("receipts") == 3 and bool(cloud.states))
+                await until(lambda: any(topic.endswith("/reported") for topic, *_ in cloud.others))
+                (reply,) = [msgspec.json.decode(raw, type=Reply) for name, raw, _ in cloud.others if "/reply" in name]
+                assert (reply.result, "larger than" in reply.words) == ({}, True)
+                assert box.uplink.counters["connections"] == 1
+                assert box.uplink.session.counters["too large reply"] == 1
+            cloud.close()
+
+    asyncio.run(story())
+
+
+def test_a_broker_without_acknowledged_messages_is_no_broker_for_us(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            listening(ScriptedBroker(connack=b"\x24\x00")) as broker,
+            running(f"mqtt://127.0.0.1:{broker.port}", tmp_path) as box,
+        ):
+            await until(lambda: "QoS 0" in box.uplink.why)
+            assert not box.uplink.is_connected
 
     asyncio.run(story())
 

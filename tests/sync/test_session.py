@@ -3,12 +3,12 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.contract import Ack
+from sync.contract import MESSAGE_BYTES, Ack
 from sync.session import lane as lanes
 from sync.session.outgoing import Kind, Outgoing
 from sync.session.ranges import RANGES_MAX
-from sync.session.window import Grant, Read
-from tests.sync.journal import EPOCH, Wire, rows_for, session
+from sync.session.window import ANSWER_S, Grant, Read
+from tests.sync.journal import EPOCH, Row, Wire, rows_for, session
 
 YOUNG_S = lanes.Patience().young_s
 
@@ -294,6 +294,32 @@ def test_an_owned_broker_burns_the_data_plan_only_so_fast() -> None:
         sent += len(wire.send(20.0 + step / 100))
         wire.answer(now=20.0 + step / 100)
     assert sent == 1
+
+
+def test_a_broker_that_takes_all_and_answers_nothing_is_found_out() -> None:
+    made = session(rows=10, batch_rows=1)
+    made.tick(0.0)
+    wire = Wire(made)
+    wire.send()
+    made.tick(ANSWER_S - 1)
+    assert not made.is_stuck(ANSWER_S - 1)
+    assert made.is_stuck(ANSWER_S)
+    made.puback(12_345, 0, ANSWER_S)
+    assert made.is_stuck(ANSWER_S), "an answer to nothing is none"
+    wire.answer()
+    made.tick(3 * ANSWER_S)
+    assert not made.is_stuck(3 * ANSWER_S), "nothing is out"
+
+
+def test_no_message_is_longer_than_the_contract_allows() -> None:
+    made = session(rows=10_000, batch_bytes=1 << 22)
+    step = made.next(0.0)
+    assert isinstance(step, Read)
+    assert step.bytes_max == MESSAGE_BYTES
+    row = Row("receipts", EPOCH, 1, body=b'"%b"' % (b"x" * MESSAGE_BYTES))
+    made.cut(step, [row], 0.0)
+    assert made.lanes["receipts"].quarantined == 1
+    assert f"row 1 is larger than {MESSAGE_BYTES + 512}" in made.refused["receipts"]
 
 
 def test_an_owned_broker_that_names_ranges_without_end_neither_hangs_nor_hides_rows() -> None:
