@@ -13,13 +13,11 @@ from collections.abc import Sequence
 from edgebox.receipt.entries import Entry
 from edgebox.receipt.lexicon import Role
 from edgebox.receipt.payments import Paper
-from edgebox.receipt.sums import TOTALS, Sums
+from edgebox.receipt.sums import LABELS, STEPS, TOTALS, Sums
 
 _PAIRS_MAX = 24  # amounts behind a total that are added up in pairs
 NOTE = 500  # minor units that notes and large coins are multiples of: what a customer hands over
 _NEAR_LINES = 4  # between a total and the next, with fees and taxes between them
-_STEPS = (Role.DISCOUNT, Role.ROUNDING, Role.TAX, Role.SERVICE, Role.TIP, Role.ITEM)
-_LABELS = (Role.NET, Role.ROUNDED, Role.SUM, Role.DUE)
 _has_two_decimals = re.compile(r"[0-9][.,][0-9]{2}(?![0-9])").search
 _ANY_MIN = 3  # so many amounts with both decimals, and none without, and the till never leaves them out
 
@@ -45,7 +43,7 @@ def doubted(value: int, paper: Paper, sums: Sums, *, is_borne_out: bool) -> str:
         return ""
     if _is_outgrown(value, place, behind, paper):
         return "a larger amount stands behind it"
-    if not any(e.role in _LABELS for e in named) and _is_handed_over(value, place, paper):
+    if not any(e.role in LABELS for e in named) and _is_handed_over(value, place, paper):
         return "it may be what was handed over"
     if _lost_its_mark(named, paper):
         return "it has lost its decimals"
@@ -84,7 +82,7 @@ def _is_parted(value: int, behind: Sequence[Entry]) -> bool:
 
 def _is_outgrown(value: int, place: int, behind: Sequence[Entry], paper: Paper) -> bool:
     """Next to it, but for fees and taxes, stands a larger amount whose label no word explains, and it is no note's."""
-    named = (e for e in paper.entries if e.place > place and e.role not in _STEPS)
+    named = (e for e in paper.entries if e.place > place and e.role not in STEPS)
     others = sorted((*named, *behind), key=lambda entry: entry.place)[:1]
     return any(
         entry.role is Role.ITEM and entry.minor > value and entry.minor % NOTE and entry.place - place <= _NEAR_LINES

@@ -14,7 +14,7 @@ import re
 from typing import NamedTuple
 
 from edgebox.model import TenderKind
-from edgebox.receipt.lexicon import Label, Lexicon, Role
+from edgebox.receipt.lexicon import FIRST_WIDE, Label, Lexicon, Role
 from edgebox.receipt.money import CURRENCY, Amount, AmountFinder, is_currency
 from edgebox.receipt.taxes import TaxTable
 
@@ -23,7 +23,6 @@ _word = re.compile(rf"(?:{CURRENCY})\.?(?![^\W\d_])")
 _has_letter = re.compile(r"[^\W\d_]").search
 _PARTS = (Role.DISCOUNT, Role.ROUNDING, Role.SERVICE, Role.TAX)
 ENTRIES_MAX = 2000  # of one document; a receipt has some dozens
-_FIRST_WIDE = "\u2e80"  # tills in Chinese, Japanese and Korean print whole amounts without decimals
 _FEW_LETTERS = 4  # a line with no more, and several amounts, is a row of a table rather than an item
 _TABLE_LINES = 12  # a table of taxes has no more lines below its heading, or below its last row
 _TOTALS = (Role.NET, Role.SUM, Role.DUE, Role.SUBTOTAL, Role.WEAK)
@@ -213,7 +212,7 @@ class EntryCollector:
             meaning, line = waiting, f"{self._waiting_text.strip()} {line.strip()}"
             in_column = self._label_above()
         several = len(group) > 1 and sum(not amount.whole for amount in group) > 1
-        shaped = not value.whole or value.marked or (not line.isascii() and max(line) >= _FIRST_WIDE)
+        shaped = not value.whole or value.marked or (not line.isascii() and max(line) >= FIRST_WIDE)
         entry = Entry(Role.ITEM, None, value.minor, place, shaped and not several, line.strip())
         if meaning is None:
             self.bare.append(entry)

@@ -41,7 +41,6 @@ _maybe_date = re.compile(
 _DATES = (FieldKey.SETTLED, FieldKey.DATE, None, FieldKey.PRINTED, FieldKey.OPENED)  # in the order of belief
 _RANK = {key: rank for rank, key in enumerate(_DATES)}
 _UNLABELLED = _RANK[None]
-_TIMES_MAX = 2  # lines between a date and the time that belongs to it
 
 
 class FieldFinder:

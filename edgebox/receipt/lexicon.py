@@ -21,7 +21,7 @@ from edgebox.receipt.words import normalise, tokens
 
 LEFTOVER_LETTERS = 2  # tax codes (SR, ZR), column letters and stray marks beside a label
 WIDE_LETTERS = 3  # what a character of Chinese, Japanese or Korean counts: it says as much as so many letters
-_FIRST_WIDE = "\u2e80"
+FIRST_WIDE = "\u2e80"  # from here on Chinese, Japanese and Korean: no blanks between words, and no decimals
 _WEAK_LETTERS = 16  # of the words before a total's: `take away`, `for here`; more is a sentence
 _COLUMNS = 3  # words of amounts that make a line the heading of a table
 _CACHE_MAX = 8192  # labels and keys remembered; a shop's items are some thousands
@@ -122,7 +122,7 @@ class _Trie:
             if length:
                 found += meanings
             elif not parts[place].isdigit():
-                leftover += len(parts[place]) if parts[place] < _FIRST_WIDE else WIDE_LETTERS
+                leftover += len(parts[place]) if parts[place] < FIRST_WIDE else WIDE_LETTERS
             place += length or 1
         return found, leftover
 
@@ -131,7 +131,7 @@ class _Trie:
         best: list[tuple[int, list[object]]] = [(0, [])] * (len(parts) + 1)
         for place in reversed(range(len(parts))):
             part = parts[place]
-            lost = 0 if part.isdigit() else len(part) if part < _FIRST_WIDE else WIDE_LETTERS
+            lost = 0 if part.isdigit() else len(part) if part < FIRST_WIDE else WIDE_LETTERS
             left, found = best[place + 1]
             best[place] = (left + lost, found)
             for word, meaning in self._words.get(part, ()):
@@ -248,11 +248,11 @@ class Lexicon:
             found, leftover = self._amounts.cover_most(parts)
         roles = [role for role in found if isinstance(role, Role)]
         ways = [way for way in found if isinstance(way, TenderKind)]
-        if LEFTOVER_LETTERS < leftover <= _WEAK_LETTERS and parts[-1] < _FIRST_WIDE and not ways:
+        if LEFTOVER_LETTERS < leftover <= _WEAK_LETTERS and parts[-1] < FIRST_WIDE and not ways:
             return self._read_weak(parts)
         if leftover > LEFTOVER_LETTERS or not (roles or ways):
             return _ITEM
-        if set(roles) == {Role.IGNORE, Role.NET} and roles[0] is Role.IGNORE and parts[-1] < _FIRST_WIDE:
+        if set(roles) == {Role.IGNORE, Role.NET} and roles[0] is Role.IGNORE and parts[-1] < FIRST_WIDE:
             return Label(Role.WEAK, None, True)  # `3 items total`: the label of a count and of a total
         if Role.TAX in roles and _EXCLUDING in found:
             roles = [Role.SUBTOTAL]
@@ -321,7 +321,7 @@ class Lexicon:
         """A key (its tokens) that holds a word of payment, names a kind, or begins as an amount's: `VISA 6258 APP`."""
         if self._paid.has(parts) or self.kind_words(parts).kinds:
             return True
-        return parts[0] < _FIRST_WIDE and any(meaning != _FILLER for meaning in self._amounts.at(parts, 0)[1])
+        return parts[0] < FIRST_WIDE and any(meaning != _FILLER for meaning in self._amounts.at(parts, 0)[1])
 
     def first_key(self, parts: tuple[str, ...]) -> Key | None:
         """The key that a line (its tokens) begins with, colon or not; None where an amount's words reach as far."""

@@ -112,10 +112,7 @@ class AmountFinder:
         out: list[Amount] = []
         if not _has_digit(text):
             return out
-        if self._has_cents and _is_torn(text):
-            text = _mend(text, self.convention.decimal_mark[0])
-        if self._two_marks:
-            text = _grouped(_join_groups, text)
+        text = self._mended(text)
         for match in self._find(text):
             amount = self._amount(text, match)
             if amount is not None:
@@ -126,15 +123,18 @@ class AmountFinder:
         """The last amount in a normalised line."""
         if not _has_digit(text):
             return None
-        if self._has_cents and _is_torn(text):
-            text = _mend(text, self.convention.decimal_mark[0])
-        if self._two_marks:
-            text = _grouped(_join_groups, text)
+        text = self._mended(text)
         for match in reversed(list(self._find(text))):
             amount = self._amount(text, match)
             if amount is not None:
                 return amount
         return None
+
+    def _mended(self, text: str) -> str:
+        """With torn amounts in one piece, and the marks of groups told from decimal ones."""
+        if self._has_cents and _is_torn(text):
+            text = _mend(text, self.convention.decimal_mark[0])
+        return _grouped(_join_groups, text) if self._two_marks else text
 
     def _amount(self, text: str, match: re.Match[str]) -> Amount | None:
         digits, mark, part = match.groups()

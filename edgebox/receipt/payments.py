@@ -27,7 +27,7 @@ FINAL = (Role.NET, Role.ROUNDED, Role.PAID)
 ALL, COUNTED, ONE = 4, 3, 2  # how strongly a total is proven: by all tenders, by cash and change, by one tender
 _COLUMN_LINES = 4  # from the first of two labels above each other to the first of their amounts, currencies included
 _BESIDE = 1  # lines between a label that lost its amount and the amount
-_VOUCHERS = (TenderKind.VOUCHER, TenderKind.POINTS)
+VOUCHERS = (TenderKind.VOUCHER, TenderKind.POINTS)  # they pay a total, and earn nothing
 _PAYMENTS = (Role.TENDER, Role.TENDERED, Role.PAID)
 
 
@@ -58,8 +58,8 @@ class Payments:
         self.totals = totals
         self.sums, self.of, self.text = sums, sums.of, sums.text
         self.ways = [e for e in paper.entries if e.tender is not None and e.role in _PAYMENTS and e.minor][:VALUES_MAX]
-        self.money = [e._replace(minor=abs(e.minor)) for e in self.ways if e.tender not in _VOUCHERS]
-        self.vouchers = [e for e in self.ways if e.tender in _VOUCHERS and e.minor > 0]
+        self.money = [e._replace(minor=abs(e.minor)) for e in self.ways if e.tender not in VOUCHERS]
+        self.vouchers = [e for e in self.ways if e.tender in VOUCHERS and e.minor > 0]
 
     def is_crowded(self) -> bool:
         """More different amounts of one kind than the equations may look at."""
@@ -170,7 +170,7 @@ class Payments:
 
     def _displaced(self, proven: dict[int, tuple[int, str]], changes: set[int]) -> None:
         """Change printed as a negative tender, and amounts that stand beside their label rather than behind it."""
-        signed = [e.minor for e in self.ways if e.tender not in _VOUCHERS] + self.of(Role.TENDERED)
+        signed = [e.minor for e in self.ways if e.tender not in VOUCHERS] + self.of(Role.TENDERED)
         left = abs(sum(signed))
         if min(signed, default=0) < 0 < max(signed, default=0) and left in self.totals:
             proven[left] = (COUNTED, f"tendered and handed back leave {self.text(left)}")

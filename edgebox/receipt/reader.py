@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from edgebox.escpos.lines import Line
 from edgebox.escpos.paper import Item as PaperItem
@@ -31,7 +31,7 @@ from edgebox.receipt.redact import NOBODY, Pseudonyms, Shown
 from edgebox.receipt.shift import ShiftReader
 from edgebox.receipt.totals import Decision, Paper, Rules, is_negative
 from edgebox.receipt.weigh import fiscal_kind, of_shop, with_fiscal, with_profile
-from edgebox.receipt.witness import Witness, decide_by_witness
+from edgebox.receipt.witness import Witness, begins_with_count, decide_by_witness
 from edgebox.receipt.words import LINE_MAX, normalise, tokens
 from edgebox.receipt.zones import Trust, Zones, is_rule
 
@@ -41,7 +41,6 @@ AHEAD_LINES = 400  # of a document that is answered ahead, in 1 ms; a receipt ha
 LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstains and stops looking
 _bracketed = re.compile(r"\([^()]*\)?").sub
 _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
-_begins_with_count = re.compile(r"\s*[0-9]{1,3}\s?[x×*]\s").match
 # A dish with its count and no price: `2 x Brezel`, `牛肉面 x2`, `牛肉面      2`.
 _is_dish = re.compile(r"\s*(?:[0-9]{1,3}\s?[x×*]\s[^0-9:]+|[^0-9:]+(?:\s[x×*]\s?|\s\s)[0-9]{1,3}\s*)$").match
 _NONE, _FULL = Trust.NONE, Trust.FULL  # asked for of every line, and an enum's member takes eight times as long
@@ -62,14 +61,6 @@ class Shop(NamedTuple):
     number_scope: str = "store"  # store | till
     profiles: tuple[Profile, ...] = ()
     items_in_answer: bool = True  # what was sold decides points; else it is read behind the answer
-
-
-class Reader(Protocol):
-    """What the engine needs of a reader."""
-
-    def feed(self, lines: Iterable[Line]) -> None: ...
-
-    def finish(self) -> Receipt: ...
 
 
 class ReceiptReader:
@@ -157,7 +148,7 @@ class ReceiptReader:
         has_cents = text[-3:-2] in (".", ",") and text[-1:].isdigit()  # then a price stands last, and nothing else
         if not has_cents and _is_dish(text):
             self._dishes.append(self._lines)
-            if _begins_with_count(text):
+            if begins_with_count(text):
                 self._counted.append(self._lines)
 
     def _add_key(self, key: Key, value: str) -> None:

@@ -21,7 +21,8 @@ from edgebox.receipt.lexicon import Role
 ADDED = (Role.SERVICE, Role.TIP)
 TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL, Role.WEAK)
 _END_ITEMS = (*TOTALS, Role.TENDER, Role.TENDERED, Role.CHANGE)
-_STEPS = (Role.DISCOUNT, Role.ROUNDING, Role.TAX, Role.SERVICE, Role.TIP, Role.ITEM)
+LABELS = (Role.NET, Role.ROUNDED, Role.SUM, Role.DUE)  # of what was due or is
+STEPS = (Role.DISCOUNT, Role.ROUNDING, Role.TAX, Role.SERVICE, Role.TIP, Role.ITEM)
 _NAMED_STEPS = (Role.DISCOUNT, Role.ROUNDING, Role.TAX, Role.SERVICE)
 COMBINATIONS_MAX = 4096  # tried for one value: bounds the work on hostile paper
 VALUES_MAX = 32  # of each kind that an equation looks at
@@ -191,7 +192,7 @@ def _changes(between: Sequence[Entry]) -> set[int]:
     """
     out: set[int] = set()
     for named in (False, True):
-        steps = [e for e in between if e.role in _STEPS and not (named and e.role is Role.ITEM)]
+        steps = [e for e in between if e.role in STEPS and not (named and e.role is Role.ITEM)]
         once = list({(e.role, e.minor): e for e in steps}.values())
         for group in (steps, once) if steps else ():
             for sign in (1, -1):

@@ -127,6 +127,8 @@ class _Work:
         paid = self._proof()
         if 0 in self.of(*FINAL) and not any(minor > 0 for minor in self.of(*FINAL)):
             return _unknown("nothing to pay", paid=True)
+        if not paid and any(voucher.minor in self.payments.totals for voucher in self.payments.vouchers):
+            return _unknown("paid with vouchers alone", paid=True)
         if not paid and self.payments.totals:
             return _unknown("nothing says that it is paid")
         if not self._labelled((*FINAL, Role.DUE, Role.SUM)):

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edgebox.model import Confidence, DocumentKind, TenderKind, format_minor
+from edgebox.model import Confidence, DocumentKind, format_minor
 from edgebox.receipt.entries import Entry
 from edgebox.receipt.fiscal import Fiscal
 from edgebox.receipt.lexicon import Role
+from edgebox.receipt.payments import VOUCHERS
 from edgebox.receipt.profiles import Told
 from edgebox.receipt.totals import Decision
 
 _PRINTED = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE)
 _PARTS = (Role.SERVICE, Role.TIP, Role.ROUNDING)
-_VOUCHERS = (TenderKind.VOUCHER, TenderKind.POINTS)
 _CASH_ROUNDING_MAX = 10  # minor units between a total and what is paid of it in coins
 
 
@@ -57,7 +57,7 @@ def _explained(entries: Iterable[Entry]) -> set[int]:
     """Differences that rounding, vouchers, service and tips make between a gross total and what earns."""
     listed = list(entries)
     parts = [abs(entry.minor) for entry in listed if entry.role in _PARTS]
-    vouchers = [abs(entry.minor) for entry in listed if entry.tender in _VOUCHERS]
+    vouchers = [abs(entry.minor) for entry in listed if entry.tender in VOUCHERS]
     return {*parts, *vouchers, sum(parts), sum(vouchers), *range(1, _CASH_ROUNDING_MAX + 1)}
 
 

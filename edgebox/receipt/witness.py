@@ -22,27 +22,26 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate, product
 from typing import NamedTuple
 
-from edgebox.model import Confidence, TenderKind
+from edgebox.model import Confidence
 from edgebox.receipt.entries import Entry
-from edgebox.receipt.lexicon import Role
+from edgebox.receipt.lexicon import FIRST_WIDE, Role
+from edgebox.receipt.payments import VOUCHERS
+from edgebox.receipt.sums import LABELS
 from edgebox.receipt.totals import Decision, Paper, Rules, decide
 
 _TOTALS = (Role.NET, Role.ROUNDED, Role.PAID, Role.SUM, Role.DUE, Role.SUBTOTAL)
-_LABELS = (Role.NET, Role.ROUNDED, Role.SUM, Role.DUE)
 _STEPS = (Role.DISCOUNT, Role.SERVICE, Role.TIP, Role.TAX, Role.ROUNDING)
-_VOUCHERS = (TenderKind.VOUCHER, TenderKind.POINTS)
 _FEES = (Role.SERVICE, Role.DISCOUNT)
 _PAYMENTS = (Role.PAID, Role.TENDERED, Role.CHANGE)
 
 _place = operator.attrgetter("place")
 _TICKET = "its items have no prices"
 _NOWHERE = 1 << 30
-_FIRST_WIDE = "\u2e80"  # tills in Chinese, Japanese and Korean print whole amounts without decimals
 _ITEMS_MAX = 500  # of one receipt, added up from the last one back
 # Lines of items, and no others with a number in them: no key before it, the price last but for a tax code.
 _ends_in_price = re.compile(r"[^:]*[0-9][^\W\d_]?\W*$").match
 _has_decimals = re.compile("[0-9][.,][0-9]{1,2}(?![0-9])").search
-_begins_with_count = re.compile(r"\s*[0-9]{1,3}\s?[x×*]\s").match
+begins_with_count = re.compile(r"\s*[0-9]{1,3}\s?[x×*]\s").match
 _is_counted = re.compile(r"\s*[0-9]{1,3}\s*[x×*]?\s").match
 
 Where = Callable[[int], bool]  # of a line's number
@@ -89,7 +88,7 @@ def _goes_on(value: int, paper: Paper, witness: Witness) -> bool:
     """Behind the total, or whatever names the amount, stand items with their count: then it stands among them."""
     named = [e.place for e in paper.entries if e.minor == value and e.role in _TOTALS]
     label = max(named or (e.place for e in paper.entries if e.minor == value), default=_NOWHERE)
-    priced = (item.place for item in witness.items if _begins_with_count(item.text))
+    priced = (item.place for item in witness.items if begins_with_count(item.text))
     return any(place > label for place in (*witness.counted, *priced))
 
 
@@ -153,7 +152,7 @@ def _says_paid_above(paper: Paper, witness: Witness, first: int) -> bool:
 
 def _is_priced(entry: Entry) -> bool:
     """Shaped as a price: an approval's number isn't, in the scripts whose tills print prices with decimals."""
-    return entry.firm or max(entry.text, default="") >= _FIRST_WIDE
+    return entry.firm or max(entry.text, default="") >= FIRST_WIDE
 
 
 def _is_ticket(witness: Witness, before: int) -> bool:
@@ -186,11 +185,11 @@ def _with_remark(paper: Paper, witness: Witness, rules: Rules, first_total: int,
 def _between(decision: Decision, part: Paper, witness: Witness, rules: Rules) -> Decision:
     """A remark stands right before the totals: its lines may be among them."""
     value = decision.minor
-    totals = [e for e in sorted(part.entries, key=_place) if e.role in (*_LABELS, Role.PAID) and e.minor > 0]
+    totals = [e for e in sorted(part.entries, key=_place) if e.role in (*LABELS, Role.PAID) and e.minor > 0]
     listed = sum(item.minor for item in witness.items if item.place < witness.remark)
     if len({e.minor for e in totals}) > 1 and value != listed and not _is_last_step(value, listed, totals, part):
         return _unknown("a remark may be among the totals", paid=decision.paid)
-    label = max((e.place for e in part.entries if e.minor == value and e.role in _LABELS), default=witness.remark)
+    label = max((e.place for e in part.entries if e.minor == value and e.role in LABELS), default=witness.remark)
     told = [e.place for e in part.entries if e.tender is not None or e.role in _PAYMENTS]
     told += [*witness.mentioned_at, *witness.paid_at]
     if rules.prints_after_payment or any(place >= label or place < witness.remark for place in told):
@@ -237,7 +236,7 @@ def _tied(value: int, paper: Paper, witness: Witness) -> bool:
     priced = [item for item in lines if item.place < before and _ends_in_price(item.text)]
     clean = sum(item.place < witness.remark for item in priced)
     sums = {role: sum(abs(e.minor) for e in paper.entries if e.role is role) for role in _STEPS}
-    vouchers = sum({e.minor for e in paper.entries if e.tender in _VOUCHERS and e.minor > 0})
+    vouchers = sum({e.minor for e in paper.entries if e.tender in VOUCHERS and e.minor > 0})
     steps = (sums[Role.DISCOUNT], sums[Role.SERVICE] + sums[Role.TIP], sums[Role.TAX], sums[Role.ROUNDING], vouchers)
     wanted = {
         value + discount - fees - tax + rounding * sign + voucher

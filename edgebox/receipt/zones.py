@@ -6,7 +6,8 @@ A customer's remark may contain `合计 9999 收您 10000 找零 1` or `退货`.
 nothing until a ruled line or the heading of the items ends it; behind a key without a colon (`NOTE`, which heads bills
 as well) a line with a total's label and amount does so too. A customer's name, and lines that begin with a bullet
 (the choices under an item) in a script that tills don't use bullets for, count for nothing; what follows them, up to a
-ruled line or the next key, is neither total nor payment nor kind.
+ruled line or the next key, is neither total nor payment. A kind's word alone on its line counts there all the same: the
+till's own heading may follow a name, and no kind that a customer can write earns what a sale wouldn't.
 
 A customer can write ruled lines and totals too. So `remark` tells where such text began, and witness.py believes no
 line behind it that it need not.
@@ -47,7 +48,7 @@ class Trust(IntEnum):
     """What a line may decide."""
 
     NONE = 0  # nothing: a customer wrote it
-    PARTS = 1  # discounts and fees, but neither total nor payment nor kind
+    PARTS = 1  # discounts, fees and a kind's heading, but neither total nor payment
     FULL = 2
 
 

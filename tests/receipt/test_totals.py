@@ -216,3 +216,10 @@ def test_whatever_is_printed_only_a_positive_amount_is_ever_decided(entries: lis
     assert decision.minor is None or decision.minor > 0
     assert decision.reasons
     assert (decision.minor is None) == (decision.confidence is Confidence.LOW)
+
+
+def test_vouchers_alone_pay_a_sale_that_earns_nothing() -> None:
+    receipt = read("BOULANGERIE\nBAGUETTE 6.20\nNET A PAYER 6.20\nTICKET RESTAURANT 6.20")
+    assert receipt.kind.value == "sale"
+    assert not receipt.qualifies
+    assert receipt.reasons == ("paid with vouchers alone",)
