@@ -8,8 +8,10 @@ neither writes nor checkpoints, so it is out of reach of SQLite 3.40.1's WAL-res
 asked of the engine, which may be busy, hung or stopped. The price: the log can't begin anew meanwhile; it grows by what
 is recorded during the copy. The copy goes in steps, so that the card has time for receipts.
 
-A backup that is put back begins a new epoch: numbers given since it was made must not come a second time. Rows recorded
-since are told as lost, as far as the mark (waterline.py) knows them; the old database is set aside, as a broken one.
+A backup that is put back begins a new epoch: numbers given since it was made must not come a second time. If the old
+database still opens, and is of the same box, what can be read of it is taken over: no row, no use of a coupon since the
+backup is forgotten. If not, rows recorded since are told as lost, as far as the mark (waterline.py) knows them. The old
+database is set aside, as a broken one.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ from edgebox.errors import StoreError, StoreFull
 from edgebox.store.database import FILE
 from edgebox.store.faults import of_sqlite, of_system
 from edgebox.store.migrations import NEWEST, migrate
+from edgebox.store.pages import PageFile
 from edgebox.store.peek import peek
 from edgebox.store.rescue import REPLACED, mend, salvaged_path
+from edgebox.store.salvage import Salvage
 from edgebox.store.sidecar import Left, Sidecar, belong
 
 STEP_PAGES = 256  # 1 MB: some 50 ms of a card
@@ -99,6 +103,7 @@ def restore(folder: Path, source: Path, at_ms: int) -> str:
             _create(ready)
             shutil.copyfile(source, ready)
             _unseal(ready)
+            taken = _take_over(path, ready, at_ms)
             belong(ready)
             _sync(ready)
             sidecar.write(Left.NEW, max(sidecar.ordinal, manifest.ordinal))  # first: a new epoch too many does no harm
@@ -110,7 +115,7 @@ def restore(folder: Path, source: Path, at_ms: int) -> str:
         finally:
             ready.unlink(missing_ok=True)
         words = mend(path, f"replaced by the backup {source.name}", at_ms, REPLACED)
-    return f"{manifest.rows} rows of epoch {manifest.epoch} restored; {words}"
+    return f"{manifest.rows} rows of epoch {manifest.epoch} restored{taken}; {words}"
 
 
 def read_manifest(source: Path) -> Manifest:
@@ -173,8 +178,31 @@ def _unseal(path: Path) -> None:
         migrate(database)
 
 
+def _take_over(old: Path, ready: Path, at_ms: int) -> str:
+    """What the database that is to be replaced has besides, in words. Of another box nothing is taken, for its numbers
+    mean other rows; nor of one that doesn't open, for that could not be told."""
+    try:
+        if not old.exists():
+            return ""
+        with closing(peek(old.parent)) as live, closing(sqlite3.connect(ready)) as copy:
+            its, ours = (dict(one.execute("SELECT epoch, name FROM epochs").fetchall()) for one in (live, copy))
+        shared = its.keys() & ours.keys()
+        if not shared or any(its[ordinal] != ours[ordinal] for ordinal in shared):
+            return ", nothing of another box's database"
+    except sqlite3.Error as fault:
+        return f", nothing of the old database ({fault})"
+    with (
+        closing(PageFile(old, old.with_name(f"{old.name}-wal"))) as pages,
+        closing(sqlite3.connect(ready, isolation_level=None)) as database,
+    ):
+        (before,) = database.execute("SELECT count(*) FROM journal").fetchone()
+        found = Salvage(pages, database).run((), its, at_ms)
+    return f", {found.rows - before} rows since then taken over"
+
+
 def _create(path: Path) -> None:
     path.unlink(missing_ok=True)
+    path.with_name(f"{path.name}-journal").unlink(missing_ok=True)  # of a killed attempt: SQLite would play it back
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 

@@ -137,10 +137,11 @@ def _salvage(path: Path, at_ms: int) -> Salvaged:
     os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     mark = read_mark(path.parent / MARK)
     old = PageFile(path, _tail(path, "-wal"))
-    if shutil.disk_usage(path.parent).free < old.used_bytes + ROOM_BYTES:  # before a card that is ill is written to
+    wanted = old.used_bytes + ROOM_BYTES
+    if shutil.disk_usage(path.parent).free < wanted:  # before a card that is ill is written to
         old.close()
         target.unlink()
-        raise StoreFull(f"{path}: no room to salvage it", reason="disk", hint=f"free {old.used_bytes >> 20} MB")
+        raise StoreFull(f"{path}: no room to salvage it", reason="disk", hint=f"it takes {-(-wanted >> 20)} MB")
     new = sqlite3.connect(target, isolation_level=None)
     try:
         new.execute(f"PRAGMA page_size={PAGE_BYTES}")

@@ -9,16 +9,19 @@ and this lock keeps a second one out. Connections that only read (edgebox/store/
 on the folder, not on the file, which somebody may remove in the belief that a lock was left behind.
 
 A folder that was copied, to another box or back from somewhere, would give the same numbers a second time to other
-events. So the file remembers its own inode and the card's name: a copy has others, and begins a new epoch. So does a
-folder whose file is gone. (A whole card's image, written back to the same card, can't be told: docs/store.md.)
+events. So the file remembers its own inode, when that was born, and the card's name: a copy has others, and begins a
+new epoch. So does a folder whose file is gone. (An inode's number alone may be given to the next file; a move or a chown
+changes none of them. A card's image that is written back to the same card can't be told: docs/store.md.)
 """
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import os
 import re
+import struct
 from enum import StrEnum
 from pathlib import Path
 
@@ -28,6 +31,12 @@ from edgebox.store.faults import of_system
 FILE = "edgebox.lock"
 DISKS = Path("/sys/dev/block")
 _NAMES = ("device/cid", "wwid", "device/wwid", "serial", "device/serial")  # of SD card and eMMC, NVMe, SATA, virtio
+STATX_BTIME = 0x0800  # [linux/stat.h]
+AT_EMPTY_PATH = 0x1000  # of the open file itself [linux/fcntl.h]
+_STATX_BYTES = 256
+_mask_of = struct.Struct("=I").unpack_from
+_born_of = struct.Struct("=qI").unpack_from  # struct timespec64 at byte 80 of struct statx [statx(2)]
+_BORN_AT = 80
 _form = re.compile(rb"(clean|open|new) *(\d{4}) ([0-9a-f]{16})\n").fullmatch
 
 
@@ -99,7 +108,16 @@ def _locked(folder: Path) -> int:
 def _home_of(file: int) -> bytes:
     """16 hex digits that another copy of the file doesn't have. The device's number is left out: it may change."""
     found = os.fstat(file)
-    return hashlib.sha256(f"{_card(found.st_dev)} {found.st_ino}".encode()).hexdigest()[:16].encode()
+    return hashlib.sha256(f"{_card(found.st_dev)} {found.st_ino} {_born(file)}".encode()).hexdigest()[:16].encode()
+
+
+def _born(file: int) -> str:
+    """When the file was made, "" where the file system doesn't remember; os.stat can't say it on Linux."""
+    answer = ctypes.create_string_buffer(_STATX_BYTES)
+    if ctypes.CDLL(None).statx(file, b"", AT_EMPTY_PATH, STATX_BTIME, answer) or not _mask_of(answer)[0] & STATX_BTIME:
+        return ""
+    seconds, nanoseconds = _born_of(answer, _BORN_AT)
+    return f"{seconds}.{nanoseconds:09}"
 
 
 def _card(device: int) -> str:

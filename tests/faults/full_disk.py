@@ -12,7 +12,7 @@ from edgebox.settings import StoreSettings
 from edgebox.store.backup import backup
 from edgebox.store.database import FILE
 from edgebox.store.events import Event, Stream
-from edgebox.store.retention import Retention
+from edgebox.store.retention import Gate, Retention
 from edgebox.store.store import Store
 from tests.faults import Row, Scale
 from tests.faults.ledger import AT, Ledger, claim, receipt, sighting, visit
@@ -60,7 +60,9 @@ async def play(disk: Path, ledger: Ledger, stage: Stage, left: int) -> None:
     await record(store, ledger, FEW)
     await attempt(ledger, stage(store, disk))
     free(disk)
-    await asyncio.sleep(0.3)  # the gate looks four times a second
+    gate = store._writer.gate
+    assert isinstance(gate, Gate)
+    await store.work(lambda _: gate.look())  # as it does four times a second
     refused = ledger.refused
     await record(store, ledger, FEW)
     await stage(store, disk)

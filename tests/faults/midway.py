@@ -16,7 +16,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from edgebox.errors import StoreError
 from edgebox.settings import StoreSettings
 from edgebox.store.backup import backup, restore
 from edgebox.store.migrations import STEPS, migrate
@@ -131,7 +130,7 @@ def _migrating(scale: Scale, home: Path) -> Row:
 def _retaining(scale: Scale, home: Path) -> Row:
     """Old rows that the cloud has are removed, and their space is given back."""
     accepted = Ledger()
-    asyncio.run(_years(home / "box", accepted))
+    asyncio.run(_years(home / "box", accepted, max(10 * PAIRS, scale.times(OLD_PAIRS))))
 
     def work(box: Path) -> None:
         async def run() -> None:
@@ -147,10 +146,10 @@ def _retaining(scale: Scale, home: Path) -> Row:
     return _any_moment(scale, home, accepted, "prunes and vacuums", work, within_s=0.4)
 
 
-async def _years(box: Path, ledger: Ledger) -> None:
+async def _years(box: Path, ledger: Ledger, pairs: int) -> None:
     clock = Jumping()
     store = Store.open(box, SETTINGS, clock=clock)
-    for first in range(1, OLD_PAIRS, PAIRS):
+    for first in range(1, pairs, PAIRS):
         numbers = range(first, first + PAIRS)
         await asyncio.gather(*(store.record(receipt(number), claim(number)) for number in numbers))
         for number in numbers:
@@ -202,12 +201,9 @@ def _killed_after(wait_s: float, work: Callable[[], object]) -> None:
 
 async def _record(box: Path, ledger: Ledger, first: int) -> None:
     store = Store.open(box)
-    for number in range(first, first + PAIRS):
-        try:
-            places = await store.record(receipt(number), claim(number))
-        except StoreError:
-            ledger.refused += 2
-            continue
+    numbers = range(first, first + PAIRS)
+    found = await asyncio.gather(*(store.record(receipt(number), claim(number)) for number in numbers))
+    for number, places in zip(numbers, found, strict=True):
         ledger.accept(receipt(number), claim(number), seqs=[place.seq for place in places])
     await store.close()
 

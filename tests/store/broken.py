@@ -16,6 +16,7 @@ from edgebox.store.store import Store
 from tests.faults.ledger import Ledger, claim, receipt
 
 PAIRS = 300
+TOGETHER = 4  # receipts of one commit: a broken log may cost as many
 
 
 def left_open(
@@ -26,9 +27,11 @@ def left_open(
 
     async def play(home: Path) -> None:
         store = Store.open(home)
-        for number in range(1, pairs + 1):
-            places = await store.record(receipt(number), claim(number))
-            ledger.accept(receipt(number), claim(number), seqs=[place.seq for place in places])
+        for first in range(1, pairs + 1, TOGETHER):
+            numbers = range(first, min(first + TOGETHER, pairs + 1))
+            found = await asyncio.gather(*(store.record(receipt(number), claim(number)) for number in numbers))
+            for number, places in zip(numbers, found, strict=True):
+                ledger.accept(receipt(number), claim(number), seqs=[place.seq for place in places])
         for event in more:
             ((_stream, _epoch, seq),) = await store.record(event)
             ledger.accept(event, seqs=[seq])

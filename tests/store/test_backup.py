@@ -13,7 +13,9 @@ from edgebox.errors import StoreError, StoreFull
 from edgebox.store import backup as backups
 from edgebox.store.backup import backup, read_manifest, restore
 from edgebox.store.database import FILE
-from edgebox.store.events import Stream
+from edgebox.store.events import OfferRecord, OfferState, Stream
+from edgebox.store.offers import Comeback, find_comeback, take_serials
+from edgebox.store.peek import peek
 from edgebox.store.store import Store
 from tests.faults.ledger import AT, Ledger, claim, receipt
 from tests.store.broken import left_open
@@ -23,8 +25,9 @@ NOW_MS = AT * 1000
 
 async def filled(folder: Path, first: int, last: int, ledger: Ledger | None = None) -> Store:
     store = Store.open(folder)
-    for number in range(first, last + 1):
-        await store.record(receipt(number), claim(number))
+    numbers = range(first, last + 1)
+    await asyncio.gather(*(store.record(receipt(number), claim(number)) for number in numbers))
+    for number in numbers:
         if ledger is not None:
             ledger.accept(receipt(number), claim(number))
     return store
@@ -73,7 +76,8 @@ async def _fill_and_close(folder: Path) -> None:
     await (await filled(folder, 1, 20)).close()
 
 
-def test_a_restored_box_begins_an_epoch_and_tells_what_is_gone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_a_restored_box_begins_an_epoch_and_forgets_nothing_that_can_be_read(tmp_path: Path, is_readable: bool) -> None:
     ledger = Ledger()
 
     async def before() -> str:
@@ -95,15 +99,54 @@ def test_a_restored_box_begins_an_epoch_and_tells_what_is_gone(tmp_path: Path) -
         assert await store.get("backup") is None
         await ledger.consume(store)
         row = ledger.row("restored")
-        assert (row.delivered, row.given_up, row.lost, row.duplicated) == (41, 10, 0, 0)
+        told = (51, 0) if is_readable else (41, 10)
+        assert (row.delivered, row.given_up, row.lost, row.duplicated) == (*told, 0, 0)
         await store.close()
 
     epoch = asyncio.run(before())
-    assert "40 rows" in restore(tmp_path / "box", tmp_path / "b", NOW_MS)
+    if not is_readable:
+        (tmp_path / "box" / FILE).write_bytes(b"GARBAGE " * 5000)
+    raw = (tmp_path / "box" / FILE).read_bytes()
+    words = restore(tmp_path / "box", tmp_path / "b", NOW_MS)
+    assert "40 rows" in words
+    assert ("10 rows since then taken over" in words) == is_readable
     asyncio.run(after(epoch))
     (aside,) = (tmp_path / "box").glob("replaced-*")
-    with closing(sqlite3.connect(aside / FILE)) as old:
-        assert old.execute("SELECT count(*) FROM journal").fetchone() == (50,)
+    assert (aside / FILE).read_bytes() == raw
+
+
+def test_a_coupon_used_since_the_backup_stays_used(tmp_path: Path) -> None:
+    async def play() -> None:
+        store = await filled(tmp_path / "box", 1, 2)
+        await store.record(offer(7))
+        await asyncio.to_thread(backup, tmp_path / "box", tmp_path / "b", NOW_MS)
+        await store.change(lambda db: db.execute("UPDATE comebacks SET spent_at = 9 WHERE serial = 7"))
+        await store.record(offer(8))
+        await store.close()
+        restore(tmp_path / "box", tmp_path / "b", NOW_MS)
+        store = Store.open(tmp_path / "box")
+        assert await store.read(lambda db: find_comeback(db, 7)) == Comeback(7, 500, 0, 0, AT, 9)
+        assert await store.read(lambda db: find_comeback(db, 8)) == Comeback(8, 500, 0, 0, AT, 0)
+        assert await store.change(lambda db: take_serials(db, 1)) >= 9
+        await store.close()
+
+    def offer(serial: int) -> OfferRecord:
+        return OfferRecord(at=AT, slip="c", purpose="comeback", state=OfferState.PRINTED, ref=serial, value_minor=500)
+
+    asyncio.run(play())
+
+
+def test_nothing_of_another_box_is_taken_over(tmp_path: Path) -> None:
+    async def make(folder: Path, first: int) -> None:
+        await (await filled(folder, first, first + 19)).close()
+
+    asyncio.run(make(tmp_path / "one", 1))
+    asyncio.run(make(tmp_path / "other", 1001))
+    backup(tmp_path / "one", tmp_path / "b", NOW_MS)
+    assert "another box" in restore(tmp_path / "other", tmp_path / "b", NOW_MS)
+    with closing(peek(tmp_path / "other")) as restored:
+        documents = {row[0] for row in restored.execute("SELECT document FROM receipts")}
+    assert documents == set(range(1, 21))
 
 
 def test_a_new_box_can_be_made_of_a_backup(tmp_path: Path) -> None:
