@@ -64,6 +64,10 @@ class Link(Protocol):
     def is_connected(self) -> bool:
         """The broker has let us in."""
 
+    @property
+    def is_heard(self) -> bool:
+        """And it refuses neither what we say nor to let us listen."""
+
     def reply(self, reply: Reply, response_topic: str | None = None, correlation: bytes | None = None) -> None:
         """Sends a step of a command."""
 
@@ -131,7 +135,7 @@ class Orders:
             ended.update(self.settings.ends(held))
             return self.settings.after_restart(held)
 
-        await self.bundles.open(how)
+        await self.bundles.open(how, self.settings.at_least)
         ended = {**self.settings.ends(Held()), **ended}
         await self.jobs.open(ended, self._store.epoch)
         await self.settings.told()
@@ -170,7 +174,12 @@ class Orders:
 
     def vitals(self) -> Vitals:
         """What is well now."""
-        return Vitals(frozenset(self._engine.lines), self.link is not None and self.link.is_connected)
+        link = self.link
+        return Vitals(
+            frozenset(self._engine.lines),
+            cloud=link is not None and link.is_connected,
+            heard=link is not None and link.is_heard,
+        )
 
     def warm(self) -> None:
         """A receipt read, a claim minted, a slip composed."""
@@ -185,6 +194,7 @@ class Orders:
         self.bundles.users = {**orders_uses.users(self._engine), BundleKind.CONFIG: self.settings}
         self.settings.settle = lambda fault: self.bundles.settle(BundleKind.CONFIG, fault)
         self.settings.finish = self.jobs.finish
+        self.settings.use_level = self._own.configure
 
     def _handlers(self) -> Mapping[str, Handler]:
         bundle = self.bundles.set

@@ -70,7 +70,8 @@ class BoxDesk:
         self._seal = seal
         self._resend = resend
         self._restart = restart
-        self._level: tuple[int, asyncio.TimerHandle] | None = None  # as configured, and when it comes back
+        self._level: asyncio.TimerHandle | None = None  # when it is as configured again
+        self._configured = logging.getLogger().level
 
     async def ping(self, doing: Doing) -> Ended:
         """`ping`."""
@@ -95,18 +96,18 @@ class BoxDesk:
         args = doing.order.args
         assert isinstance(args, LogLevelArgs), "the table of commands says so"
         root = logging.getLogger()
-        configured = self._level[0] if self._level else root.level
-        if self._level:
-            self._level[1].cancel()
+        if self._level is None:
+            self._configured = root.level
+        else:
+            self._level.cancel()
         root.setLevel(args.level.upper())
-        timer = asyncio.get_running_loop().call_later(args.minutes * 60, self._level_back)
-        self._level = configured, timer
+        self._level = asyncio.get_running_loop().call_later(args.minutes * 60, self._level_back)
         return Ended(JobPhase.SUCCEEDED)
 
     def close(self) -> None:
         """The log is as loud as configured again."""
-        if self._level:
-            self._level[1].cancel()
+        if self._level is not None:
+            self._level.cancel()
             self._level_back()
 
     async def restart(self, doing: Doing) -> None:
@@ -137,6 +138,12 @@ class BoxDesk:
         return Ended(JobPhase.REJECTED, "not_supported_yet", "this version of edgebox can't update itself")
 
     def _level_back(self) -> None:
-        if self._level:
-            logging.getLogger().setLevel(self._level[0])
+        if self._level is not None:
+            logging.getLogger().setLevel(self._configured)
             self._level = None
+
+    def configure(self, level: str) -> None:
+        """`log.level` of the settings has changed: in force now, or when the louder while is over."""
+        self._configured = logging.getLevelNamesMapping()[level.upper()]
+        if self._level is None:
+            logging.getLogger().setLevel(self._configured)

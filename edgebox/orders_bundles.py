@@ -28,6 +28,7 @@ log = logging.getLogger("edgebox.bundles")
 
 TICK_S = 1.0  # a wave begins within so much of its time
 INTERRUPTED = "interrupted"
+BUG = "fault"  # as of commands (sync/jobs.py)
 
 
 class Checked(NamedTuple):
@@ -65,10 +66,11 @@ class Bundles:
 
     # -- life
 
-    async def open(self, config: Callable[[Held], Held]) -> None:
+    async def open(self, config: Callable[[Held], Held], known: Callable[[Held], Held] = lambda held: held) -> None:
         """What was in force is so again; a trial in the middle of which the box died is over. StoreError.
 
-        `config`: how the trial of a configuration ended, which outlives restarts.
+        `config`: how the trial of a configuration ended, which outlives restarts; `known`: what else says how far the
+        configuration is.
         """
         for kind in BundleKind:
             raw = await self._ledger.get(_fact(kind))
@@ -76,6 +78,8 @@ class Bundles:
             if held.phase is BundlePhase.TRIAL:
                 now = config(held) if kind is BundleKind.CONFIG else bundles.fail(held, INTERRUPTED)
                 held = await self._keep(kind, now)
+            if kind is BundleKind.CONFIG:
+                held = known(held)
             self._held[kind] = held
             if held.force is not None and kind is not BundleKind.CONFIG:
                 await self._use_again(kind, held)
@@ -84,7 +88,10 @@ class Bundles:
         """Puts in force what is due, for ever."""
         while True:
             await asyncio.sleep(TICK_S)
-            await self.tick()
+            try:
+                await self.tick()
+            except Exception:  # a bug with one kind must not keep the others from their time
+                log.exception("a bundle is not put in force")
 
     async def tick(self) -> None:
         """Puts in force what is due."""
@@ -154,9 +161,10 @@ class Bundles:
             ended = self._ended(kind)
             assert ended is not None, "it is settled"
             await self.finish(job, ended)
-        later = self._later.pop(kind, None)
+        later = self._later.get(kind)
         if later is not None:
             await self._desire(kind, later)
+            self._later.pop(kind, None)
 
     # -- what is told
 
@@ -203,14 +211,15 @@ class Bundles:
         try:
             if not await user.take(held.force):
                 return
-        except (EdgeboxError, OSError) as fault:
+        except Exception as fault:  # whatever it is, what was in force before has to be so again
             await self._undo(kind, held, user, fault)
             return
         await self._keep(kind, bundles.confirm(held))
 
     async def _undo(self, kind: BundleKind, held: Held, user: User, fault: Exception) -> None:
-        reason = fault.reason if isinstance(fault, EdgeboxError) else "io"
-        log.error("%s %d: %s", kind, held.force.revision if held.force else 0, fault)
+        reason = reason_of(fault)
+        bug = fault if reason == BUG else None
+        log.error("%s %d: %s", kind, held.force.revision if held.force else 0, fault, exc_info=bug)
         failed = await self._keep(kind, bundles.fail(held, reason))
         if kind is not BundleKind.CONFIG:  # which was never applied if taking it failed
             await user.take(failed.force)
@@ -223,9 +232,9 @@ class Bundles:
             await user.take(held.force)
             if held.phase is BundlePhase.STORED:  # the part that uses it has come with an update
                 self._held[kind] = await self._keep(kind, bundles.confirm(held))
-        except EdgeboxError as fault:
-            log.error("%s is not in force: %s", kind, fault)
-            self._held[kind] = msgspec.structs.replace(held, phase=BundlePhase.STORED, reason=fault.reason)
+        except Exception as fault:  # a bundle that once was good must not keep the box from starting
+            log.error("%s is not in force: %s", kind, fault, exc_info=fault if reason_of(fault) == BUG else None)
+            self._held[kind] = msgspec.structs.replace(held, phase=BundlePhase.STORED, reason=reason_of(fault))
 
     async def _keep(self, kind: BundleKind, held: Held) -> Held:
         await self._ledger.put(_fact(kind), msgspec.json.encode(held))
@@ -256,6 +265,13 @@ class Bundles:
             state=held.phase.value,
             rejected=dict(held.rejected),
         )
+
+
+def reason_of(fault: Exception) -> str:
+    """A stable word for what went wrong."""
+    if isinstance(fault, EdgeboxError):
+        return fault.reason
+    return "io" if isinstance(fault, OSError) else BUG
 
 
 def _fact(kind: BundleKind) -> str:

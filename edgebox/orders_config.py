@@ -17,18 +17,20 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from edgebox import orders_settings, overlay
-from edgebox.errors import ConfigError, OrderError
+from edgebox.errors import ConfigError, OrderError, StoreError
 from edgebox.orders_bundles import Checked
 from edgebox.orders_settings import Effect, Source
 from edgebox.overlay import Layers, Overlay, Trial
 from sync import bundles
-from sync.bundles import Held, Kept
+from sync.bundles import BundlePhase, Held, Kept
 from sync.contract import JobPhase
 from sync.contract_commands import ConfigGetArgs, ConfigResult, Role
 from sync.jobs import Doing
 from sync.steps import Ended
 
 log = logging.getLogger("edgebox.config")
+
+TELL_AGAIN_S = 5.0  # a full disk gets room within seconds or not at all
 
 
 class Patience(NamedTuple):
@@ -40,17 +42,18 @@ class Patience(NamedTuple):
 
 
 class Vitals(NamedTuple):
-    """What is well now."""
+    """What is well now. `heard`: the broker refuses neither what the box says nor to let it listen."""
 
     lines: frozenset[str]
     cloud: bool
+    heard: bool
 
 
 class Patient(Protocol):
     """The box, as far as its health goes."""
 
     def vitals(self) -> Vitals:
-        """Which lines are connected, and whether the cloud is."""
+        """Which lines are connected, and whether the cloud is and hears us."""
 
     def warm(self) -> None:
         """Reads a receipt, mints a claim, composes a slip; raises what goes wrong."""
@@ -69,6 +72,7 @@ class Settings:
     ) -> None:
         self.settle: Callable[[str], Awaitable[None]] | None = None  # told how a bundle's trial ended: "" well
         self.finish: Callable[[str, Ended], Awaitable[None]] | None = None  # told how any other's did
+        self.use_level: Callable[[str], None] = lambda level: logging.getLogger().setLevel(level.upper())
         self._folder = folder
         self._source = source
         self._patient = patient
@@ -101,6 +105,20 @@ class Settings:
     def layers(self) -> Layers:
         """What is laid over the file."""
         return self._now.layers
+
+    def at_least(self, held: Held) -> Held:
+        """What the store knows of the bundle, and not less than the overlay does: a store that was lost or restored
+        from a backup must not take settings that others have followed already."""
+        revision = self.layers.revision
+        if revision <= held.seen:
+            return held
+        content = msgspec.Raw(msgspec.json.encode({"values": self.layers.cloud}))
+        is_tried = self._now.trial is not None and self._now.trial.of_bundle
+        return Held(
+            seen=revision,
+            phase=BundlePhase.TRIAL if is_tried else BundlePhase.IN_FORCE,
+            force=Kept(revision=revision, content=content),
+        )
 
     def after_restart(self, held: Held) -> Held:
         """How the trial stands of a bundle that was on trial when the box went down."""
@@ -168,7 +186,12 @@ class Settings:
         # What is applied to the running engine counts as the first start: if it dies of it, the next one goes back.
         starts = 1 if effect is Effect.LIVE else 0
         trial = Trial(
-            lines=tuple(sorted(vitals.lines)), cloud=vitals.cloud, starts=starts, job=job, of_bundle=of_bundle
+            lines=tuple(sorted(vitals.lines)),
+            cloud=vitals.cloud,
+            heard=vitals.heard,
+            starts=starts,
+            job=job,
+            of_bundle=of_bundle,
         )
         await self._write(overlay.begun(self._now, layers, trial))
         if effect is Effect.LIVE:
@@ -218,6 +241,8 @@ class Settings:
             return f"{', '.join(missing)}: not connected any more"
         if trial.cloud and not vitals.cloud:
             return "the cloud can't be reached any more"
+        if trial.heard and not vitals.heard:
+            return "the broker does not let this box speak or listen any more"
         try:
             self._patient.warm()
         except Exception as fault:  # whatever it is, it would happen to a receipt
@@ -244,6 +269,16 @@ class Settings:
         await self.told()
 
     async def _tell(self, trial: Trial, fault: str) -> None:
+        """Who waits for the end; again until it is written down."""
+        while True:
+            try:
+                await self._tell_once(trial, fault)
+                return
+            except StoreError as unwritten:
+                log.error("the trial's end is not written down yet: %s", unwritten)
+                await asyncio.sleep(TELL_AGAIN_S)
+
+    async def _tell_once(self, trial: Trial, fault: str) -> None:
         if trial.of_bundle and self.settle is not None:
             await self.settle(fault)
         elif trial.job and self.finish is not None:
@@ -252,7 +287,7 @@ class Settings:
 
     def _apply(self) -> None:
         """What is in force without a restart."""
-        logging.getLogger().setLevel(self._source.load(self.layers).log.level.upper())
+        self.use_level(self._source.load(self.layers).log.level)
 
     async def _write(self, new: Overlay) -> None:
         try:

@@ -44,10 +44,11 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A change that has to prove itself. `lines`, `cloud`: what was well before. `job`: the command waiting for it."""
+    """A change that has to prove itself. `lines`, `cloud`, `heard`: what was well before. `job`: who waits for it."""
 
     lines: tuple[str, ...] = ()
     cloud: bool = False
+    heard: bool = False
     starts: int = 0
     job: str = ""
     of_bundle: bool = False

@@ -76,6 +76,8 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
         assert engine.store is not None, "just opened"
         cloud = _cloud(engine, orders)
         cloud.start(engine.store)
+        if engine.config.sync.url:
+            engine.desk.use_cloud(cloud)
         log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)
         gc.collect()
         gc.freeze()  # what is here now stays
@@ -135,6 +137,9 @@ async def take_orders(
         await orders.open()
     except EdgeboxError as fault:  # the shop goes on without them
         engine.fault("orders", f"{fault.reason}: {fault}")
+        return None
+    except Exception as fault:  # and with a bug in them
+        engine.fault("orders", f"not taken: {type(fault).__name__}", fault)
         return None
     logging.getLogger().addHandler(tail)
     return orders

@@ -26,16 +26,22 @@ class Address(NamedTuple):
 
 
 def parse(url: str) -> Address:
-    """SyncError (`url`, `plain`) when that can't be used.
+    """SyncError (`url`, `plain`) when that can't be used. A password in it is not repeated.
 
     Without TLS only to this machine, with no setting to change that: who listens in a shop's network would read every
     receipt, and commands' signatures protect the box but not the password.
     """
-    parts = urlsplit(url)
+    if "@" in url:
+        raise SyncError(
+            "a broker's URL holds no user or password", reason="url", hint="[sync] user, and a file `password`"
+        )
     try:
-        port = parts.port or _PORTS[parts.scheme]
+        parts = urlsplit(url)
+        port = _PORTS[parts.scheme] if parts.port is None else parts.port
     except (KeyError, ValueError) as fault:
         raise SyncError(f"{url!r} is no broker's URL", reason="url", hint="mqtts://host:8883") from fault
+    if not port or parts.query or parts.fragment:
+        raise SyncError(f"{url!r} is no broker's URL", reason="url", hint="mqtts://host:8883")
     host = parts.hostname or ""
     if not host:
         raise SyncError(f"{url!r} names no host", reason="url", hint="mqtts://host:8883")

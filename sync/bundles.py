@@ -28,6 +28,7 @@ from sync.contract_commands import Refused, Role
 
 REJECTED_MAX = 100  # keys reported of one bundle; the rest as a number
 _REST = "…"
+UNKNOWN = ""
 
 
 class BundlePhase(StrEnum):
@@ -54,10 +55,10 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One kind. `seen`, `digest`: the highest revision that came, and its content."""
+    """One kind. `seen`, `digest`: the highest revision that came, and its content (UNKNOWN: it is not remembered)."""
 
     seen: int = 0
-    digest: str = ""
+    digest: str = UNKNOWN
     phase: BundlePhase = BundlePhase.NONE
     ready: int = 0
     rejected: dict[str, str] = {}
@@ -83,7 +84,7 @@ def desire(held: Held, kept: Kept, rejected: Mapping[str, str], now: int, *, par
     if kept.revision < held.seen:
         return Desired(held, Refused.OLD_REVISION, False)
     if kept.revision == held.seen:
-        return Desired(held, None if digest == held.digest else Refused.REVISION_REUSED, False)
+        return Desired(held, None if held.digest in (digest, UNKNOWN) else Refused.REVISION_REUSED, False)
     told = _bounded(rejected)
     seen = msgspec.structs.replace(held, seen=kept.revision, digest=digest, rejected=told, reason="", ready=0)
     if rejected and not partial:

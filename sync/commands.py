@@ -9,7 +9,8 @@ What comes before the signature is held against whoever carried the message, and
 Replays. An id that was carried out is remembered until its command has expired, so that it is answered and not done
 again. When it is forgotten, its expiry is kept: whatever expires no later than that is refused, whatever the clock
 says. So no clock, however wrong, can bring an old command back. A database that was lost, repaired or restored (a new
-epoch) may have forgotten more: then commands issued before that are refused, too.
+epoch) may have forgotten more: then commands issued before that are refused, too; and all of them until the clock can
+be trusted, for only then it is known when that was.
 
 Time. With a trusted clock, now is what it says. Without (no RTC, no network time yet), now is the later of the clock
 and the newest time that a fleet key has signed here: commands that have expired by then are not carried out, others
@@ -32,6 +33,8 @@ VALID_MAX_S = 31 * 86400  # from issued to expires: a box that was away for a mo
 SKEW_S = 300  # how far the sender's clock may be ahead of a trusted one
 IDS_MAX = 1000  # remembered at once; 32 a day for a month. More wait until some have expired
 EVERYONE = "*"
+FIRST_LIFE = "0001-"  # epochs of the database are numbered (edgebox/store/places.py); before this one no command came
+UNKNOWN = (1 << 63) - 1  # later than any command was issued
 _DIGEST_HEX = 32  # 128 bits: nobody finds another command with the same
 
 FINAL = frozenset((JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.REJECTED, JobPhase.EXPIRED, JobPhase.CANCELED))
@@ -80,7 +83,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What outlives a restart. `forgotten`: latest expiry of an id no longer known. `issued`: newest time signed.
 
-    `since`: when this memory began, and whether that is by a trusted clock; `epoch`: the database's life it is of.
+    `since`: when this memory began (UNKNOWN: there were others, and the clock wasn't right yet), and whether that is by
+    a trusted clock; `epoch`: the database's life it is of.
     """
 
     ids: dict[str, Known] = {}
@@ -195,9 +199,12 @@ def heard(memory: Memory, issued: int) -> Memory:
 def begun(memory: Memory, epoch: str, moment: Moment) -> Memory:
     """The memory in this life of the database. Where it begins anew, the first trusted time counts as its beginning."""
     is_new = memory.epoch != epoch or not memory.since
-    if is_new or (moment.trusted and not memory.since_trusted):
-        return msgspec.structs.replace(memory, epoch=epoch, since=moment.at, since_trusted=moment.trusted)
-    return memory
+    if not is_new and (memory.since_trusted or not moment.trusted):
+        return memory
+    since = moment.at
+    if is_new and not moment.trusted and not epoch.startswith(FIRST_LIFE):
+        since = UNKNOWN
+    return msgspec.structs.replace(memory, epoch=epoch, since=since, since_trusted=moment.trusted)
 
 
 def forget(memory: Memory, moment: Moment) -> Memory:

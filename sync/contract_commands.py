@@ -362,7 +362,7 @@ WORDS: dict[Refused, str] = {
     Refused.FROM_THE_FUTURE: "it was issued later than now; is a clock wrong?",
     Refused.BAD_TIMES: "it must expire after it was issued, and within 31 days",
     Refused.EXPIRED: "its time is over",
-    Refused.BEFORE_MEMORY: "it was issued before this box's memory of commands begins; send it anew",
+    Refused.BEFORE_MEMORY: "it was issued before this box's memory of commands begins; send it anew, or set its clock",
     Refused.ID_REUSED: "another command had that id",
     Refused.AUTHORITY: "the key's role may not do this",
     Refused.UNKNOWN_COMMAND: "this box does not know that command",

@@ -33,7 +33,7 @@ _M = TypeVar("_M", Ack, Answer)
 
 
 class Handlers(Protocol):
-    """Who deals with commands and bundles; they return when it is on the disk, and raise nothing."""
+    """Who deals with commands and bundles; they return when it is on the disk. What they raise is counted."""
 
     async def command(self, raw: bytes, response_topic: str | None, correlation: bytes | None) -> None: ...
     async def desired(self, raw: bytes) -> None: ...

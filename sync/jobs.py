@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from edgebox.errors import EdgeboxError, StoreError
+from edgebox.errors import EdgeboxError, OrderError, StoreError
 from edgebox.store.events import AuditRecord, Event, JobRecord
 from sync import commands
 from sync.commands import Address, Again, Known, Memory, Moment, Offer, Order, Refusal, may_follow
@@ -47,6 +47,8 @@ from sync.steps import (
 log = logging.getLogger("edgebox.jobs")
 
 LANE_MAX = 64  # commands that wait in one lane; more are refused, the sender keeps them
+HEARING_MAX = 64  # messages at once that the disk takes long to write down; twice what the broker may have out
+CLOSE_S = 10.0  # for those at the end, as much as the broker's messages get (inbox.py)
 REFUSALS_PER_HOUR = 60  # written down and answered; a fleet's own mistakes are far fewer
 FACT = "commands"
 _LIMIT_S = {Lane.ASK: 30.0, Lane.CHANGE: 300.0, Lane.PAPER: 3600.0, Lane.BULK: 1800.0}
@@ -149,7 +151,7 @@ class Jobs:
     async def close(self) -> None:
         """Lets go. A command in the middle will be told as interrupted at the next start."""
         if self._hearing:
-            await asyncio.wait(self._hearing)
+            await asyncio.wait(self._hearing, timeout=CLOSE_S)
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -171,6 +173,10 @@ class Jobs:
         await self._whole(self._hear(raw, response_topic or "", correlation or b""))
 
     async def _whole(self, hearing: Coroutine[Any, Any, None]) -> None:
+        if len(self._hearing) >= HEARING_MAX:
+            hearing.close()
+            self.counters["not heard"] += 1
+            raise OrderError("the disk does not keep up with what is commanded", reason=Refused.BUSY)
         task = asyncio.create_task(hearing)
         self._hearing.add(task)
         task.add_done_callback(self._hearing.discard)

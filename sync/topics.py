@@ -31,8 +31,11 @@ class Topics:
         if empty := sorted({name for name in used if not values[name]}):
             raise SyncError(f"no name for {', '.join(empty)}", reason="topics", hint=f"[sync] {empty[0]}")
         self.prefix = _NAMES.sub(lambda found: values[found[1]], template).strip("/") + "/"
-        own = template.partition("{store}")[0] if "store" in used else template
-        self._tenant = own.format_map(values).lstrip("/") if "{tenant}" in own and "{box}" not in own else self.prefix
+        own, tenant, _ = template.lstrip("/").partition("{tenant}")
+        level = values["tenant"] + "/"
+        whole = _NAMES.sub(lambda found: values[found[1]], own) + level
+        is_level = bool(tenant) and "{box}" not in own and self.prefix.startswith(whole)
+        self._tenant = whole if is_level else self.prefix
         if _FORBIDDEN.search(self.prefix) or self.prefix.startswith("$"):
             raise SyncError(f"{self.prefix!r} is no topic", reason="topics", hint="[sync] topics")
         self.state = self.prefix + "state"

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from edgebox.orders_bundles import Checked
 from edgebox.store.backup import read_manifest
 from edgebox.store.events import AuditRecord, Stream
-from sync.contract import JobPhase, Reply
-from sync.contract_commands import COMMANDS, Refused
+from sync.bundles import Kept
+from sync.contract import BundleKind, JobPhase, Reply
+from sync.contract_commands import COMMANDS, Refused, Role
 from tests.box_of_orders import Box, box
 from tests.line_of_engine import RECEIPT
 from tests.sync.fleet import NOW, b64, order
@@ -85,6 +87,55 @@ def test_the_log_is_louder_for_a_while(folder: Path) -> None:
             assert logging.getLogger().level == before
             await shop.give("log.level", {"level": "error"})
         assert logging.getLogger().level == before
+
+    asyncio.run(play())
+
+
+def test_a_level_that_was_set_for_good_meanwhile_is_what_it_comes_back_to(folder: Path) -> None:
+    async def play() -> None:
+        async with box(folder) as shop:
+            await shop.give("log.level", {"level": "debug", "minutes": 5})
+            shop.orders._own.configure("error")
+            assert logging.getLogger().level == logging.DEBUG
+            shop.orders._own._level_back()
+            assert logging.getLogger().level == logging.ERROR
+
+    before = logging.getLogger().level
+    try:
+        asyncio.run(play())
+    finally:
+        logging.getLogger().setLevel(before)
+
+
+def test_a_bundle_that_a_bug_trips_over_is_taken_back_and_does_not_keep_the_box_from_starting(folder: Path) -> None:
+    class Clumsy:
+        taken = 0
+
+        def check(self, content: bytes, role: Role) -> Checked:
+            return Checked({})
+
+        async def take(self, kept: Kept | None) -> bool:
+            self.taken += 1
+            if kept is not None and b"bad" in bytes(kept.content):
+                raise ZeroDivisionError
+            return True
+
+    async def play() -> None:
+        async with box(folder) as shop:
+            user = shop.orders.bundles.users[BundleKind.TAGS] = Clumsy()
+            reply = await shop.give("tags.set", {"revision": 1, "content": ["bad"]})
+            assert (shown(reply), reply.words, user.taken) == (("failed", "rolled_back"), "fault", 2)
+            assert shown(await shop.give("tags.set", {"revision": 2, "content": ["good"]})) == ("succeeded", "")
+        async with box(folder) as later:
+            bundles = later.orders.bundles
+            bundles.users[BundleKind.TAGS] = Clumsy()
+            held = bundles._held[BundleKind.TAGS]
+            assert held.force is not None
+            bad = msgspec.structs.replace(held.force, content=msgspec.Raw(b'["bad"]'))
+            await bundles._keep(BundleKind.TAGS, msgspec.structs.replace(held, force=bad))
+            await bundles.open(lambda held: held)
+            state = bundles.report()["tags"]
+            assert (state.state, state.reason) == ("stored", "fault")
 
     asyncio.run(play())
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from edgebox import overlay
+from edgebox.errors import StoreFull
 from edgebox.orders_settings import CHANGES, Effect, Source, judge
 from edgebox.overlay import Layers
 from edgebox.settings import SECTIONS
@@ -75,7 +76,7 @@ def test_a_change_is_tried_over_a_restart_and_confirmed(folder: Path) -> None:
     asyncio.run(play())
 
 
-@pytest.mark.parametrize("ill", ["line", "cloud", "engine"])
+@pytest.mark.parametrize("ill", ["line", "cloud", "deaf", "engine"])
 def test_a_box_that_is_not_as_well_as_before_goes_back(folder: Path, ill: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: object) -> None:
         raise ZeroDivisionError
@@ -88,6 +89,7 @@ def test_a_box_that_is_not_as_well_as_before_goes_back(folder: Path, ill: str, m
         async with box(folder) as trial:
             assert trial.engine.config.shop.decimals == 0
             trial.way.is_connected = ill != "cloud"
+            trial.way.is_heard = ill not in ("cloud", "deaf")
             if ill != "line":
                 await trial.line()
             if ill == "engine":
@@ -100,6 +102,7 @@ def test_a_box_that_is_not_as_well_as_before_goes_back(folder: Path, ill: str, m
             reply = await after.end("s1")
             assert shown(reply) == ("failed", "rolled_back")
             words = {"line": "line1: not connected", "cloud": "cloud can't be reached", "engine": "ZeroDivisionError"}
+            words["deaf"] = "speak or listen"
             assert words[ill] in reply.words
             assert state(after) == ("rolled_back", 0)
             assert shown(await after.give("config.set", args(1, values(shop__decimals=0)))) == ("failed", "rolled_back")
@@ -242,6 +245,58 @@ def test_going_back_brings_the_settings_before_on_trial(folder: Path) -> None:
             assert shown(await shop.give("config.set", old)) == ("failed", "revision_reused")
 
     asyncio.run(play())
+
+
+def test_a_store_that_was_lost_lets_nobody_bring_back_settings_from_before(folder: Path) -> None:
+    """Whoever owns the broker has all bundles that were ever signed, also those with keys that were taken away."""
+
+    async def play() -> None:
+        for revision, name in ((1, "old"), (5, "new")):
+            async with box(folder) as shop:
+                await shop.begin("config.set", args(revision, values(shop__name=name)), id=name)
+                await shop.until(lambda shop=shop: shop.restarts == 1)  # type: ignore[misc]
+            async with box(folder) as shop:
+                await shop.end(name)
+        lost = list((folder / "data").glob("edgebox.db*"))
+        assert lost
+        for path in lost:
+            path.unlink()
+        async with box(folder) as shop:
+            assert state(shop) == ("in_force", 5)
+            await shop.orders.jobs.desired(signed(bundle(BundleKind.CONFIG, 1, values(shop__name="old"))))
+            await shop.orders.jobs.desired(signed(bundle(BundleKind.CONFIG, 5, values(shop__name="new"))))
+            assert (shop.restarts, shop.engine.config.shop.name) == (0, "new")
+            refused = shop.orders.jobs.counters
+            assert (refused["refused old_revision"], refused["refused revision_reused"]) == (1, 0)
+        async with box(folder) as shop:
+            assert (shop.engine.config.shop.name, state(shop)) == ("new", ("in_force", 5))
+
+    asyncio.run(play())
+
+
+def test_a_trials_end_is_written_down_when_the_disk_takes_it_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgebox.orders_config.TELL_AGAIN_S", 0.01)
+    before, faults = logging.getLogger().level, [StoreFull("full", reason="full")] * 3
+
+    async def play() -> None:
+        async with box(folder) as shop:
+            keep = shop.orders.bundles.settle
+
+            async def settle(kind: BundleKind, fault: str) -> None:
+                if faults:
+                    raise faults.pop()
+                await keep(kind, fault)
+
+            shop.orders.bundles.settle = settle  # type: ignore[method-assign]
+            reply = await shop.give("config.set", args(1, values(log__level="warning")))
+            assert (shown(reply), state(shop), faults) == (("succeeded", ""), ("in_force", 1), [])
+
+    try:
+        asyncio.run(play())
+    finally:
+        logging.getLogger().setLevel(before)
 
 
 def test_with_nothing_before_there_is_no_way_back(folder: Path) -> None:

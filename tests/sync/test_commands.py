@@ -13,6 +13,7 @@ from sync.contract import BundleKind, JobPhase
 from sync.contract_commands import COMMANDS, ROLE_OF_BUNDLE, Refused, Role
 from tests.sync.fleet import HERE, KEYS, NOW, TRUSTED, bundle, command, flipped, order, signed
 
+FIRST = "0001-aa"
 LOST = Moment(1000, trusted=False)  # no RTC, no network time: 1970
 
 
@@ -168,11 +169,22 @@ def test_a_lost_database_takes_no_command_from_before_it() -> None:
 
 
 def test_a_memory_begun_without_a_clock_begins_again_with_one() -> None:
-    memory = commands.begun(Memory(), "e", LOST)
+    memory = commands.begun(Memory(), FIRST, LOST)
     assert isinstance(judged(order(), LOST, memory), Order)
-    memory = commands.begun(memory, "e", Moment(NOW + 5, trusted=True))
+    memory = commands.begun(memory, FIRST, Moment(NOW + 5, trusted=True))
     assert (memory.since, memory.since_trusted) == (NOW + 5, True)
-    assert commands.begun(memory, "e", Moment(NOW + 50, trusted=True)) is memory
+    assert commands.begun(memory, FIRST, Moment(NOW + 50, trusted=True)) is memory
+
+
+@pytest.mark.parametrize("before", [Memory(), Memory(epoch=FIRST, since=5, since_trusted=True)])
+def test_a_lost_database_and_no_clock_is_no_way_to_play_old_commands_again(before: Memory) -> None:
+    """Whoever owns the broker has them all. A clock that says 1970 makes none of them expired."""
+    memory = commands.begun(before, "0002-bb", LOST)
+    assert reason(order(), LOST, memory) is Refused.BEFORE_MEMORY
+    assert commands.begun(memory, "0002-bb", LOST) is memory
+    memory = commands.begun(memory, "0002-bb", TRUSTED)
+    assert reason(order(issued=NOW - 1), TRUSTED, memory) is Refused.BEFORE_MEMORY
+    assert isinstance(judged(order(), TRUSTED, memory), Order)
 
 
 BITS = st.integers(0, len(order()) * 8 - 1)

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgebox.errors import StoreFull
+from edgebox.errors import OrderError, StoreFull
 from edgebox.store.events import AuditRecord, Event, JobRecord, Stream
 from edgebox.store.store import Store
 from sync.commands import Moment, Offer, Refusal
 from sync.contract import BundleKind, JobPhase, Reply
 from sync.contract_commands import PingResult, Refused
-from sync.jobs import LANE_MAX, REFUSALS_PER_HOUR, Doing, Jobs
+from sync.jobs import HEARING_MAX, LANE_MAX, REFUSALS_PER_HOUR, Doing, Jobs
 from sync.steps import Ended
 from tests.sync.fleet import HERE, KEYS, NOW, TRUSTED, bundle, command, flipped, order, signed
 
@@ -126,6 +126,29 @@ def test_the_same_command_again_is_answered_and_not_done_also_after_a_restart(tm
             reply, to, correlation = later.replies[-1]
             assert (reply.state, reply.result, to, correlation) == (JobPhase.SUCCEEDED, {"text": "here"}, "again", b"2")
             assert (shop.ran, later.ran) == (["c1"], [])
+
+    asyncio.run(play())
+
+
+def test_messages_that_a_dying_disk_never_writes_down_do_not_pile_up(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with box(tmp_path) as shop:
+            stuck = asyncio.Event()
+            record = shop.store.record
+
+            async def never(*events: Event) -> Any:
+                await stuck.wait()
+                return await record(*events)
+
+            shop.store.record = never  # type: ignore[method-assign]
+            for number in range(HEARING_MAX + 5):
+                with contextlib.suppress(TimeoutError, OrderError):
+                    async with asyncio.timeout(0.001):
+                        await shop.jobs.command(order(id=f"c{number}"))
+            assert shop.jobs.counters["not heard"] == 5
+            assert len(shop.jobs._hearing) == HEARING_MAX
+            stuck.set()
+            await shop.until(lambda: not shop.jobs._hearing)
 
     asyncio.run(play())
 

@@ -1,10 +1,13 @@
 """Which brokers, topics and files a box accepts, and how long it waits."""
 
+import contextlib
 import os
 import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgebox.errors import SyncError
 from sync import address, credentials
@@ -36,7 +39,13 @@ def test_nothing_goes_out_in_clear(url: str) -> None:
     assert refused.value.reason == "plain"
 
 
-@pytest.mark.parametrize("url", ["http://cloud.example", "mqtts://", "mqtts://host:70000", "cloud.example"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://cloud.example", "mqtts://", "mqtts://host:70000", "cloud.example", "mqtts://[::1", "mqtts://host:0"),
+        *("mqtts://host?x=1", "wss://host/mqtt#x", "mqtts://host:x"),
+    ],
+)
 def test_what_is_no_broker_is_refused(url: str) -> None:
     with pytest.raises(SyncError) as refused:
         address.parse(url)
@@ -84,6 +93,25 @@ def test_a_certificate_without_its_key_is_named(tmp_path: Path) -> None:
         credentials.load(tmp_path, tls=True)
 
 
+def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(SyncError, match="no user or password") as refused:
+        address.parse("mqtts://box:s3cret@cloud.example")
+    assert "s3cret" not in str(refused.value)
+
+
+@given(url=st.text(max_size=40) | st.text("mqtsw:/[]@?#.%0189", max_size=30).map("mqtts://".__add__))
+def test_any_text_is_a_brokers_url_or_refused(url: str) -> None:
+    with contextlib.suppress(SyncError):
+        assert address.parse(url).port > 0
+
+
+@given(template=st.text("{}tenatsorbx/+ ", max_size=30).map("{box}".__add__))
+def test_any_template_is_good_or_refused(template: str) -> None:
+    with contextlib.suppress(SyncError):
+        topics = Topics(template, tenant="acme", store="s1", box="b1")
+        assert topics.reply_to(f"{topics.prefix}reply/1") == f"{topics.prefix}reply/1"
+
+
 def test_topics_carry_the_boxs_names() -> None:
     topics = Topics("edgebox/v1/{tenant}/{store}/{box}", tenant="acme", store="s1", box="b1")
     assert topics.up("receipts") == "edgebox/v1/acme/s1/b1/up/receipts"
@@ -117,6 +145,9 @@ def test_a_name_that_is_missing_is_named() -> None:
         ("devices/{box}", "devices/b1/reply/9", True),
         ("devices/{box}", "devices/b2/reply/9", False),
         ("{box}/{tenant}/{store}", "b2/acme/reply", False),
+        ("e{x/{tenant}/{store}/{box}", "e{x/acme/reply", True),
+        ("e/{tenant}{store}/{box}", "e/acmes2/reply", False),
+        ("e/{store}/{tenant}/{box}", "e/s2/acme/reply", False),
     ],
 )
 def test_a_reply_goes_where_it_is_wanted_only_within_the_tenant(template: str, wanted: str | None, goes: bool) -> None:
