@@ -110,7 +110,8 @@ class State(_Message, frozen=True, kw_only=True, omit_defaults=True):
 
     `acknowledged`: how far the box believes that the cloud has each stream in `epoch`. If that is further than the
     cloud has it, somebody forged an Ack: the command `resend` brings the rows, for acknowledged ones stay on the box
-    for days. `refused`: what a broker did not take, counted since the box was started. A will has none of these.
+    for days. `refused`: what a broker did not take, and what the box had no room to record,
+    since it was started. A will has none of these.
     """
 
     v: int = VERSION

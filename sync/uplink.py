@@ -310,7 +310,7 @@ class Uplink:
                 acknowledged={
                     name: lane.newest.acked for name, lane in session.lanes.items() if lane.newest and lane.newest.acked
                 },
-                refused=self.refused(),
+                refused=self.refused() | {f"{name} not recorded": n for name, n in self._store.unrecorded().items()},
                 health=self.health(),
                 online=online,
             )

@@ -10,7 +10,7 @@ on the folder, not on the file, which somebody may remove in the belief that a l
 
 A folder that was copied, to another box or back from somewhere, would give the same numbers a second time to other
 events. So the file remembers its own inode, when that was born, and the card's name: a copy has others, and begins a
-new epoch. So does a folder whose file is gone. (An inode's number alone may be given to the next file; a move or a chown
+new epoch. So does a folder whose file is gone. (An inode's number alone may be given to the next file; a move or chown
 changes none of them. A card's image that is written back to the same card can't be told: docs/store.md.)
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edgebox.errors import SyncError
+from edgebox.errors import StoreFull, SyncError
 from sync import heartbeat
 from sync.contract import Answer, JobPhase, Reply, Reported
 from tests.sync.box import running
@@ -53,6 +53,23 @@ def test_a_box_says_that_it_is_there_what_waits_and_that_it_goes(tmp_path: Path)
             await until(lambda: bool(later.states))
             assert not later.states[-1].online, "retained for whoever looks later"
             later.close()
+            cloud.close()
+
+    asyncio.run(story())
+
+
+def test_what_the_box_had_no_room_to_record_is_told(tmp_path: Path) -> None:
+    async def story() -> None:
+        with mosquitto(tmp_path / "broker") as broker:
+            cloud = Collector(broker.port)
+            async with running(broker.url, tmp_path) as box:
+                box.store.guard(lambda event, size: StoreFull("no room", reason="budget"))
+                for _ in range(2):
+                    with pytest.raises(StoreFull):
+                        await box.receipts(1)
+                box.uplink.beat()
+                await until(lambda: any(state.refused for state in cloud.states))
+                assert cloud.states[-1].refused["receipts not recorded"] >= 2
             cloud.close()
 
     asyncio.run(story())
