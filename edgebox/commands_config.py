@@ -17,7 +17,7 @@ from edgebox.config import DEFAULT, FOLDER, load, load_lexicon
 from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.point_rules import rules_of
 from edgebox.receipt.profiles import Profile
-from edgebox.settings import Config, LineSettings
+from edgebox.settings import Config, LineSettings, SyncSettings
 from edgebox.slip_shelf import filled
 
 
@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     faults += _scanner_faults(config)
     faults += _key_faults(Path(config.claims.keys))
     faults += _rule_faults(config)
+    faults += _sync_faults(config.sync)
     faults += filled(config.slip.show).faults
     if faults:
         raise ConfigError("\n".join(faults), reason="bad_config")
@@ -99,6 +100,29 @@ def _scanner_faults(config: Config) -> list[str]:
                 faults.append(f"scanner {row.name}: {fault}")
     ends = Counter(end for row in used for end in (row.scanner, row.till) if not end.startswith(("pty:", "none:")))
     return faults + [f"two scanners use {url}" for url, count in ends.items() if count > 1]
+
+
+def _sync_faults(sync: SyncSettings) -> list[str]:
+    """What keeps the box from its cloud: the way there, its names, whom it obeys, and what lies in its credentials."""
+    if not sync.url:
+        return []
+    from sync import address, credentials
+    from sync.signing import fleet_keys
+    from sync.topics import Topics
+
+    faults = []
+    for check in (
+        lambda: credentials.load(Path(sync.credentials), tls=address.parse(sync.url).tls),
+        lambda: Topics(sync.topics, tenant=sync.tenant, store=sync.store, box=sync.box),
+        lambda: fleet_keys(sync.fleet_keys),
+    ):
+        try:
+            check()
+        except EdgeboxError as fault:
+            faults.append(f"[sync]: {fault}")
+        except ValueError as fault:
+            faults.append(f"[sync] fleet_keys: {fault}")
+    return faults
 
 
 def _key_faults(path: Path) -> list[str]:

@@ -216,3 +216,29 @@ def test_read_says_names_that_are_no_text(tmp_path: Path, capsys: pytest.Capture
         file.write(b"SHOP\nTOTAL 5.00\n")
     assert main(["read", "--json", os.fsdecode(name)]) == 0
     assert "name.bin" in json.loads(capsys.readouterr().out)["file"]
+
+
+@pytest.mark.parametrize(
+    ("sync", "said"),
+    [
+        ("url=mqtt://cloud.example", "in clear"),
+        ("url=mqtts://[::1", "no broker's URL"),
+        ("topics=edgebox/{tenant}", "must hold {box}"),
+        ("box=", "no name for box"),
+        ("fleet_keys=owner-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,owner-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+         "comes twice"),
+        ("credentials=OPEN", "others can read it"),
+    ],
+)  # fmt: skip
+def test_config_check_names_what_keeps_a_box_from_its_cloud(
+    sync: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "password").write_text("secret", "utf-8")
+    (tmp_path / "password").chmod(0o644)
+    good = ("url=mqtts://cloud.example", "tenant=acme", "store=s1", "box=b1", "credentials=/none")
+    flags = [word for setting in (*good, sync.replace("OPEN", str(tmp_path))) for word in ("--set", f"sync.{setting}")]
+    assert main(["config", "check", *flags]) == 2
+    found = capsys.readouterr().err
+    assert said in found
+    assert "secret" not in found
+    assert main(["config", "check", *flags[:-2]]) == 0
