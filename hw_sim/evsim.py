@@ -68,12 +68,13 @@ class Device:
     def wait_open(self, timeout_s: float = PATIENCE_S) -> None:
         """Until the program has opened it; who opens it again takes the first one's place. TimeoutError."""
         assert self._listener is not None
-        self._listener.settimeout(0.0 if self._link is not None else timeout_s)
         with contextlib.suppress(BlockingIOError):
-            link, _ = self._listener.accept()
-            if self._link is not None:
-                self._link.close()
-            self._link = link
+            while True:
+                self._listener.settimeout(0.0 if self._link is not None else timeout_s)
+                link, _ = self._listener.accept()
+                if self._link is not None:
+                    self._link.close()
+                self._link = link
 
     def send(self, packet: bytes) -> None:
         """One packet to the program."""

@@ -37,9 +37,9 @@ from edgebox.scan.frames import (
 from edgebox.scan.outbox import Outbox
 from edgebox.scan.settings import SUFFIXES, ScannerSettings
 
-WAITING_MAX = 64  # codes behind an open question: a scanner that empties its memory; beyond it, nothing waits
+WAITING_MAX = 256  # codes behind an open question; beyond it the scanner is not read until the question is settled
 BACKLOG_BYTES = 1 << 16  # to the till: some thousand codes. Beyond it the scanner is not read
-TOLD_MAX = 256  # frames that the engine has not taken; then the oldest news is forgotten and counted
+TOLD_MAX = 2048  # frames of one turn; beyond it news are forgotten and counted, questions and outcomes are not
 ARM_MAX_MS = 600_000  # as long as a mode key may be set to
 CONTROLS = bytes((*range(32), 127))
 
@@ -85,8 +85,8 @@ class ScanCore:
 
     @property
     def wants_scanner(self) -> bool:
-        """False: the till doesn't take what came before."""
-        return self.outbox.size + len(self._cutter.begun) < BACKLOG_BYTES
+        """False: the till doesn't take what came before, or the engine is slow; for `answer_ms` at most."""
+        return self.outbox.size + len(self._cutter.begun) < BACKLOG_BYTES and len(self._queue) < WAITING_MAX
 
     @property
     def is_idle(self) -> bool:
@@ -240,8 +240,8 @@ class ScanCore:
     def _pass_early(self, now: float) -> None:
         """What can't become ours needn't wait for its end; nor does what is longer than any code."""
         cutter = self._cutter
-        if cutter.is_empty or self._queue:
-            return
+        if cutter.is_empty or self._queue or self._cuts:
+            return  # something stands before it
         if not cutter.is_passing and len(cutter.begun) <= CODE_MAX:
             usable = self._engine and not self.breaker.is_open
             if usable and self._may_become(cutter.begun):
@@ -271,17 +271,10 @@ class ScanCore:
 
     def _forward(self, cut: Cut, now: float) -> None:
         rest = self._rest_for_till(cut)
-        if not self._queue:
-            self.outbox.push(rest, True, now)
-        elif len(self._queue) >= WAITING_MAX:
-            self.counters["crowded"] += 1
-            for waiting in self._queue:
-                if not waiting.settled:
-                    self._late(waiting, now)
-            self._release(now)
-            self.outbox.push(rest, True, now)
-        else:
+        if self._queue:
             self._queue.append(Waiting(rest))
+        else:
+            self.outbox.push(rest, True, now)
 
     def _rest_for_till(self, cut: Cut) -> bytes:
         """What of a whole code has not gone yet, and its suffix."""
@@ -363,9 +356,9 @@ class ScanCore:
     def _tell(self, frame: Frame) -> None:
         if not self._engine:
             return
-        if len(self._frames) >= TOLD_MAX:
-            self._frames.popleft()
+        if len(self._frames) >= TOLD_MAX and not isinstance(frame, Scan | Outcome | Hello):
             self.counters["untold"] += 1
+            return
         self._frames.append(frame)
 
     def _passed(self, reading: Reading) -> None:

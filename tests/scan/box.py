@@ -143,6 +143,11 @@ class Engine:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has gone: the test knows
             link.sendall(encode(frame))
 
+    def hang(self) -> None:
+        """From now on it reads nothing."""
+        self.reads = False
+        time.sleep(0.03)  # longer than it may already be listening
+
     def send(self, frame: Frame) -> None:
         self._out.append(frame)
 

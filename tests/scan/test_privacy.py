@@ -1,0 +1,123 @@
+"""A payment code is money for a minute: it is in no log, no frame and no file, whatever goes wrong around it."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from edgebox.scan.frames import Arm
+from hw_sim.evsim import Device, environment
+from hw_sim.scanner import KeyboardTill, SerialScanner
+from tests.scan.box import Cable, Engine, Process, until
+
+SECRET_CHARS = 8  # no piece of a code so long may be found
+
+
+def payment_codes(count: int) -> list[bytes]:
+    dice = random.Random(7)
+    heads = [(b"13", 16), (b"10", 16), (b"28", 14), (b"30", 22), (b"62", 17)]
+    codes = []
+    for number in range(count):
+        head, size = heads[number % len(heads)]
+        codes.append(head + bytes(dice.choice(b"0123456789") for _ in range(size)))
+    return codes
+
+
+def pieces(codes: list[bytes]) -> set[bytes]:
+    return {code[at : at + SECRET_CHARS] for code in codes for at in range(len(code) - SECRET_CHARS + 1)}
+
+
+def found_in(raw: bytes, secrets: set[bytes]) -> list[bytes]:
+    return [secret for secret in secrets if secret in raw]
+
+
+RESIDENT = b"11010519491231002X"
+
+
+@pytest.mark.skipif(not (shutil.which("gcc") or shutil.which("cc")), reason="no C compiler: apt install gcc")
+def test_payment_codes_leave_no_trace(tmp_path: Path) -> None:
+    codes = payment_codes(40)
+    secrets = pieces([*codes, RESIDENT])
+    folder = tmp_path / "dev"
+    folder.mkdir()
+    path = tmp_path / "e"
+    with Device(folder, "hidg0") as gadget, Cable() as scanner:
+        till = KeyboardTill(gadget)
+        ends = (scanner.url, f"hidkbd://{gadget.path}?layout=us")
+        settings = ("--engine", str(path), "--set", "till_ms=200", "--set", "silence_ms=30")
+        with Process(*ends, *settings, env=environment(folder)) as process:
+            process.wait_said("there")
+            raw = _with_an_engine_that_dies(path, scanner, till, codes[:7])
+            _with_a_till_that_goes(process, scanner, till, codes[7:20])
+            raw += _with_an_engine_that_hangs(path, scanner, till, codes[20:])
+            assert not _writable_files(process.pid)
+        log = "".join(process.log).encode()
+    typed = till.text.encode()
+    assert codes[0] in typed
+    assert codes[-1] in typed
+    assert found_in(typed, secrets)  # the search finds what is there
+    assert found_in(log, secrets) == []
+    assert found_in(raw, secrets) == []
+    for file in (file for file in tmp_path.rglob("*") if file.is_file()):
+        assert found_in(file.read_bytes(), secrets) == []
+
+
+def _with_an_engine_that_dies(path: Path, scanner: Cable, till: KeyboardTill, codes: list[bytes]) -> bytes:
+    """Plainly, behind a question, armed, without a suffix, in pieces; all that the engine ever heard."""
+    engine = Engine(path, wants=lambda scan: None)
+    until(lambda: engine.connected, "hello")
+    source = SerialScanner(scanner.master)
+    for code in (codes[0], b"CPN:1", codes[1]):
+        source.scan(code)
+    engine.send(Arm("coupon", 0))
+    until(lambda: any(type(frame).__name__ == "Armed" for frame in engine.frames), "armed")
+    for code in (codes[2], RESIDENT, b"]Q1" + codes[3]):
+        source.scan(code)
+    SerialScanner(scanner.master, b"").scan(codes[4])
+    time.sleep(0.05)  # longer than the silence
+    source.scan(codes[5][:9])
+    engine.die()
+    source.scan(codes[6])
+    _drained(till)
+    return bytes(engine.raw)
+
+
+def _with_a_till_that_goes(process: Process, scanner: Cable, till: KeyboardTill, codes: list[bytes]) -> None:
+    till.link(up=False)
+    for code in codes:
+        SerialScanner(scanner.master).scan(code)
+    process.wait_said("lost")
+    till.link(up=True)
+
+
+def _with_an_engine_that_hangs(path: Path, scanner: Cable, till: KeyboardTill, codes: list[bytes]) -> bytes:
+    with Engine(path) as engine:
+        until(lambda: engine.connected, "hello")
+        engine.hang()
+        for code in codes:
+            SerialScanner(scanner.master).scan(code)
+        engine.reads = True
+        _drained(till)
+        return bytes(engine.raw)
+
+
+def _drained(till: KeyboardTill) -> None:
+    """Until the till has been quiet for a moment."""
+    while till.listen(0.2):
+        pass
+
+
+def _writable_files(pid: int) -> list[str]:
+    """Regular files that the process could write to."""
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        target = os.readlink(f"/proc/{pid}/fd/{name}")
+        flags = int(Path(f"/proc/{pid}/fdinfo/{name}").read_text("ascii").split("flags:")[1].split()[0], 8)
+        if os.path.isfile(target) and flags & os.O_ACCMODE != os.O_RDONLY:
+            found.append(target)
+    return found
