@@ -64,8 +64,12 @@ class Journal:
     def append(self, stream: Stream, bodies: Sequence[bytes], stamp: Stamp) -> int:
         """Adds rows in order; returns the place of the first. Counts only once `keep` is called."""
         first = self._staged[stream] + 1
-        rows = [(place, *stamp, sum_of(place, *stamp, body), body) for place, body in enumerate(bodies, first)]
-        self._connection.executemany(_INSERT, rows)
+        if len(bodies) == 1:
+            body = bodies[0]
+            self._connection.execute(_INSERT, (first, *stamp, sum_of(first, *stamp, body), body))
+        else:
+            rows = [(place, *stamp, sum_of(place, *stamp, body), body) for place, body in enumerate(bodies, first)]
+            self._connection.executemany(_INSERT, rows)
         self._staged[stream] = first + len(bodies) - 1
         return first
 
@@ -257,11 +261,16 @@ class Journal:
             " WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT ?",
             (low, high, limit),
         )
-        bodies = [self._body(head, crc, body) for *head, crc, body in found]
+        bodies = [
+            body if sum_of(place, boot, mono_ms, at_ms, trusted, body) == crc else self._again(place)
+            for place, boot, mono_ms, at_ms, trusted, crc, body in found
+        ]
         return [body for body in reversed(bodies) if body]
 
-    def _body(self, head: list[int], crc: int, body: bytes) -> bytes:
-        return self._whole(self.epoch, head, crc, body, None).body
+    def _again(self, place: int) -> bytes:
+        twin = again(self._connection, place)
+        self._note_damaged(place, twin is not None)
+        return twin.body if twin else b""
 
 
 def _named(epoch: Epoch, place: int) -> tuple[Stream, str, int]:

@@ -75,9 +75,8 @@ class Store:
         if not events:
             return ()
         sealed = tuple([Sealed(event, self._encode(event)) for event in events])
-        for event, body in sealed:
-            if len(body) > EVENT_BYTES:
-                raise StoreError(f"{type(event).__name__} of {len(body)} bytes", reason="refused")
+        if max([len(one.body) for one in sealed]) > EVENT_BYTES:
+            raise StoreError(f"more than {EVENT_BYTES} bytes of {type(events[0]).__name__}", reason="refused")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[tuple[Place, ...]] = loop.create_future()
         self._writer.loop = loop

@@ -198,14 +198,13 @@ class Writer:
         outcomes = self._attempt(batch)
         if outcomes is None:
             outcomes = [outcome for one in batch for outcome in self._attempt([one], last=True) or ()]
-        streams: set[Stream] = set()
+        kinds: set[type[Event]] = set()
         for record, outcome in zip(batch, outcomes, strict=True):
-            its = [STREAM_OF[type(sealed.event)] for sealed in record.events]
             if outcome.fault is None:
-                streams.update(its)
+                kinds.update([type(sealed.event) for sealed in record.events])
             else:
-                self.refused.update(its)
-        self._tell(outcomes, frozenset(streams))
+                self.refused.update([STREAM_OF[type(sealed.event)] for sealed in record.events])
+        self._tell(outcomes, frozenset([STREAM_OF[kind] for kind in kinds]))
 
     def _attempt(self, batch: list[_Record], *, last: bool = False) -> list[Outcome] | None:
         """What became of each; None: something in it was refused, and each is to be tried by itself."""

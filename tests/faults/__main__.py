@@ -24,7 +24,7 @@ def told(row: Row) -> str:
     """One line of the matrix."""
     delivered = "-" if row.delivered is None else str(row.delivered)
     figures = (row.accepted, row.stored, delivered, row.duplicated, row.lost, row.given_up, row.refused, row.unreported)
-    return f"{row.fault:46}" + "".join(f"{figure:>11}" for figure in figures) + f"  {row.words}"
+    return f"{row.fault:54}" + "".join(f"{figure:>11}" for figure in figures) + f"  {row.words}"
 
 
 def main() -> int:
@@ -36,7 +36,7 @@ def main() -> int:
     options = parser.parse_args()
     logging.getLogger("edgebox").setLevel(logging.CRITICAL)  # what it says is counted here
     began = time.monotonic()
-    print(f"{HEADS[0]:46}" + "".join(f"{head:>11}" for head in HEADS[1:]))
+    print(f"{HEADS[0]:54}" + "".join(f"{head:>11}" for head in HEADS[1:]))
     broken = 0
     for row in rows(tuple(options.modules) or MODULES, Scale(options.share, options.seed)):
         print(told(row) + ("" if row.holds else "  BROKEN"), flush=True)

@@ -55,6 +55,17 @@ def _pages(path: Path, chance: Random) -> None:
         spoil(path, page, bytes(PAGE_BYTES))
 
 
+def _bits(path: Path, chance: Random) -> None:
+    settle(path)
+    with path.open("r+b") as file:
+        for _ in range(10):
+            at = chance.randrange(PAGE_BYTES, path.stat().st_size)
+            file.seek(at)
+            byte = file.read(1)[0]
+            file.seek(at)
+            file.write(bytes([byte ^ 1 << chance.randrange(8)]))
+
+
 def _short_file(path: Path, chance: Random) -> None:
     settle(path)
     os.truncate(path, chance.randrange(path.stat().st_size))
@@ -94,6 +105,7 @@ def _gone(path: Path, _chance: Random) -> None:
 HARMS: tuple[tuple[str, Harm, int], ...] = (
     ("one page of garbage", _page, 100),
     ("a tenth of the pages zero", _pages, 50),
+    ("ten bits turned", _bits, 100),
     ("file cut short", _short_file, 50),
     ("log cut short", _short_log, 100),
     ("64 bytes of the log broken", _broken_log, 100),
