@@ -16,10 +16,9 @@ from edgebox.receipt.entries import EntryCollector
 from edgebox.receipt.fieldwords import LABEL_LETTERS, FieldKey
 from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.words import tokens
-from edgebox.receipt.wraps import Wraps
+from edgebox.receipt.wraps import Wraps, is_parted
 
 _parts = re.compile(r"\s{2,}|[,;]").split  # `实付 72.00 元,支付方式:微信`
-_is_parted = re.compile(r"\s{3}").search  # two columns, unless a name is written so
 _has_letter = re.compile(r"[^\W\d_]").search
 _has_digit = re.compile("[0-9]").search
 _CURRENCY_LETTERS = 6  # before an amount: a blank, `HKD`, a point and a minus
@@ -82,10 +81,18 @@ def doubted_lines(
 
     def is_closed(place: int) -> bool:
         text = lines[place].text
-        return (place in closed or _is_parted(text.strip()) is not None) and not others.are(text)
+        return (place in closed or is_parted(text)) and not others.are(text)
 
     wraps = Wraps([kept.line for kept in lines], is_closed)
+
+    def is_typed_in(place: int) -> bool:
+        text = lines[place].text
+        return (":" in text or place not in closed) and others.are(text)
+
+    typed_in = wraps.goes_on(is_typed_in)
     beside_items = ways & items  # `Seat 4 Cash 30.00 Change 5.00`: what stands first is no word of the till's
     return frozenset(
-        place for place in told if place in beside_items or others.are(lines[place].text) or wraps.may_go_on(place)
+        place
+        for place in told
+        if place in beside_items or place in typed_in or others.are(lines[place].text) or wraps.may_go_on(place)
     )

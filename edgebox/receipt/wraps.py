@@ -15,6 +15,8 @@ from edgebox.escpos.lines import Line
 from edgebox.escpos.style import Setting
 from edgebox.receipt.zones import is_plain_rule
 
+_BLANKS = 2  # at the end of a full line: what a wide letter left free, or blanks between words that wrap there
+_parted = re.compile(r"\S\s{3,}\S").search
 COLUMNS_MIN = 32  # of the larger letters on 58 mm; a shorter line never fills its paper
 COLUMNS_MAX = 64  # of the smaller letters on 80 mm; a longer line is wrapped by the printer, and is one line here
 _ASCII_END = "\x7f"
@@ -28,37 +30,43 @@ def columns(text: str) -> int:
     return len(text) if text.isascii() else 2 * len(text) - len(_wide("", text))
 
 
+def is_parted(text: str) -> bool:
+    """Two columns; a name is hardly written so."""
+    return _parted(text) is not None
+
+
 class Wraps:
     """Of one document. `is_closed`: of a line's number, whether it is surely over where it ends."""
 
     def __init__(self, lines: Sequence[Line], is_closed: Callable[[int], bool]) -> None:
         self._lines = lines
         self._is_closed = is_closed
-        self._papers: set[int] = set()  # how wide the paper may be; known when somebody asks
+        self._widths = list(map(_printed, lines))
+        fitting = [place for place, width in enumerate(self._widths) if COLUMNS_MIN <= width <= COLUMNS_MAX]
+        widest = max((self._widths[place] for place in fitting), default=COLUMNS_MIN)
+        ruled = (self._widths[place] for place in fitting if is_plain_rule(lines[place].text))
+        self._papers = {widest, max(ruled, default=widest)}  # the widest line, and rule: drawn from edge to edge
 
     def may_go_on(self, place: int) -> bool:
         """The line may be the end of what stands above it."""
-        above = place - 1
-        if above < 0 or self._is_closed(above):
+        above, first = place - 1, 0
+        if above >= 0 and not self._is_closed(above) and is_plain_rule(self._lines[above].text):
+            above, first = above - 1, 1
+        if above < 0 or self._is_closed(above) or is_plain_rule(self._lines[above].text):
             return False
-        if is_plain_rule(self._lines[above].text):
-            above -= 1
-            first = 1
-            if above < 0 or self._is_closed(above) or is_plain_rule(self._lines[above].text):
-                return False
-        else:
-            first = _first_word(self._lines[place].text)
-        taken = _printed(self._lines[above])
-        return any(taken <= width < taken + first for width in self._columns())
+        first = first or _first_word(self._lines[place].text)
+        return any(self._widths[above] <= paper < self._widths[above] + first for paper in self._papers)
 
-    def _columns(self) -> set[int]:
-        """The widest line, and the widest rule: tills draw them from edge to edge."""
-        if not self._papers:
-            widths = [(_printed(line), is_plain_rule(line.text)) for line in self._lines]
-            fitting = [(width, is_ruled) for width, is_ruled in widths if COLUMNS_MIN <= width <= COLUMNS_MAX]
-            ruled = [width for width, is_ruled in fitting if is_ruled]
-            self._papers = {max((width for width, _ in fitting), default=COLUMNS_MIN), *([max(ruled)] if ruled else ())}
-        return self._papers
+    def goes_on(self, begins: Callable[[int], bool]) -> set[int]:
+        """Lines that go on with what one began for which `begins` holds: all while the line above is full."""
+        out: set[int] = set()
+        is_open = False
+        for place, width in enumerate(self._widths):
+            if is_open:
+                out.add(place)
+            is_full = any(paper - _BLANKS <= width <= paper for paper in self._papers)
+            is_open = is_full and not is_parted(self._lines[place].text) and (is_open or begins(place))
+        return out
 
 
 def _printed(line: Line) -> int:

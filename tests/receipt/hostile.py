@@ -40,6 +40,11 @@ TABLE = {
     "en": "Table ", "de": "Tisch ", "fr": "Table ", "es": "Mesa ", "pt": "Mesa ",
     "ja": "テーブル:", "ko": "테이블:", "zh-CN": "桌号：", "zh-TW": "桌號：",
 }  # fmt: skip
+# Keys that no list of the reader's has, and tills print all the same: who booked, for whom, where to.
+BOOKED = {
+    "en": "Booked for: ", "de": "Reserviert für: ", "fr": "Réservé pour : ", "es": "Reserva: ", "pt": "Reserva: ",
+    "ja": "ご予約：", "ko": "예약자: ", "zh-CN": "预订人：", "zh-TW": "訂位人：",
+}  # fmt: skip
 HEADING = {
     "en": "Item  Qty  Price  Amount", "de": "Artikel  Menge  Preis  Betrag", "fr": "Article  Qté  Prix  Montant",
     "es": "Artículo  Cant  Precio  Importe", "pt": "Artigo  Qtd  Preço  Valor", "ja": "品名  数量  単価  金額",
@@ -171,11 +176,11 @@ def _attack(till: Till, chance: random.Random) -> Attack:
 
 
 FORMS = {
-    "header": ("remark", "remark alone", "heading", "name", "table", "address"),
+    "header": ("remark", "remark alone", "heading", "name", "booked", "table", "address"),
     "item": ("remark", "choice", "item name", "item name of several lines"),
     "under an item": ("remark", "choice", "item name", "item name of several lines"),
-    "between": ("remark", "remark alone", "heading"),
-    "footer": ("remark", "remark alone", "heading", "name"),
+    "between": ("remark", "remark alone", "heading", "booked"),
+    "footer": ("remark", "remark alone", "heading", "name", "booked"),
 }
 
 
@@ -189,6 +194,8 @@ def _form(form: str, till: Till, text: Sequence[str], columns: int, kind: str) -
         return wrap([key, *text], columns)
     if form == "heading":
         return wrap([key.rstrip(" :："), *text], columns)
+    if form == "booked":
+        return wrap([BOOKED[till.language] + " ".join(text)], columns)
     if form == "name":
         return wrap([NAME[till.language] + " ".join(text)], columns)
     if form == "address":
