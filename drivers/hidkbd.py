@@ -43,6 +43,7 @@ class HidKeyboard:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._reports: deque[bytes] = deque((_ALL_UP,))
         self._begun = 0  # bytes of the caller's next write whose reports wait
+        self._whole = 0  # so many reports there were for them
         self._caps = False  # as the till shows it
         self._lifted = False  # we have switched Caps Lock off
 
@@ -70,7 +71,7 @@ class HidKeyboard:
             if taken >= len(data):
                 break
             self._reports.extend(self._reports_of(data[taken]))
-            self._begun = 1
+            self._begun, self._whole = 1, len(self._reports)
         return taken
 
     def flushed(self) -> bool:
@@ -99,6 +100,11 @@ class HidKeyboard:
                 self._lifted = False
                 reports += _struck(0, _CAPS_USAGE)
         return reports
+
+    @property
+    def is_inside(self) -> bool:
+        """A character has been typed in part that `write` has not counted."""
+        return bool(self._begun) and len(self._reports) < self._whole
 
     def finish_writing(self) -> None:
         """A keyboard has no end of data."""

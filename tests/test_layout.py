@@ -52,7 +52,7 @@ ROOMS = (
     Room("sync.session", ours=("sync.contract",), libraries=("msgspec",)),
     # The adapters of the line do its I/O and hold no policy. A driver is loaded when its URL names it, so that a line
     # over TCP never pays for pyserial.
-    Room("edgebox.line.daemon", ours=LINE, lazily=("drivers", "edgebox.printers"), pure=False),
+    Room("edgebox.line.daemon", ours=(*LINE, "edgebox.dataplane"), lazily=("drivers", "edgebox.printers"), pure=False),
     *(Room(f"edgebox.line.{name}", ours=LINE, lazily=("drivers",), pure=False) for name in LINE_ADAPTERS),
     # The scanner's, as the line's. They share the loop's epoll.
     *(Room(f"edgebox.scan.{name}", ours=SCAN, lazily=("drivers",), pure=False) for name in SCAN_ADAPTERS),

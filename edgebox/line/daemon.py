@@ -7,14 +7,15 @@ Owns: the command line, the profile's file, signals, and the process itself (mem
 from __future__ import annotations
 
 import gc
-import marshal
 import os
-import select
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+from edgebox.dataplane import become_urgent as become_urgent  # the engine takes it from here
+from edgebox.dataplane import options_of, say, told_by_child
 from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.guard import GuardedCore
@@ -41,30 +42,8 @@ OWN = Path("/etc/edgebox")
 FLAGS = ("till", "printer", "engine", "name", "config", "profile", "set")
 
 
-def _arguments(argv: list[str]) -> tuple[dict[str, str], list[str]]:
-    """`--key value` and `--key=value`; `--set` may come again. argparse would cost 1 MB of the line's memory."""
-    found: dict[str, str] = {}
-    sets: list[str] = []
-    queue = list(argv)
-    while queue:
-        word = queue.pop(0)
-        key, equals, value = word.partition("=")
-        key = key.removeprefix("--")
-        if not word.startswith("--") or key not in FLAGS:
-            raise ConfigError(f"{word!r} is not an option", reason="bad_option", hint="edgebox-line --help lists them")
-        if not equals:
-            if not queue:
-                raise ConfigError(f"--{key} needs a value", reason="bad_option")
-            value = queue.pop(0)
-        if key == "set":
-            sets.append(value)
-        else:
-            found[key] = value
-    return found, sets
-
-
 def _settings(argv: list[str]) -> LineSettings:
-    found, sets = _arguments(argv)
+    found, sets = options_of(argv, FLAGS, "edgebox-line")
     merged = LineSettings()
     if "config" in found:
         path = Path(found.pop("config"))
@@ -99,33 +78,14 @@ def _told_by_receipts(settings: LineSettings) -> tuple[LineSettings, str]:
 
 def _configured(argv: list[str]) -> tuple[LineSettings, PrinterProfile, str]:
     """Settings, profile and a warning, read in a child: tomllib and the capability data would stay in our memory."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(reader)
-        os.write(writer, _told(argv))
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        told = pipe.read()
-    os.waitpid(child, 0)
-    if not told:
-        raise ConfigError("the configuration could not be read: its reader was killed", reason="config")
-    kind, *fields = marshal.loads(told)
-    if kind == "fault":
-        raise ConfigError(fields[0], reason="config")
-    return LineSettings(*fields[0]), PrinterProfile(*fields[1]), fields[2]
+    settings, profile, warning = told_by_child(lambda: _told(argv))
+    return LineSettings(*settings), PrinterProfile(*profile), warning
 
 
-def _told(argv: list[str]) -> bytes:
-    """The child's side: both as plain tuples, or the fault in words."""
-    try:
-        settings, warning = _told_by_receipts(_settings(argv))
-        return marshal.dumps(("ok", tuple(settings), tuple(_profile(settings.profile)), warning))
-    except EdgeboxError as fault:
-        return marshal.dumps(("fault", str(fault)))
-    except Exception as fault:  # whatever it is, it must be said by the parent: the child has no exit code of its own
-        return marshal.dumps(("fault", f"{type(fault).__name__}: {fault}"))
+def _told(argv: list[str]) -> tuple[tuple[Any, ...], tuple[Any, ...], str]:
+    """The child's side: both as plain tuples."""
+    settings, warning = _told_by_receipts(_settings(argv))
+    return tuple(settings), tuple(_profile(settings.profile)), warning
 
 
 def _profile(name: str) -> PrinterProfile:
@@ -135,33 +95,6 @@ def _profile(name: str) -> PrinterProfile:
 
     folder = OWN if (OWN / "printers" / f"{name}.toml").is_file() else SHIPPED
     return find_printer(name, folder / "printers")
-
-
-def _log(text: str) -> None:
-    """One line for a person, if stderr takes it at once: a log that hangs or has gone must not stop the wire."""
-    ready = select.poll()
-    ready.register(sys.stderr.fileno(), select.POLLOUT)
-    try:
-        if ready.poll(0):
-            os.write(sys.stderr.fileno(), text.encode("utf-8", "replace")[: select.PIPE_BUF - 1] + b"\n")
-    except OSError:
-        return  # nobody is there to hear that nobody is there
-
-
-def become_urgent(priority: int) -> None:
-    """Runs this process before ordinary ones; without permission it runs as it is, only not before everything else.
-
-    Where the kernel groups processes by session (sched_autogroup, on in Debian), a nice value counts within a session
-    only, and the session has one of its own; it is changed where it is ours alone, as a service's is. [sched(7)]
-    """
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, priority)
-        if os.getsid(0) != os.getpid():
-            return
-        with open("/proc/self/autogroup", "w", encoding="ascii") as group:
-            group.write(str(priority))
-    except (PermissionError, FileNotFoundError):
-        return
 
 
 def _first_document() -> int:
@@ -186,9 +119,9 @@ def _relay(settings: LineSettings, profile: PrinterProfile) -> Relay:
     from drivers.registry import printer_end, till_end
 
     core = GuardedCore(profile, settings, os.urandom(8), _first_document())
-    core.on_fault = _log
+    core.on_fault = say
     till = till_end(settings.till, settings.allow)
-    return Relay(core, till, printer_end(settings.printer), settings.engine, _log)
+    return Relay(core, till, printer_end(settings.printer), settings.engine, say)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -200,7 +133,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings, profile, warning = _configured(arguments)
         if warning:
-            _log(f"edgebox-line: {warning}")
+            say(f"edgebox-line: {warning}")
         relay = _relay(settings, profile)
         _stop_on_signals(relay)
         become_urgent(PRIORITY)
@@ -209,7 +142,7 @@ def main(argv: list[str] | None = None) -> int:
         gc.disable()  # the loop makes no cycles; a collection in the middle of a receipt would cost milliseconds
         relay.run()
     except EdgeboxError as fault:
-        _log(f"edgebox-line: {fault}")
+        say(f"edgebox-line: {fault}")
         return 2
     return 0
 

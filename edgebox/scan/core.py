@@ -86,7 +86,7 @@ class ScanCore:
     @property
     def wants_scanner(self) -> bool:
         """False: the till doesn't take what came before, or the engine is slow; for `answer_ms` at most."""
-        return self.outbox.size + len(self._cutter.begun) < BACKLOG_BYTES and len(self._queue) < WAITING_MAX
+        return self.outbox.size + self._cutter.size < BACKLOG_BYTES and len(self._queue) < WAITING_MAX
 
     @property
     def is_idle(self) -> bool:
@@ -242,11 +242,11 @@ class ScanCore:
         cutter = self._cutter
         if cutter.is_empty or self._queue or self._cuts:
             return  # something stands before it
-        if not cutter.is_passing and len(cutter.begun) <= CODE_MAX:
+        if not cutter.is_passing and cutter.size <= CODE_MAX:
             usable = self._engine and not self.breaker.is_open
             if usable and self._may_become(cutter.begun):
                 return
-            if self._settings.strip_aim and cutter.begun[:1] == b"]" and len(cutter.begun) < AIM_CHARS:
+            if self._settings.strip_aim and cutter.begun[:1] == b"]" and cutter.size < AIM_CHARS:
                 return
         gone = cutter.is_passing
         head = cutter.head()
@@ -265,7 +265,8 @@ class ScanCore:
             raw = raw[len(split_aim(raw[:AIM_CHARS].decode("latin-1"))[0]) :]
         if self._typed:
             kept = raw.translate(None, CONTROLS)
-            self.counters["controls_dropped"] += len(raw) - len(kept)
+            if len(kept) < len(raw):
+                self.counters["controls_dropped"] += len(raw) - len(kept)
             raw = kept
         return raw
 

@@ -51,6 +51,11 @@ class Cutter:
         return bool(self._gone) or self._overlong
 
     @property
+    def size(self) -> int:
+        """Bytes of the code under way."""
+        return len(self._code)
+
+    @property
     def begun(self) -> bytes:
         """The code as far as it has come."""
         return bytes(self._code)

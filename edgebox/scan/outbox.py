@@ -63,6 +63,10 @@ class Outbox:
             count -= len(raw)
             self._begun = not ends
 
+    def begin(self) -> None:
+        """The till's end took a part of the next byte."""
+        self._begun = self._begun or bool(self._pieces)
+
     @property
     def oldest(self) -> float | None:
         """Since when the first one waits."""

@@ -35,6 +35,7 @@ class TillSide:
         self._port: Port | None = None
         self._retry_at = 0.0
         self._now = 0.0
+        self._untyped = 0  # characters that this port could not type
         self._given_up = 0  # codes that were forgotten as far as the port knows
 
     def at(self, now: float) -> None:
@@ -73,6 +74,7 @@ class TillSide:
             self._lost(fault.strerror or str(fault))
             return
         self.up = True
+        self._untyped = 0
         self._given_up = self._core.outbox.given_up
         self._poll.watch(port, READ, self._on_till)
         self.write()
@@ -109,10 +111,23 @@ class TillSide:
                 outbox.taken(taken)
                 self._well()
         except OSError as fault:
+            if getattr(port, "is_inside", False):
+                outbox.begin()
             self._lost(fault.strerror or str(fault))
             return
+        self._count_untyped(port)
         blocked = outbox.size and not port.paced
         self._poll.watch(port, READ | (WRITE if blocked else 0), self._on_till)
+
+    def _count_untyped(self, port: Port) -> None:
+        """Characters that a keyboard till's layout has no key for: counted, and said when it is the first time."""
+        untyped = getattr(port, "untyped", 0)
+        if untyped > self._untyped:
+            counters = self._core.counters
+            if not counters["untyped"]:
+                self._log(f"till {port.peer}: a code held characters that its layout has no key for; they are left out")
+            counters["untyped"] += untyped - self._untyped
+        self._untyped = untyped
 
     def _well(self) -> None:
         if self.trouble:

@@ -326,6 +326,15 @@ def test_a_till_that_breaks_inside_a_code_that_still_comes_gets_no_rest_of_it() 
     assert counter.scans(f"{EAN[6:]}\rABC\r").till == EAN[:6].encode() + b"ABC\r"
 
 
+def test_a_till_that_breaks_inside_the_first_character_gets_the_code_no_second_time() -> None:
+    counter = Counter(takes=lambda size: 0).scans(f"{EAN}\rABC\r")
+    counter.core.outbox.begin()
+    assert counter.core.till_broke() == 1
+    counter.takes = lambda size: size
+    counter.turn()
+    assert counter.till == b"ABC\r"
+
+
 def test_a_till_that_breaks_between_codes_loses_nothing() -> None:
     counter = Counter().scans(f"{EAN}\r")
     assert counter.core.till_broke() == 0

@@ -178,6 +178,20 @@ def test_no_barcode_types_a_chord_into_the_till(tmp_path: Path, plug: Plug) -> N
 
 
 @needs_compiler
+def test_characters_without_a_key_are_left_out_with_a_word(tmp_path: Path, plug: Plug) -> None:
+    gadget = plug("hidg0")
+    till = KeyboardTill(gadget)
+    with (
+        Cable() as cable,
+        Process(cable.url, f"hidkbd://{gadget.path}?layout=us", env=environment(tmp_path)) as process,
+    ):
+        process.wait_said("there")
+        SerialScanner(cable.master).scan("A积B".encode())
+        assert typed(till, 1) == "AB\r"
+        process.wait_said("no key for")
+
+
+@needs_compiler
 def test_a_wedge_unplugged_inside_a_code_is_taken_again_and_the_code_given_up_aloud(tmp_path: Path, plug: Plug) -> None:
     wedge = plug("event0")
     scanner = WedgeScanner(wedge)
