@@ -28,6 +28,7 @@ from typing import Final
 import msgspec
 
 from edgebox.errors import StoreError, StoreFull
+from edgebox.store.blocks import sync
 from edgebox.store.database import FILE
 from edgebox.store.faults import of_sqlite, of_system
 from edgebox.store.migrations import NEWEST, migrate
@@ -73,9 +74,9 @@ def backup(
                 copy.execute("PRAGMA synchronous=OFF")  # synced once, when it is whole
                 live.backup(copy, pages=STEP_PAGES, progress=lambda _, left, pages: _rest(progress, left, pages))
                 manifest = _seal(copy, at_ms)
-        _sync(part)
+        sync(part)
         os.replace(part, target)
-        _sync(target.absolute().parent)
+        sync(target.absolute().parent)
     except (sqlite3.Error, OSError) as fault:
         raise _fault_of(fault, target) from fault
     finally:
@@ -105,7 +106,7 @@ def restore(folder: Path, source: Path, at_ms: int) -> str:
             _unseal(ready)
             taken = _take_over(path, ready, at_ms)
             belong(ready)
-            _sync(ready)
+            sync(ready)
             sidecar.write(Left.NEW, max(sidecar.ordinal, manifest.ordinal))  # first: a new epoch too many does no harm
             os.replace(ready, salvaged_path(path))
         except sqlite3.Error as fault:
@@ -204,11 +205,3 @@ def _create(path: Path) -> None:
     path.unlink(missing_ok=True)
     path.with_name(f"{path.name}-journal").unlink(missing_ok=True)  # of a killed attempt: SQLite would play it back
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,6 @@
 """A file on a card that may be dying: its bytes, and zeros where they can't be read.
 
-Owns: reading by block, and how many could not be. Never: maps the file: the system answers a mapped block that it can't
+Owns: reading by block, how many could not be, and the sync of what was written. Never: maps the file: the system answers a mapped block that it can't
 read with a signal that ends the process, and an engine that dies of it would die again at each start.
 """
 
@@ -11,6 +11,16 @@ import os
 from pathlib import Path
 
 BLOCK_BYTES = 4096  # what is given up at once: the kernel's page, which is what it reads [mm/filemap.c]
+
+
+def sync(path: Path) -> None:
+    """A file's bytes are on disk when this returns; of a folder, the names in it, which a file's own sync doesn't say
+    [fsync(2)]. OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Blocks:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from edgebox.errors import StoreError
+from edgebox.store.blocks import sync
 from edgebox.store.checkup import check
 from edgebox.store.clock import Clock
 from edgebox.store.events import Stream
@@ -205,7 +206,7 @@ class Database:
         execute("COMMIT")
         self._salvaged = False
         self._sidecar.write(Left.OPEN, self.epoch.ordinal)
-        _sync_folder(self.path.parent)
+        sync(self.path.parent)
 
     def _why_new(self, newest: Epoch | None, was_there: bool, at_ms: int) -> str:
         """Why a new epoch begins; "" goes on with the newest."""
@@ -229,12 +230,3 @@ class Database:
             self.news.append("the database was copied to this place, or its edgebox.lock is gone: a new epoch begins")
             return "moved"
         return "cut short" if behind else ""
-
-
-def _sync_folder(folder: Path) -> None:
-    """New files' names are on disk, too. [fsync(2): a file's own sync doesn't say so]"""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

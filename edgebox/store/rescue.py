@@ -25,7 +25,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from edgebox.errors import StoreError, StoreFull
-from edgebox.store.blocks import Blocks
+from edgebox.store.blocks import Blocks, sync
 from edgebox.store.events import Stream
 from edgebox.store.faults import of_sqlite, of_system
 from edgebox.store.migrations import migrate
@@ -76,15 +76,15 @@ def mend(path: Path, why: str, at_ms: int, prefix: str = ASIDE) -> str:
         if not is_salvaged:
             words = _words(_salvage(path, at_ms))
             os.replace(_salvaging(path), salvaged_path(path))
-            _sync(path.parent)
+            sync(path.parent)
         aside.mkdir(mode=0o700)
         (aside / "why").write_text(f"{why}\n{words}\n", "utf-8")
         for tail in (*TAILS, ""):
             if _tail(path, tail).exists():
                 os.replace(_tail(path, tail), aside / f"{path.name}{tail}")
-        _sync(aside)
+        sync(aside)
         os.replace(salvaged_path(path), path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as fault:
         raise of_system(fault, path) from fault
     return f"{words}; the broken files are in {aside}"
@@ -159,7 +159,7 @@ def _salvage(path: Path, at_ms: int) -> Salvaged:
     finally:
         new.close()
         old.close()
-    _sync(target)
+    sync(target)
     return found
 
 
@@ -193,11 +193,3 @@ def _salvaging(path: Path) -> Path:
 def salvaged_path(path: Path) -> Path:
     """What stands there and is whole takes the database's place at the next `mend` or start."""
     return _tail(path, ".salvaged")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
