@@ -42,7 +42,7 @@ LINES_MAX = 3000  # a document longer than this is no receipt: the reader abstai
 _bracketed = re.compile(r"\([^()]*\)?").sub
 _words_and_number = re.compile(r"([^\d:]{2,28}?) ?(#?[0-9].*)").match  # `order# 000141`, `流水号 0007 1123`
 # A dish with its count and no price: `2 x Brezel`, `牛肉面 x2`, `牛肉面      2`.
-_is_dish = re.compile(r"\s*(?:[0-9]{1,3}\s?[x×*]\s[^0-9:]+|[^0-9:]+(?:\s[x×*]\s?|\s\s)[0-9]{1,3}\s*)$").match
+_is_dish = re.compile(r"(?:[0-9]{1,3}\s?[x×*]\s[^0-9:]+|[^0-9:]+(?:\s[x×*]\s?|\s\s)[0-9]{1,3})$").match
 _NONE, _FULL = Trust.NONE, Trust.FULL  # asked for of every line, and an enum's member takes eight times as long
 # Kinds that a profile's word for "receipt" corrects: papers that look like one. No word makes a refund a sale.
 _MISTAKEN = (DocumentKind.PRE_BILL, DocumentKind.QUOTE, DocumentKind.PICK_UP, DocumentKind.KITCHEN)
@@ -146,7 +146,7 @@ class ReceiptReader:
 
     def _note_dish(self, text: str) -> None:
         has_cents = text[-3:-2] in (".", ",") and text[-1:].isdigit()  # then a price stands last, and nothing else
-        if not has_cents and _is_dish(text):
+        if not has_cents and _is_dish(text.strip()):  # blanks in front would be tried in all ways
             self._dishes.append(self._lines)
             if begins_with_count(text):
                 self._counted.append(self._lines)

@@ -10,7 +10,7 @@ from edgebox.captures import read_capture
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.reading import OpenDocument
 from edgebox.receipt.reader import LINES_MAX, ReceiptReader
-from tests.receipt.paper import PAID_TILL, lexicon, line
+from tests.receipt.paper import PAID_TILL, SHOP, lexicon, line, lines
 
 ANSWER_S = 0.15  # what the line waits for an answer by default ([[line]] answer_ms)
 NUMBERS = range(2000)
@@ -114,3 +114,10 @@ def test_a_receipt_too_long_to_be_one_says_so() -> None:
     reader = ReceiptReader(PAID_TILL, lexicon())
     reader.feed(line("TOTAL 33.90") for _ in range(LINES_MAX + 1))
     assert reader.finish().reasons == (f"more than {LINES_MAX} lines",)
+
+
+def test_lines_of_blanks_cost_no_more_than_others() -> None:
+    reader = ReceiptReader(SHOP, lexicon())
+    begin = time.perf_counter()
+    reader.feed(lines("\n".join([" " * 200 + "x" + " " * 190 + "y"] * 1000)))
+    assert time.perf_counter() - begin < 0.3  # 0.06 s measured; 0.7 s where blanks are tried in all ways
