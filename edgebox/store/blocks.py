@@ -1,7 +1,8 @@
 """A file on a card that may be dying: its bytes, and zeros where they can't be read.
 
-Owns: reading by block, how many could not be, and the sync of what was written. Never: maps the file: the system answers a mapped block that it can't
-read with a signal that ends the process, and an engine that dies of it would die again at each start.
+Owns: reading by block, how many could not be read, and the sync of what was written. Never: maps the file: the system
+answers a mapped block that it can't read with a signal that ends the process, and an engine that dies of it would die
+again at each start.
 """
 
 from __future__ import annotations
