@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import msgspec
 
 from edgebox import orders_content, orders_uses, sealed
+from edgebox.envelope import Envelopes
 from edgebox.loyalty.keyring import Keyring
 from edgebox.orders_box import BoxDesk, Clocks
 from edgebox.orders_bundles import Bundles
@@ -58,7 +59,9 @@ class Box(Printers, Reads, Protocol):
 
 
 class Link(Protocol):
-    """The uplink."""
+    """The uplink. `envelopes`: what questions are closed with."""
+
+    envelopes: Any
 
     @property
     def is_connected(self) -> bool:
@@ -94,7 +97,7 @@ class Orders:
     ) -> None:
         """ConfigError: the box's own key can't be read or made; blocks for it."""
         config = engine.config
-        self.link: Link | None = None
+        self._link: Link | None = None
         self._unsent: deque[tuple[Reply, str | None, bytes | None]] = deque(maxlen=UNSENT_MAX)
         self._engine = engine
         self._store = store
@@ -155,6 +158,17 @@ class Orders:
         self._own.close()
 
     # -- what is told
+
+    @property
+    def link(self) -> Link | None:
+        """The way to the cloud."""
+        return self._link
+
+    @link.setter
+    def link(self, link: Link | None) -> None:
+        self._link = link
+        if link is not None:
+            link.envelopes = Envelopes(self._box, lambda: self._engine.awards.keys)
 
     def report(self) -> None:
         """Which bundles are in force, to the cloud; and what ended before there was a way to it."""

@@ -51,13 +51,13 @@ class Channel(NamedTuple):
 CHANNELS = {
     "rows": Channel("up/{stream}", contract.Batch, up=True),
     "state": Channel("state", contract.State, up=True, retain=True),
-    "ask": Channel("ask", contract.Ask, up=True, reply="answer"),
+    "ask": Channel("ask", contract.Envelope, up=True, reply="answer"),
     "reply": Channel("reply", contract.Reply, up=True),
     "reported": Channel("reported", contract.Reported, up=True),
     "ack": Channel("ack", contract.Ack, up=False),
     "cmd": Channel("cmd", contract.Signed, up=False, reply="reply"),
     "desired": Channel("desired", contract.Signed, up=False, retain=True),
-    "answer": Channel("answer", contract.Answer, up=False),
+    "answer": Channel("answer", contract.Envelope, up=False),
 }
 
 
@@ -153,6 +153,6 @@ def _messages() -> list[type[msgspec.Struct]]:
 
 def _types() -> list[type[msgspec.Struct]]:
     """Everything that is spoken, each once."""
-    signed = [contract.Command, contract.Bundle]
+    inner = [contract.Command, contract.Bundle, contract.Ask, contract.Answer]
     spoken = [kind for command in COMMANDS.values() for kind in (command.args, command.result)]
-    return list(dict.fromkeys([*_messages(), *signed, *spoken, *CONTENT.values(), *Event.__args__]))
+    return list(dict.fromkeys([*_messages(), *inner, *spoken, *CONTENT.values(), *Event.__args__]))

@@ -10,13 +10,13 @@ Topics, each behind the box's prefix (`[sync] topics`, by default edgebox/v1/{te
 
     up/{stream}   box → cloud   Batch      QoS 1   rows of one stream and epoch, in order
     state         box → cloud   State      QoS 1   sign of life; retained and as a will where the broker has that
-    ask           box → cloud   Ask        QoS 1   a question with response topic and correlation data (coupons)
+    ask           box → cloud   Envelope   QoS 1   an Ask (coupons), closed; with response topic and correlation data
     reply         box → cloud   Reply      QoS 1   every step of a command
     reported      box → cloud   Reported   QoS 1   which bundles are in force, which were rejected and why
     ack           cloud → box   Ack        QoS 1   how far the cloud has a stream, and what it misses
     cmd           cloud → box   Signed     QoS 1   a Command
     desired       cloud → box   Signed     QoS 1   a Bundle; retained where the broker has that
-    answer        cloud → box   Answer     QoS 1   to an Ask
+    answer        cloud → box   Envelope   QoS 1   an Answer to an Ask, closed
 """
 
 from __future__ import annotations
@@ -135,6 +135,19 @@ class State(_Message, frozen=True, kw_only=True, omit_defaults=True):
 # -- questions
 
 
+class Envelope(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """An Ask, or an Answer to it, that the broker can neither read, make nor change.
+
+    `text`: 12 bytes of nonce and the JSON, closed with ChaCha20-Poly1305 under a key from the box's claim key of
+    `epoch` (edgebox/envelope.py), base64. `id`: of the question.
+    """
+
+    v: int = VERSION
+    id: Id
+    epoch: Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
+    text: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{38,}={0,2}$", max_length=64 << 10)]
+
+
 class Ask(_Message, frozen=True, kw_only=True, omit_defaults=True):
     """A question that a person waits for. `id` stays the same however often it is asked."""
 
@@ -146,7 +159,7 @@ class Ask(_Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Answer(_Message, frozen=True, kw_only=True, omit_defaults=True):
-    """What the cloud says to an Ask."""
+    """What the cloud says to an Ask. An answer in another envelope than its own counts as none."""
 
     v: int = VERSION
     id: Id

@@ -13,13 +13,13 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from sync.arrivals import Incoming
 from sync.client import RECEIVE_MAXIMUM
-from sync.contract import MESSAGE_BYTES, Ack, Answer
+from sync.contract import MESSAGE_BYTES, Ack, Answer, Envelope
 from sync.topics import Topics
 
 log = logging.getLogger("edgebox.sync")
@@ -28,8 +28,11 @@ HANDLER_S = 10.0  # a handler writes the command down and returns; a card that i
 ASKS_MAX = 64  # questions at once: more than a counter has scanners
 
 _acks = msgspec.json.Decoder(Ack)
+_envelopes = msgspec.json.Decoder(Envelope)
 _answers = msgspec.json.Decoder(Answer)
-_M = TypeVar("_M", Ack, Answer)
+_M = TypeVar("_M", Ack, Envelope, Answer)
+Opens = Callable[[Envelope], bytes | None]
+"""What is in an answer to one question; None: it is no answer to it."""
 
 
 class Handlers(Protocol):
@@ -37,6 +40,13 @@ class Handlers(Protocol):
 
     async def command(self, raw: bytes, response_topic: str | None, correlation: bytes | None) -> None: ...
     async def desired(self, raw: bytes) -> None: ...
+
+
+class _Waiting(NamedTuple):
+    """Who asked."""
+
+    opens: Opens
+    future: asyncio.Future[Answer]
 
 
 class Inbox:
@@ -48,7 +58,7 @@ class Inbox:
         self._topics = topics
         self._on_ack = on_ack
         self._waiting: deque[Incoming] = deque()
-        self._asked: dict[str, list[asyncio.Future[Answer]]] = {}
+        self._asked: dict[str, list[_Waiting]] = {}
         self._came = asyncio.Event()
 
     def put(self, message: Incoming) -> None:
@@ -83,8 +93,8 @@ class Inbox:
             if (ack := self._read(_acks, message.payload)) is not None:
                 self._on_ack(ack)
         elif message.topic == topics.answer:
-            if (answer := self._read(_answers, message.payload)) is not None:
-                self._answered(answer)
+            if (envelope := self._read(_envelopes, message.payload)) is not None:
+                self._answered(envelope)
         elif message.topic in (topics.cmd, topics.desired):
             await self._hand_over(message)
         else:
@@ -113,25 +123,32 @@ class Inbox:
 
     # -- questions
 
-    def expect(self, name: str) -> asyncio.Future[Answer] | None:
+    def expect(self, name: str, opens: Opens) -> asyncio.Future[Answer] | None:
         """Comes with the answer to the question of that id; None: too many questions wait."""
         if sum(map(len, self._asked.values())) >= ASKS_MAX:
             return None
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked.setdefault(name, []).append(future)
+        self._asked.setdefault(name, []).append(_Waiting(opens, future))
         return future
 
     def give_up(self, name: str, future: asyncio.Future[Answer]) -> None:
         """Nobody waits for it any more; an answer that comes now is late."""
-        waiting = self._asked.get(name, [])
-        if future in waiting:
-            waiting.remove(future)
-        if not waiting:
-            self._asked.pop(name, None)
+        waiting = [one for one in self._asked.pop(name, []) if one.future is not future]
+        if waiting:
+            self._asked[name] = waiting
 
-    def _answered(self, answer: Answer) -> None:
-        waiting = self._asked.pop(answer.id, [])
-        self.counters["answers" if waiting else "late answers"] += 1
-        for future in waiting:
-            if not future.done():
-                future.set_result(answer)
+    def _answered(self, envelope: Envelope) -> None:
+        """Whoever waits for this very answer gets it. A forged one ends nobody's waiting."""
+        waiting = self._asked.get(envelope.id, [])
+        if not waiting:
+            self.counters["late answers"] += 1
+            return
+        fits = False
+        for one in waiting:
+            text = one.opens(envelope)
+            answer = self._read(_answers, text) if text is not None else None
+            if answer is not None:
+                fits = True
+                if not one.future.done():
+                    one.future.set_result(answer)
+        self.counters["answers" if fits else "answers that fit no question"] += 1

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -29,7 +29,7 @@ from sync import address, credentials, heartbeat
 from sync.arrivals import Incoming
 from sync.backoff import Backoff, full_jitter
 from sync.client import Client, Hello, Welcome, Will
-from sync.contract import Answer, Ask, Backlog, Reply, Reported
+from sync.contract import Answer, Ask, Backlog, Envelope, Reply, Reported
 from sync.heartbeat import About
 from sync.inbox import Handlers, Inbox
 from sync.pump import ACK_EVERY_S, Pump
@@ -46,6 +46,16 @@ STORE_PAUSE_S = 5.0  # after a disk that could not be read
 TAKEN_OVER = 0x8E
 _CUT_SHORT = "(its result is larger than the broker's largest message)"
 STREAMS = tuple(stream.value for stream in Stream)
+
+
+class Envelopes(Protocol):
+    """Closes questions to the cloud and opens its answers: edgebox/envelope.py."""
+
+    def question(self, name: str, text: bytes) -> Envelope | None:
+        """None: the box has no keys to close it with."""
+
+    def answer(self, asked: Envelope, given: Envelope) -> bytes | None:
+        """None: it is no answer to that question."""
 
 
 class Uplink:
@@ -67,6 +77,7 @@ class Uplink:
         """SyncError (`url`, `plain`, `topics`) when the settings can't be used."""
         self.topics = Topics(settings.topics, tenant=settings.tenant, store=settings.store, box=settings.box)
         self.counters: Counter[str] = Counter()
+        self.envelopes: Envelopes | None = None  # None: nothing can be asked
         self.why = "not connected yet"  # "": connected
         self.connected_at = 0.0
         self._address = address.parse(settings.url)
@@ -142,17 +153,21 @@ class Uplink:
     async def ask(self, what: str, args: Mapping[str, Any], name: str, timeout_s: float) -> Answer:
         """Asks the cloud; a person waits for it. The same question again has the same `name`.
 
-        SyncError: `offline` at once, `no_answer` after `timeout_s`, `busy` with too many questions.
+        SyncError: `offline` and `no_keys` at once, `no_answer` after `timeout_s`, `busy` with too many questions.
         """
         if not self.is_connected:
             raise SyncError("the cloud is not there", reason="offline")
-        question = Ask(id=name, what=what, args=dict(args), at=int(self._clock()))
-        future = self.inbox.expect(name)
+        question = msgspec.json.encode(Ask(id=name, what=what, args=dict(args), at=int(self._clock())))
+        envelopes = self.envelopes
+        envelope = envelopes.question(name, question) if envelopes is not None else None
+        if envelopes is None or envelope is None:
+            raise SyncError("without claim keys the cloud can't be asked anything", reason="no_keys")
+        future = self.inbox.expect(name, lambda given: envelopes.answer(envelope, given))
         if future is None:
             raise SyncError("too many questions at once", reason="busy")
         self._say(
             Outgoing(
-                *(Kind.ASK, self.topics.ask, msgspec.json.encode(question), time.monotonic() + timeout_s, False),
+                *(Kind.ASK, self.topics.ask, msgspec.json.encode(envelope), time.monotonic() + timeout_s, False),
                 *(self.topics.answer, name.encode()),
             )
         )

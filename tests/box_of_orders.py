@@ -34,6 +34,7 @@ class Way:
     def __init__(self) -> None:
         self.is_connected = True
         self.is_heard = True
+        self.envelopes: Any = None
         self.replies: list[Reply] = []
         self.reported: list[Reported] = []
         self.resent: list[tuple[str, str, int, int]] = []

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from edgebox.envelope import close_answer, open_question
 from edgebox.store.events import Stream
 from hw_sim.cloud.desk import Desk
 from hw_sim.cloud.fleet import Fleet
@@ -21,13 +22,14 @@ from hw_sim.cloud.ledger import Key, Ledger
 from hw_sim.cloud.points import Points, decode_claim, decode_receipt
 from hw_sim.cloud.registry import Box, Registry
 from hw_sim.cloud.topics import Topics
-from sync.contract import MESSAGE_BYTES, Ack, Ask, Batch, Reply, Reported, Row, State
+from sync.contract import MESSAGE_BYTES, Ack, Ask, Batch, Envelope, Reply, Reported, Row, State
 
 GAP_MS = 500  # several round trips to any broker
 NUMBER_MAX = (1 << 53) - 1  # of a row [sync/contract.py, Ack], and of milliseconds
 RESEND_MS = 3000  # a box answers within seconds or is away
 
 _batch = msgspec.json.Decoder(Batch).decode
+_envelope = msgspec.json.Decoder(Envelope).decode
 _ask = msgspec.json.Decoder(Ask).decode
 _FLEET: dict[str, Callable[[bytes], State | Reply | Reported]] = {
     "state": msgspec.json.Decoder(State).decode,
@@ -144,16 +146,29 @@ class Consumer:
             elif batch.box == box.name:
                 raise ValueError(f"{len(batch.rows)} rows of stream {batch.stream}")
         elif rest == "ask":
-            answer = self._desk.answer(box, _ask(message.payload))
-            prefix = self._topics.prefix(box.place)
-            topic = message.response if message.response.startswith(f"{prefix}/") else f"{prefix}/answer"
-            out.append(Out(topic, msgspec.json.encode(answer), message.correlation))
+            out.append(self._asked(box, message))
         elif rest in _FLEET:
             said = _FLEET[rest](message.payload)
             if self._is_of(box, said.box):
                 fleet.append((box, said))
         else:
             raise ValueError("no such topic")
+
+    def _asked(self, box: Box, message: Message) -> Out:
+        """The answer to a question, in an envelope that opens for who asked, and for this question only."""
+        envelope = _envelope(message.payload)
+        key = self._registry.epoch_key(box, envelope.epoch)
+        text = open_question(key, box.name, envelope)
+        if text is None:
+            raise ValueError("a question that is not the box's own")
+        ask = _ask(text)
+        if ask.id != envelope.id:
+            raise ValueError("a question in another one's envelope")
+        answer = msgspec.json.encode(self._desk.answer(box, ask))
+        prefix = self._topics.prefix(box.place)
+        topic = message.response if message.response.startswith(f"{prefix}/") else f"{prefix}/answer"
+        closed = close_answer(key, box.name, envelope, answer)
+        return Out(topic, msgspec.json.encode(closed), message.correlation)
 
     def _heard(self, box: Box, said: State | Reply | Reported, touched: dict[Key, Box]) -> None:
         if isinstance(said, State):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from edgebox.loyalty import derivation
 from edgebox.loyalty.claims import LIFETIME_S, SKEW_S
 from edgebox.loyalty.keyring import Keyring
 from hw_sim.cloud.verdict import Policy
@@ -82,6 +83,10 @@ class Registry:
     def box_of(self, store: int, device: int) -> Box | None:
         """The box that tokens call so."""
         return self._by_number.get((store, device))
+
+    def epoch_key(self, box: Box, epoch: int) -> bytes:
+        """The key of one epoch of this box, by its index."""
+        return derivation.epoch_key(master(self.folder, box.shop.number), box.shop.number, box.device, epoch)
 
     def keys(self, box: Box, now: int) -> Keyring:
         """What verifies the claims of `box` at `now` (seconds since 1970)."""

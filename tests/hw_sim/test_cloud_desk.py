@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from edgebox.envelope import Envelopes, close_question
 from hw_sim.cloud.cloud import Cloud
 from hw_sim.cloud.consumer import Message
 from hw_sim.cloud.desk import REDEEM, Coupon
 from hw_sim.cloud.registry import Shop
-from sync.contract import Answer, Ask
+from sync.contract import Answer, Ask, Envelope
 from tests.hw_sim.boxes import NOW, PaperBox, cloud
 
 FIVE_OFF = Coupon("C-100", "five off", "stock-7", 500)
@@ -84,7 +86,7 @@ def test_a_question_that_makes_no_sense_gets_an_answer_too(head: Cloud, box: Pap
 def test_the_answer_goes_to_the_boxs_own_topic_only(head: Cloud, box: PaperBox) -> None:
     """A response topic outside its own would make the cloud write where the box may not."""
     prefix = head.topics.prefix(box.box.place)
-    ask = msgspec.json.encode(Ask(id="r-1", what=REDEEM, args={"code": "C"}))
+    ask = asked(box, "r-1")
     for response, expected in (
         (f"{prefix}/answer", f"{prefix}/answer"),
         (f"{prefix}/answer/7", f"{prefix}/answer/7"),
@@ -93,6 +95,40 @@ def test_the_answer_goes_to_the_boxs_own_topic_only(head: Cloud, box: PaperBox) 
     ):
         (out,) = box.give(Message(f"{prefix}/ask", ask, response, b"c-1"))
         assert (out.topic, out.correlation) == (expected, b"c-1")
+
+
+def asked(box: PaperBox, name: str, *, inner: str = "", key: bytes = b"") -> bytes:
+    """A question as a box sends it."""
+    epoch = box.keys.epochs[-1]
+    text = msgspec.json.encode(Ask(id=inner or name, what=REDEEM, args={"code": "C-100"}))
+    return msgspec.json.encode(close_question(key or epoch.key, epoch.index, box.box.name, name, text))
+
+
+def test_a_broker_can_neither_read_nor_ask_nor_answer(head: Cloud, box: PaperBox) -> None:
+    """It would have the code, use up the coupons of a box's customers, or redeem what nobody issued."""
+    head.desk.issue(Coupon("C-100", value_minor=500))
+    topic = f"{head.topics.prefix(box.box.place)}/ask"
+    good = asked(box, "r-1")
+    assert b"C-100" not in good
+    plain = msgspec.json.encode(Ask(id="r-1", what=REDEEM, args={"code": "C-100"}))
+    for forged in (
+        plain,
+        asked(box, "r-1", key=bytes(32)),
+        asked(box, "r-1", inner="r-2"),
+        good.replace(b"r-1", b"r-2"),
+    ):
+        assert box.give(Message(topic, forged)) == []
+    assert head.desk.used() == []
+    (out,) = box.give(Message(topic, good))
+    assert b"value_minor" not in out.payload
+    question, answer = (msgspec.json.decode(raw, type=Envelope) for raw in (good, out.payload))
+    envelopes = Envelopes(box.box.name, lambda: box.keys)
+    assert json.loads(envelopes.answer(question, answer) or b"")["result"]["value_minor"] == 500
+    another = msgspec.json.decode(asked(box, "r-1"), type=Envelope)
+    assert envelopes.answer(another, answer) is None, "not to this question"
+    assert Envelopes("box-2", lambda: box.keys).answer(question, answer) is None, "not to this box"
+    assert envelopes.answer(question, question) is None
+    assert len(head.desk.used()) == 1
 
 
 def test_a_shop_is_known_by_its_number(head: Cloud) -> None:

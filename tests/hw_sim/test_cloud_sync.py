@@ -11,6 +11,8 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from edgebox.envelope import Envelopes
+from edgebox.keys import load_keys
 from edgebox.store.events import Stream
 from hw_sim.cloud.broker import PACKAGE, Access, Broker, find_mosquitto
 from hw_sim.cloud.cloud import Cloud
@@ -57,6 +59,8 @@ async def scene(folder: Path, access: Access = Access.PASSWORD) -> AsyncIterator
         keys = cloud.signer.fleet_keys
         more = {"user": "box1"} if access is Access.PASSWORD else {}
         async with running(broker.url, folder, limits=Limits(batch_rows=5), fleet_keys=keys, **more) as box:
+            keys_here = load_keys(folder / "keys.toml")
+            box.uplink.envelopes = Envelopes("box1", lambda: keys_here)
             yield Scene(box, cloud, broker)
 
 

@@ -1,15 +1,17 @@
 """Signs of life, commands that wait for a box that is away, questions and their answers; a real mosquitto."""
 
 import asyncio
-import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from edgebox.envelope import Envelopes, close_answer
 from edgebox.errors import StoreFull, SyncError
 from sync import heartbeat
-from sync.contract import Answer, JobPhase, Reply, Reported
+from sync.contract import Answer, Envelope, JobPhase, Reply, Reported
+from tests.line_of_engine import KEYS
 from tests.sync.box import running
 from tests.sync.broker import PREFIX, Collector, mosquitto, needs_mosquitto, until
 from tests.sync.proxy import proxied
@@ -174,6 +176,11 @@ def test_replies_go_where_they_are_wanted_and_reports_come_with_every_connection
 
 
 def test_a_question_is_answered_or_given_up_in_time(tmp_path: Path) -> None:
+    def answer(asked: bytes, **fields: Any) -> bytes:
+        envelope = msgspec.json.decode(asked, type=Envelope)
+        text = msgspec.json.encode(Answer(id=envelope.id, **fields))
+        return msgspec.json.encode(close_answer(KEYS.epochs[-1].key, "box1", envelope, text))
+
     async def story() -> None:
         with mosquitto(tmp_path / "broker") as broker:
             cloud = Collector(broker.port)
@@ -182,22 +189,32 @@ def test_a_question_is_answered_or_given_up_in_time(tmp_path: Path) -> None:
                     await box.uplink.ask("coupon", {}, "q0", 1.0)
                 assert offline.value.reason == "offline"
                 await until(lambda: box.uplink.is_connected)
+                with pytest.raises(SyncError) as keyless:
+                    await box.uplink.ask("coupon", {}, "q0", 1.0)
+                assert keyless.value.reason == "no_keys"
+                box.uplink.envelopes = Envelopes("box1", lambda: KEYS)
                 asked = asyncio.ensure_future(box.uplink.ask("coupon", {"code": "C1"}, "q1", 5.0))
                 await until(lambda: len(cloud.asks) == 1)
                 topic, payload, properties = cloud.asks[0]
                 assert (topic, properties.ResponseTopic) == (f"{PREFIX}box1/ask", f"{PREFIX}box1/answer")
-                assert json.loads(payload)["args"] == {"code": "C1"}
-                answer = msgspec.json.encode(Answer(id="q1", ok=True, result={"value": 5}))
-                cloud.publish(properties.ResponseTopic, answer, CorrelationData=properties.CorrelationData)
+                assert b"C1" not in payload, "whoever reads it may use it"
+                forged = answer(payload.replace(b'"q1"', b'"q9"'), ok=True).replace(b'"q9"', b'"q1"')
+                for raw in (msgspec.json.encode(Answer(id="q1", ok=True)), forged, payload):
+                    cloud.publish(properties.ResponseTopic, raw, CorrelationData=properties.CorrelationData)
+                await until(lambda: box.uplink.inbox.counters["answers that fit no question"] == 2)
+                assert not asked.done()
+                right = answer(payload, ok=True, result={"value": 5})
+                cloud.publish(properties.ResponseTopic, right, CorrelationData=properties.CorrelationData)
                 assert (await asked).result == {"value": 5}
                 with pytest.raises(SyncError) as late:
                     await box.uplink.ask("coupon", {}, "q2", 0.05)
                 assert late.value.reason == "no_answer"
-                cloud.publish(f"{PREFIX}box1/answer", msgspec.json.encode(Answer(id="q2", ok=True)))
+                await until(lambda: len(cloud.asks) == 2)
+                cloud.publish(f"{PREFIX}box1/answer", answer(cloud.asks[1][1], ok=True))
                 await until(lambda: box.uplink.inbox.counters["late answers"] == 1)
                 again = asyncio.ensure_future(box.uplink.ask("coupon", {}, "q2", 5.0))
                 await until(lambda: len(cloud.asks) == 3)
-                cloud.publish(f"{PREFIX}box1/answer", msgspec.json.encode(Answer(id="q2", ok=False, reason="spent")))
+                cloud.publish(f"{PREFIX}box1/answer", answer(cloud.asks[2][1], ok=False, reason="spent"))
                 assert (await again).reason == "spent", "the same question may be asked again"
             cloud.close()
 
