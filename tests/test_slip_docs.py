@@ -1,4 +1,7 @@
-"""docs/slips.md and docs/points.md say what the code does: each key, field and reason; the example is a good slip."""
+"""docs/slips.md and docs/points.md say what the code does: each key, field and reason; the example is a good slip.
+
+.venv/bin/python -m tests.test_slip_docs    # brings the table of fields up to date
+"""
 
 import re
 import tomllib
@@ -27,12 +30,16 @@ def keys_of(table: type[msgspec.Struct]) -> list[str]:
     return [field.encode_name for field in msgspec.structs.fields(table)]
 
 
-def test_the_table_of_fields_is_the_codes_own() -> None:
-    rows = [
+def rows() -> list[str]:
+    """The table of fields."""
+    return [
         f"| `{name}` | {field.meaning} | {', '.join(one.value for one in field.purposes) or 'all'} |"
         for name, field in FIELDS.items()
     ]
-    assert re.findall(r"^\| `.*$", section("Fields"), re.MULTILINE) == rows
+
+
+def test_the_table_of_fields_is_the_codes_own() -> None:
+    assert re.findall(r"^\| `.*$", section("Fields"), re.MULTILINE) == rows(), "run python -m tests.test_slip_docs"
     for name, purposes in ROWS.items():
         assert f"`{name}` in {' and '.join(purpose.value for purpose in purposes)} slips" in section("Fields")
 
@@ -73,3 +80,9 @@ def test_the_example_is_a_good_slip() -> None:
 def test_each_reason_for_a_refused_claim_is_explained_and_has_a_case() -> None:
     told = set(re.findall(r"`(\w+)`", POINTS.split("| refused as |")[1].split("\n\n")[0]))
     assert told == set(_HINTS) == {case["reason"] for case in PUBLISHED["refused"]}
+
+
+if __name__ == "__main__":
+    old = section("Fields")
+    new = re.sub(r"(?:^\| `.*\n)+", lambda found: "\n".join(rows()) + "\n", old, count=1, flags=re.MULTILINE)
+    (DOCS / "slips.md").write_text(SLIPS.replace(old, new), "utf-8")
