@@ -64,6 +64,14 @@ class Epoch(NamedTuple):
     name: str
 
 
+def _make(folder: Path) -> None:
+    """StoreError `folder`: it can't be made there, and waiting would not help. OSError for a full or failing card."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as fault:
+        raise StoreError(f"{folder}: {fault.strerror}", reason="folder", hint="[engine] data") from fault
+
+
 class Database:
     """The open file. `news`: what a person should hear about this start."""
 
@@ -76,7 +84,7 @@ class Database:
         self._clock = clock
         with contextlib.ExitStack() as undo:
             try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _make(folder)
                 self._sidecar = Sidecar(folder)
                 undo.callback(self._sidecar.close)
                 self._waterline = Waterline(folder / MARK)
