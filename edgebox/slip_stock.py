@@ -27,7 +27,7 @@ from edgebox.store.store import Store
 
 AT_HAND = 16  # of each pool: as many receipts as a busy till prints while a slow card commits
 SERIALS_AT_HAND = 64
-SERIALS_PER_EPOCH = 100_000  # a restored database doesn't know the last serials: each of its lives has its own
+SERIALS_PER_EPOCH = 1_000_000  # a restored database doesn't know the last serials: each of its lives has its own
 BURN_AT_ONCE = 200  # records of one transaction
 COUNT_S = 3600  # a pool's codes may also end by their date, without any receipt
 
