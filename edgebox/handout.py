@@ -114,8 +114,8 @@ class Handout:
 
     @property
     def takes_codes(self) -> bool:
-        """One of the slips uses up a code."""
-        return any(one.purpose in self._sources for one in self.templates)
+        """One of the slips uses up a code, or is counted by member."""
+        return any(one.purpose in self._sources or one.per_member_day for one in self.templates)
 
     def names(self, purpose: Purpose) -> frozenset[str]:
         """The slips of this purpose."""

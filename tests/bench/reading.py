@@ -1,4 +1,4 @@
-"""What reading costs: from the bytes of a receipt to the answer that its cut waits for, and what follows for the record.
+"""What reading costs: from a receipt's bytes to the answer that its cut waits for, and what follows for the record.
 
 Owns: the receipts and the clock around the engine's own reader. No line, no socket, no claim: those are in `hold`.
 
@@ -35,7 +35,7 @@ WARM_UP = 20
 
 
 class Cost(NamedTuple):
-    """One receipt, ms. `lines`: all its bytes but the cut's share; `cut`: what the cut waits for; `record`: behind it."""
+    """One receipt, ms. `lines`: all but the cut's share; `cut`: what the cut waits for; `record`: behind it."""
 
     lines: float
     cut: float
