@@ -12,7 +12,10 @@ with an empty queue and no key down.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 from drivers.base import Port, Reason, Url, cannot_open
 from drivers.evdev_keys import Wedge
@@ -117,11 +120,11 @@ class EvdevScanner:
 
     def _opened(self) -> InputDevice[str]:
         try:
-            import evdev
+            library = _library()
         except ImportError as fault:
             raise self._url.fault(Reason.NO_LIBRARY, "evdev is not installed", "run make setup") from fault
         try:
-            device = evdev.InputDevice(self._url.path)
+            device: InputDevice[str] = library.InputDevice(self._url.path)
         except OSError as fault:
             raise cannot_open(self._url, fault) from fault
         try:
@@ -140,3 +143,14 @@ class EvdevScanner:
     def close(self) -> None:
         if self._port is not None:
             self._port.close()
+
+
+def _library() -> ModuleType:
+    """evdev without asyncio, where nobody has that yet: the library does without it, and it would cost 9 MB."""
+    if "asyncio" in sys.modules:
+        return importlib.import_module("evdev")
+    sys.modules["asyncio"] = cast(ModuleType, None)  # the import system's word for "there is none"
+    try:
+        return importlib.import_module("evdev")
+    finally:
+        del sys.modules["asyncio"]

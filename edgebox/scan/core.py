@@ -240,8 +240,8 @@ class ScanCore:
     def _pass_early(self, now: float) -> None:
         """What can't become ours needn't wait for its end; nor does what is longer than any code."""
         cutter = self._cutter
-        if cutter.is_empty or self._queue or self._cuts:
-            return  # something stands before it
+        if cutter.is_empty or self._queue:
+            return
         if not cutter.is_passing and cutter.size <= CODE_MAX:
             usable = self._engine and not self.breaker.is_open
             if usable and self._may_become(cutter.begun):

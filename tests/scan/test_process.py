@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from drivers.keymaps import TAB
 from edgebox.scan.frames import Arm, Result
 from hw_sim.evsim import Device, environment
 from hw_sim.scanner import ALT, CTRL, HidPosScanner, KeyboardTill, SerialScanner, WedgeScanner
+from tests.line.box import free_port
 from tests.scan.box import Cable, Engine, Process, until
 
 needs_compiler = pytest.mark.skipif(
@@ -99,6 +101,51 @@ def test_the_page_arms_the_next_code(tmp_path: Path) -> None:
         assert [(scan.kind, scan.armed) for scan in engine.scans] == [("coupon", True)]
 
 
+def test_a_scanner_on_the_network_comes_and_goes_and_so_does_the_till() -> None:
+    """tcp: at both ends, for trying things out."""
+    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as till:
+        till.settimeout(8)
+        with Process(f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{till.getsockname()[1]}") as process:
+            first, _ = till.accept()
+            for code in (EAN, PAYMENT):
+                with connected(port) as scanner:
+                    scanner.sendall(code + b"\r")
+                    assert read_exactly(first, len(code) + 1) == code + b"\r"
+            first.close()
+            process.wait_said("it has hung up")
+            second, _ = till.accept()
+            with connected(port) as scanner, second:
+                scanner.sendall(COUPON + b"\r")
+                assert read_exactly(second, len(COUPON) + 1) == COUPON + b"\r"
+
+
+def connected(port: int) -> socket.socket:
+    """To the scanner's end, once it listens."""
+    made: list[socket.socket] = []
+
+    def tried() -> bool:
+        with contextlib.suppress(ConnectionRefusedError):
+            made.append(socket.create_connection(("127.0.0.1", port), 8))
+        return bool(made)
+
+    until(tried, "the scanner's end listens")
+    return made[0]
+
+
+def read_exactly(link: socket.socket, size: int) -> bytes:
+    link.settimeout(8)
+    return link.recv(size, socket.MSG_WAITALL)
+
+
+def test_codes_of_a_file_go_into_a_file(tmp_path: Path) -> None:
+    (tmp_path / "codes").write_bytes(EAN + b"\r" + PAYMENT)  # the last one without its suffix
+    with Process(f"file:{tmp_path}/codes", f"file:{tmp_path}/till") as process:
+        till = tmp_path / "till"
+        until(lambda: till.exists() and till.read_bytes() == EAN + b"\r" + PAYMENT, "the codes")
+        assert process.terminate() == 0
+
+
 def test_sigterm_lets_the_code_under_way_out() -> None:
     with Cable() as scanner, Cable() as till, Process(scanner.url, till.url) as process:
         process.wait_said("there")
@@ -159,6 +206,7 @@ def test_a_wedge_types_and_the_till_reads_it_in_its_own_layout(tmp_path: Path, p
         scanner.scan(text)
         assert typed(till, 1) == text + "\r"
         assert till.chords == []
+        assert process.rss_kib < 20_000
 
 
 @needs_compiler
