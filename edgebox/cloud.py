@@ -18,6 +18,7 @@ from edgebox.store.clock import SystemClock
 from edgebox.store.store import Store
 
 if TYPE_CHECKING:
+    from sync.contract import Answer
     from sync.heartbeat import About
     from sync.inbox import Handlers
     from sync.uplink import Uplink
@@ -74,6 +75,17 @@ class CloudLink:
         self._task: asyncio.Task[None] | None = None
         self._noted: set[str] = set()
         self._away = 0
+
+    @property
+    def is_connected(self) -> bool:
+        """The cloud can be asked."""
+        return self.uplink is not None and self.uplink.is_connected
+
+    async def ask(self, what: str, args: Mapping[str, Any], name: str, timeout_s: float) -> Answer:
+        """As sync.uplink.Uplink: `name` is the question's unchanged id. SyncError."""
+        if self.uplink is None:
+            raise SyncError("the cloud is not there", reason="offline")
+        return await self.uplink.ask(what, args, name, timeout_s)
 
     def start(self, store: Store) -> None:
         """Without a URL there is nothing to do, and nothing is loaded: paho and TLS cost 9 MB."""

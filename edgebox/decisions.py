@@ -33,12 +33,13 @@ from edgebox.slip_facts import Circumstances
 from edgebox.slip_shelf import Shelf, filled
 from edgebox.slip_stock import Maker, Stock
 from edgebox.slips import qr
-from edgebox.slips.facts import Money, facts, host_of
+from edgebox.slips.facts import Facts, Money, facts, host_of
 from edgebox.slips.strip import Chosen, Means, Refused, composed, remembered
 from edgebox.slips.template import Purpose, Template
 from edgebox.store.clock import SystemClock
 from edgebox.store.events import ReceiptRecord
 
+DESK_MM, DESK_BYTES = 800, 64 << 10  # of a slip that a person waits for: a tally of a hundred lines
 CODES_REMEMBERED = 64  # of links: a shop has a handful
 FROM_STOCK = (Purpose.COUPON, Purpose.SOURCE, Purpose.COMEBACK)
 _CLOCK = SystemClock()
@@ -93,6 +94,7 @@ class Decisions:
         self.awards = Awards(plain_rules(config), keys, weak=config.claims.weak == "pending")
         self._means = Means()
         self.handout = Handout((), self._means)
+        self._desk_slips: dict[Purpose, Template] = {}
         self._ahead: dict[str, tuple[Asked, Decided]] = {}  # by line: decided in a pause, not given out
         self.rules_fault = ""
         self.slip_faults: tuple[str, ...] = ()
@@ -169,6 +171,39 @@ class Decisions:
         press = press._replace(matrix=remembered(self._matrix), text_raster=text_raster)
         return composed(Chosen(template, said), press, self._means)
 
+    def desk_slip(self, purpose: Purpose, say: Callable[[tuple[str, ...]], Facts], press: Press) -> Body | None:
+        """A slip that the coupon desk asks for; None: the shop doesn't want it on paper. SlipError.
+
+        `say`: what it says in some languages; a printer that lacks the shop's gets English.
+        """
+        template = self._desk_slips.get(purpose)
+        if template is None:
+            raise SlipError(f"there is no {purpose.value} slip", reason="no_slip")
+        if template.shadow:
+            return None
+        means = self._means._replace(max_mm=DESK_MM, max_bytes=DESK_BYTES, max_wire_ms=0)
+        press = press._replace(matrix=remembered(self._matrix), text_raster=text_raster)
+        try:
+            return composed(Chosen(template, say(means.languages)), press, means)
+        except SlipError as fault:
+            if fault.reason != "script":
+                raise
+            return composed(Chosen(template, say(("en",))), press, means._replace(languages=("en",)))
+
+    def coupon_maker(self) -> Maker | None:
+        """What signed this box's comeback coupons: they are good also when no slip offers them any more."""
+        if self.stock.maker is None:
+            self.stock.maker = self._maker()
+        return self.stock.maker
+
+    def now(self, at: int) -> When:
+        """The box's own time, and whether it is to be believed."""
+        return When(at, self._synced())
+
+    def is_shown(self, purpose: Purpose) -> bool:
+        """One of the slips in `[slip] show` is for this."""
+        return bool(self.handout.names(purpose))
+
     def when(self, receipt: Receipt, at: int) -> When:
         """The time, and whether it is to be believed: the box's clock is set, or the till's own clock says the same."""
         trusted = self._synced()
@@ -234,6 +269,7 @@ class Decisions:
             self._fault("slips", fault)
         slip = self._config.slip
         self._means = Means(tuple(slip.languages), slip.max_mm, slip.max_bytes, slip.max_wire_ms, shelf.images)
+        self._desk_slips = {template.purpose: template for template in shelf.desk}
         self.stock.want(shelf.shown)
         if self.stock.maker is None and any(one.purpose is Purpose.COMEBACK for one in shelf.shown):
             self.stock.maker = self._maker()

@@ -29,6 +29,7 @@ from edgebox.awards import REMEMBERED_MAX, Award
 from edgebox.books import describe, remember, settled
 from edgebox.config import FOLDER, load_lexicon
 from edgebox.decisions import Decisions, nothing
+from edgebox.desk.desk import Desk
 from edgebox.errors import ConfigError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
@@ -89,6 +90,7 @@ class Engine:
         self.decisions = Decisions(config, keys, self.fault, synced=synced, secret=lambda: own_secret(data))
         self.awards = self.decisions.awards
         self.lines: dict[str, LineSession] = {}
+        self.desk = Desk(self)
         self.on_receipt: Callable[[ReceiptRecord], None] | None = None  # told every record once it is on disk
         self.bypassed: frozenset[str] = frozenset()  # lines that print no slips, because somebody said so
         self._shop = config.shop_of_reader()._replace(profiles=load_profiles())
@@ -122,6 +124,7 @@ class Engine:
         self.notices = Notices(self.store, lambda what: self.fault("store", what))
         await asyncio.to_thread(self._remember, self.store)
         await self.decisions.stock.open(self.store, int(self.clock()))
+        await self.desk.open(self.store)
         retention = Retention(self.store, consumer=bool(self.config.sync.url))
         if before_lines is not None:
             await before_lines()
@@ -145,6 +148,7 @@ class Engine:
             self._remove_socket()
         if self._stock_task is not None:
             await asyncio.wait([self._stock_task], timeout=STOP_WITHIN_S)
+        await self.desk.stop()
         if self.store is not None and self.notices is not None:
             self.health.stop()
             self._notice(HealthRecord(at=int(self.clock()), part="engine", state="ok", words="stopped"))
@@ -228,15 +232,20 @@ class Engine:
         while True:
             await asyncio.sleep(TIDY_S)
             self.look_round()
+            await self.desk.look()
             if not any(line.is_reading for line in self.lines.values()):
                 gc.collect()
 
     # -- jobs
 
-    def print_job(self, line: str, body: bytes, *, cut: bool = True, expires_ms: int = 0) -> asyncio.Queue[JobState]:
-        """Prints `body` between the documents of `line`; its states come in the queue. KeyError: no such line now."""
-        job = f"{self._run}-{next(self._jobs)}"
-        return self.lines[line].send_job(Job(job, body, cut, expires_ms))
+    def print_job(
+        self, line: str, body: bytes, *, cut: bool = True, expires_ms: int = 0, job: str = ""
+    ) -> asyncio.Queue[JobState]:
+        """Prints `body` between the documents of `line`; its states come in the queue. KeyError: no such line now.
+
+        `job`: a name that outlives this run; a line prints one name once.
+        """
+        return self.lines[line].send_job(Job(job or f"{self._run}-{next(self._jobs)}", body, cut, expires_ms))
 
     # -- what the fleet may change while it runs
 
@@ -321,6 +330,7 @@ class Engine:
         if not any(line.is_reading for line in self.lines.values()):
             gc.collect(0)  # what this document leaves behind, in 0.1 ms; a thousand at once would take 100
         self._say(receipt, award)
+        self.desk.recorded(receipt)
 
     def _fill_stock(self) -> None:
         """More codes for slips, if they run low; in the background, one at a time."""
@@ -385,6 +395,7 @@ class Engine:
             if other.session != line.session:
                 other.abandon()  # another process has that wire now: nobody will tell what became of them
         log.info("%s: connected, printer %s", line.name, line.hello.profile)
+        self.desk.line_joined()
         self.health.note(f"line {line.name}", "ok", "connected")
 
     def left(self, line: LineSession) -> None:

@@ -76,6 +76,8 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
         assert engine.store is not None, "just opened"
         cloud = _cloud(engine, orders)
         cloud.start(engine.store)
+        if engine.config.sync.url:
+            engine.desk.use_cloud(cloud)
         log.info("listening on %s, recording in %s", config.engine.socket, config.engine.data)
         gc.collect()
         gc.freeze()  # what is here now stays

@@ -64,6 +64,18 @@ class SlipSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_wire_ms: Milliseconds = 2500
 
 
+class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[desk]"""
+
+    line: Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,31})?$")] = ""
+    ask_ms: Annotated[int, Meta(ge=100, le=10_000)] = 2000  # what a cashier bears with a customer waiting
+    signed_prefix: Annotated[str, Meta(pattern=r"^[0-9A-Z $%*+./:-]{0,40}$")] = "SC:"
+    coupon_keys: tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,32}:[A-Za-z0-9+/]{43}=$")], ...] = ()
+    typed_tries: Annotated[int, Meta(ge=1, le=100)] = 5
+    typed_lock_s: Annotated[int, Meta(ge=1, le=86_400)] = 600
+    tally_with_report: bool = True
+
+
 class ClaimSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[claims]"""
 
@@ -193,6 +205,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     shop: ShopSettings = ShopSettings()
     till: TillSettings = TillSettings()
     slip: SlipSettings = SlipSettings()
+    desk: DeskSettings = DeskSettings()
     claims: ClaimSettings = ClaimSettings()
     points: PointsSettings = PointsSettings()
     engine: EngineSettings = EngineSettings()
@@ -226,6 +239,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "shop": ShopSettings,
     "till": TillSettings,
     "slip": SlipSettings,
+    "desk": DeskSettings,
     "claims": ClaimSettings,
     "points": PointsSettings,
     "engine": EngineSettings,

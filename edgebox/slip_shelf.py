@@ -19,6 +19,7 @@ from edgebox.slip_files import SHIPPED, load_images, read_slips
 from edgebox.slips.template import Template
 
 OWN_SLIPS = Path("/etc/edgebox/slips")
+DESK = ("redemption", "refusal", "tally", "pick_up", "z_check")  # names of slips that the coupon desk prints
 WIDEST_DOTS = 576  # pictures are made for 80 mm paper; on narrower paper a slip with a wider one is left out
 
 
@@ -28,6 +29,7 @@ class Shelf(NamedTuple):
     shown: tuple[Template, ...]
     images: Mapping[str, Raster]
     faults: tuple[str, ...] = ()
+    desk: tuple[Template, ...] = ()  # what the coupon desk prints, shown or not
 
 
 def filled(show: Iterable[str], more: Iterable[Template] = ()) -> Shelf:
@@ -42,7 +44,13 @@ def filled(show: Iterable[str], more: Iterable[Template] = ()) -> Shelf:
         images |= pictures
         if template is not None:
             shown.append(template)
-    return Shelf(tuple(shown), images, tuple(faults))
+    desk = []
+    for name in DESK:
+        template, pictures, bad = _found(name, layers)
+        faults += bad
+        images |= pictures
+        desk += [template] if template is not None else []
+    return Shelf(tuple(shown), images, tuple(dict.fromkeys(faults)), tuple(desk))
 
 
 def names() -> frozenset[str]:

@@ -14,7 +14,7 @@ from edgebox.model import DocumentKind, TenderKind
 from edgebox.slips.template import Purpose, Template
 
 PRINTED_BY_OCCASION = frozenset(
-    {Purpose.REDEMPTION, Purpose.PICK_UP, Purpose.TALLY, Purpose.Z_CHECK}
+    {Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP, Purpose.TALLY, Purpose.Z_CHECK}
 )  # the desk and people ask for these; no document does
 
 

@@ -47,7 +47,7 @@ class Field(NamedTuple):
 
 
 _CODES = (Purpose.COUPON, Purpose.COMEBACK)
-_DESK = (Purpose.REDEMPTION, Purpose.PICK_UP)
+_DESK = (Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP)
 _WITH_URL = (
     Purpose.CLAIM, Purpose.INVOICE, Purpose.SOURCE, Purpose.PAYMENT, Purpose.COUPON, Purpose.COMEBACK, Purpose.LINK,
 )  # fmt: skip
@@ -77,7 +77,9 @@ FIELDS: Mapping[str, Field] = {
     "serial": Field("the slip's own number", "17", _DESK),
     "count": Field("how many there were in this shift", "5", _DESK),
     "pending": Field("set when it was done without the cloud, to be confirmed", "", _DESK),
-    "reason": Field("why it was refused", "", _DESK),
+    "reason": Field("why it was refused, or taken back", "", _DESK),
+    "copy": Field("set on a slip that may be out already", "", (*_DESK, Purpose.TALLY)),
+    "undone": Field("the number of the redemption that this one takes back", "", (Purpose.REDEMPTION,)),
     "shelf": Field("where the goods are", "B3", (Purpose.PICK_UP,)),
     "since": Field("where the period begins", "2026-11-18 09:00", (Purpose.TALLY, Purpose.Z_CHECK)),
     "total": Field("the sum of the rows", "12", (Purpose.TALLY, Purpose.Z_CHECK)),

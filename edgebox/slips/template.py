@@ -32,6 +32,7 @@ class Purpose(StrEnum):
     COMEBACK = "comeback"  # a coupon signed by the box itself
     LINK = "link"  # share, partner, Wi-Fi, work contact: the same code for everybody
     REDEMPTION = "redemption"
+    REFUSAL = "refusal"  # why a code was not redeemed
     PICK_UP = "pick_up"
     TALLY = "tally"
     Z_CHECK = "z_check"

@@ -90,6 +90,13 @@ def numbered(connection: sqlite3.Connection, number: int) -> Entry | None:
     return _entry(connection.execute(_ROW + where, (number,)).fetchone())
 
 
+def undone(connection: sqlite3.Connection, entry: Entry) -> int:
+    """The number of the redemption that this row takes back; 0: it is none that does."""
+    asked = "SELECT number FROM redemptions WHERE code = ? AND request = ? AND reversed = ?"
+    found = connection.execute(asked, (entry.code, entry.request, entry.place)).fetchone()
+    return found[0] if found else 0
+
+
 def last_number(connection: sqlite3.Connection) -> int:
     """The highest slip's number."""
     found = connection.execute("SELECT max(number) FROM redemptions WHERE number > 0").fetchone()[0]

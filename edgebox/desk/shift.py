@@ -1,0 +1,65 @@
+"""The desk's shift: where it begins and ends, and what it comes to.
+
+Owns: closing one: its sums, the next one's number, and a line in the audit. Never: the paper (desk.py prints it).
+
+A shift is a row of slip numbers without a gap. It ends when somebody asks for the tally or the till prints its own
+report. A closed one never changes, and its slips are owed no more: the tally stands for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from edgebox.desk.counter import Counter
+from edgebox.desk.owed import OwedSlips
+from edgebox.desk.tally import Tally, tally
+from edgebox.store import redemptions
+from edgebox.store.events import AuditRecord
+from edgebox.store.redemptions import Entry, Shift
+from edgebox.store.store import Store
+
+
+class Closed(NamedTuple):
+    """A shift and its sums."""
+
+    shift: Shift
+    tally: Tally
+
+
+class Shifts:
+    """`written`: a time as people write it."""
+
+    def __init__(self, store: Store, counter: Counter, owed: OwedSlips, written: Callable[[int], str]) -> None:
+        self._store = store
+        self._counter = counter
+        self._owed = owed
+        self._written = written
+
+    async def entries(self) -> list[Entry]:
+        """The open shift's rows so far. StoreError."""
+        shift = self._counter.shift
+        return await self._store.read(lambda db: redemptions.of_shift(db, shift))
+
+    async def close(self, who: str, at: int, *, is_asked: bool) -> Closed | None:
+        """Ends the shift; None: nobody asked, and there was nothing in it. StoreError: it goes on."""
+        async with self._counter.between_numbers():
+            shift = self._counter.shift
+            found = tally(await self.entries())
+            if not is_asked and not found.slips[1]:
+                return None
+            following = Shift(number=shift.number + 1, begun=at, after=max(found.slips[1], shift.after))
+            await self._store.change(lambda db: redemptions.put_shift(db, following))
+            self._counter.shift = following
+        await self._owed.forgive(following.after)
+        await self._store.record(self._audit(shift, found, who, at))
+        return Closed(shift, found)
+
+    def _audit(self, shift: Shift, found: Tally, who: str, at: int) -> AuditRecord:
+        count, minor, points = found.total
+        first, last = found.slips
+        sums = f"slips {first}-{last}: {count} redeemed, {minor} minor units, {points} points"
+        return AuditRecord(
+            at=at, who=who or "desk", what="shift closed", target=str(shift.number), before=self._written(shift.begun),
+            after=sums,
+        )  # fmt: skip

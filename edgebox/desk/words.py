@@ -1,0 +1,140 @@
+"""What the desk's slips say: a redemption, a refusal, a shift's tally, a report's check, as facts for their templates.
+
+Owns: which fact comes from where. Never: a template's words, or the paper (both edgebox/slips, edgebox/decisions.py).
+No slip shows a code: it lies about on the counter, and a coupon may have been taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from edgebox.desk.answers import SAID, Answer
+from edgebox.desk.tally import Tally
+from edgebox.model import format_minor
+from edgebox.slips.facts import Facts, Money, facts
+from edgebox.store.redemptions import Entry
+
+Say = Callable[[tuple[str, ...]], Facts]  # languages → what the slip says in them
+
+
+class Shop(NamedTuple):
+    """How the shop writes its name and its money."""
+
+    name: str
+    currency: str
+    decimals: int
+
+    def money(self, minor: int) -> Money:
+        """An amount in the shop's currency."""
+        return Money(minor, self.currency, self.decimals)
+
+    def written(self, minor: int) -> str:
+        """An amount without its currency."""
+        return format_minor(minor, self.decimals)
+
+
+def redemption(
+    entry: Entry, count: int, title: str, local: datetime, shop: Shop, *, copy: bool, undone: int = 0
+) -> Say:
+    """The slip of a row with a number. `count`: the how manieth of its shift; `undone`: the number it takes back."""
+
+    def say(languages: tuple[str, ...]) -> Facts:
+        return facts(
+            {
+                **_when(local, shop),
+                "serial": str(entry.number),
+                "title": title or _named(entry.coupon, languages),
+                "value": shop.money(entry.value_minor) if entry.value_minor else "",
+                "points": str(entry.points or ""),
+                "staff": entry.cashier,
+                "count": str(count),
+                "pending": "1" if entry.offline and not undone else "",
+                "copy": "1" if copy else "",
+                "undone": str(undone or ""),
+                "reason": entry.reason,
+            }
+        )
+
+    return say
+
+
+def refusal(answer: Answer, detail: str, local: datetime, shop: Shop) -> Say:
+    """Why not. `detail`: when and under which number it was used, and the like; figures only, for every language."""
+
+    def say(languages: tuple[str, ...]) -> Facts:
+        return facts({**_when(local, shop), "reason": said(answer, languages), "title": detail})
+
+    return say
+
+
+def tally(found: Tally, local: datetime, zone_since: str, shop: Shop, *, copy: bool) -> Say:
+    """A shift's sums: each cashier, each coupon, each batch; what was taken back, what is to be confirmed."""
+
+    def say(languages: tuple[str, ...]) -> Facts:
+        words = _WORDS["zh" if "zh" in languages else "en"]
+        rows: list[tuple[str, str]] = []
+        for heading, sums in zip(words[:3], (found.by_cashier, found.by_coupon, found.by_stock), strict=True):
+            rows += [(f"{heading} {name or '-'}", _sum(one, shop)) for name, one in sums]
+        for heading, numbers in zip(words[3:], (found.reversed, found.offline), strict=True):
+            rows += [(heading, _numbers(numbers))] if numbers else []
+        total = _sum(found.total, shop)
+        values = {**_when(local, shop), "since": zone_since, "total": total, "copy": "1" if copy else ""}
+        return facts(values, {"rows": tuple(rows)})
+
+    return say
+
+
+def z_check(words: str, equal: bool, rows: Sequence[tuple[str, str]], local: datetime, since: str, shop: Shop) -> Say:
+    """Whether the till's own report agrees with the receipts seen."""
+
+    def say(languages: tuple[str, ...]) -> Facts:
+        chinese = "zh" in languages
+        verdict = ("相符" if chinese else "equal") if equal else words
+        return facts({**_when(local, shop), "since": since, "verdict": verdict}, {"rows": tuple(rows)})
+
+    return say
+
+
+def said(answer: Answer, languages: Iterable[str]) -> str:
+    """An answer in the slip's languages."""
+    return " / ".join(dict.fromkeys(SAID[answer].words(language) for language in languages))
+
+
+def _named(coupon: str, languages: Sequence[str]) -> str:
+    """A coupon without words of its own by its id; the box's own by what it is."""
+    known = _OWN.get(coupon)
+    return (
+        coupon
+        if known is None
+        else " / ".join(dict.fromkeys(known["zh" if one == "zh" else "en"] for one in languages))
+    )
+
+
+_OWN = {
+    "comeback": {"zh": "下次消费券", "en": "Comeback coupon"},
+    "amount_off": {"zh": "代金券", "en": "Money off"},
+    "percent_off": {"zh": "折扣券", "en": "Discount"},
+    "gift": {"zh": "赠品券", "en": "Gift"},
+    "exchange": {"zh": "换购券", "en": "Exchange"},
+    "fixed_price": {"zh": "特价券", "en": "Special price"},
+}
+_WORDS = {
+    "zh": ("收银员", "券", "批次", "撤销单号", "待确认单号"),
+    "en": ("cashier", "coupon", "batch", "taken back", "to be confirmed"),
+}
+
+
+def _sum(one: tuple[int, int, int], shop: Shop) -> str:
+    count, minor, points = one
+    parts = [str(count), shop.written(minor) if minor else "", f"{points}p" if points else ""]
+    return "  ".join(part for part in parts if part)
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    return " ".join(map(str, numbers))
+
+
+def _when(local: datetime, shop: Shop) -> dict[str, str | Money]:
+    return {"shop": shop.name, "date": local.strftime("%Y-%m-%d"), "time": local.strftime("%H:%M")}
