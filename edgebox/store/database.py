@@ -68,7 +68,7 @@ def _make(folder: Path) -> None:
     """StoreError `folder`: it can't be made there, and waiting would not help. OSError for a full or failing card."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as fault:
+    except (FileNotFoundError, PermissionError) as fault:
         raise StoreError(f"{folder}: {fault.strerror}", reason="folder", hint="[engine] data") from fault
 
 
