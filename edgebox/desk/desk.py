@@ -135,7 +135,10 @@ class Desk:
         return await self.counter.reverse(number, cashier, reason)
 
     async def close_shift(self, who: str = "", line: str = "", *, is_asked: bool = True) -> bool:
-        """Ends the shift and prints its tally; not asked for, only if it has a slip. False: that was not possible."""
+        """Ends the shift; its tally is on its way to the paper when this returns. Not asked for, only if it has a slip.
+
+        False: that was not possible, and the shift goes on.
+        """
         if self.shifts is None:
             return False
         try:
@@ -146,7 +149,7 @@ class Desk:
         if closed is not None:
             since = self._written(closed.shift.begun)
             say = words.tally(closed.tally, self._local(), since, self._shop, copy=False)
-            await self._print(Purpose.TALLY, say, line, f"tally-{closed.shift.number}-{closed.shift.begun}")
+            self._begin(self._print(Purpose.TALLY, say, line, f"tally-{closed.shift.number}-{closed.shift.begun}"))
         return True
 
     # -- what it hears

@@ -195,4 +195,7 @@ def unsettled(connection: sqlite3.Connection, limit: int) -> list[Entry]:
 
 
 def _entry(row: tuple[object, ...] | None) -> Entry | None:
-    return Entry(*row) if row is not None else None  # type: ignore[arg-type]  # as the table's columns are
+    if row is None:
+        return None
+    entry = Entry(*row)  # type: ignore[arg-type]  # as the table's columns are
+    return entry._replace(offline=bool(entry.offline))  # SQLite has no truth of its own

@@ -1,0 +1,133 @@
+"""The shift: its tally equals the ledger and the slips, by cashier, coupon and batch; a closed one never changes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebox.desk.codes import Scan
+from edgebox.desk.tally import as_csv, tally
+from edgebox.store.events import AuditRecord, RedemptionState, Stream
+from edgebox.store.peek import bodies
+from edgebox.store.redemptions import Entry
+from tests.desk.shop import CloudOfTest, FakeLine, next_job, recorded, shop, slip, words, yes
+
+REPORT = (
+    b"CORNER SHOP\n*** Z REPORT ***\n2026-11-18 23:00:00\nRECEIPTS        1\nGROSS SALES   60.00\n"
+    b"CASH          60.00\nTOTAL         60.00\n\n\n"
+)
+
+
+def entry(number: int, **changes: object) -> Entry:
+    plain = Entry(
+        number, 1, "redeemed", "", "tea", "s-7", 500, 10, "07", False, "cloud", "", 1, "line1", 0, f"r{number}",
+        f"c{number}", 0, number,
+    )  # fmt: skip
+    return plain._replace(**changes)  # type: ignore[arg-type]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["07", "08", ""]),
+            st.sampled_from(["tea", "cake", ""]),
+            st.sampled_from(["s-1", "s-2", ""]),
+            st.integers(0, 10**6),
+            st.booleans(),
+        ),
+        max_size=30,
+    )
+)
+def test_every_way_to_cut_a_shift_has_the_same_sum(rows: list[tuple[str, str, str, int, bool]]) -> None:
+    entries = [
+        entry(number, cashier=cashier, coupon=coupon, stock=stock, value_minor=value,
+              state="reversed" if back else "redeemed")
+        for number, (cashier, coupon, stock, value, back) in enumerate(rows, 1)
+    ]  # fmt: skip
+    found = tally(entries)
+    for sums in (found.by_cashier, found.by_coupon):
+        assert tuple(map(sum, zip((0, 0, 0), *[one for _, one in sums], strict=True))) == found.total
+    with_stock = [one for one in entries if one.stock]
+    assert sum(one[1] for _, one in found.by_stock) == tally(with_stock).total[1]
+    assert len(as_csv(entries).splitlines()) == len(entries) + 1
+
+
+def test_a_spreadsheet_runs_nothing_that_a_cashier_typed() -> None:
+    assert "'=cmd" in as_csv([entry(1, reason="=cmd|' /C calc'!A0")])
+
+
+def test_the_tally_equals_ledger_and_slips(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            line = await FakeLine.connect(engine)
+            engine.desk.use_cloud(CloudOfTest(C1=yes(500), C2=yes(700), C3=yes(900, points=20)))
+            for code, cashier in (("C1", "07"), ("C2", "08"), ("C3", "07")):
+                await engine.desk.redeem(Scan(code, cashier))
+                await slip(line)
+            await engine.desk.reverse(2, "08", "wrong bill")
+            await slip(line)
+            assert await engine.desk.close_shift("boss")
+            _, said = await slip(line)
+            assert "cashier 07 2 14.00 20p" in said
+            assert "cashier 08 0" in said
+            assert "coupon tea 2 14.00 20p" in said
+            assert "batch s-7 2 14.00 20p" in said
+            assert "taken back 4" in said
+            assert "total 2 14.00 20p" in said
+            engine.desk.use_cloud(CloudOfTest(C4=yes()))
+            await engine.desk.redeem(Scan("C4"))
+            _, said = await slip(line)
+            assert "Redeemed 5" in said
+            assert "in this shift 1" in said
+
+    asyncio.run(play())
+    ledger = recorded(tmp_path)
+    first = [one for one in ledger if one.shift == 1]
+    signs = {RedemptionState.REDEEMED: 1, RedemptionState.REVERSED: -1}
+    assert sum(signs[one.state] * one.value_minor for one in first) == 1400
+    assert [one.offline for one in ledger] == [False] * 5
+    assert [(one.number, one.shift) for one in ledger] == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 2)]
+
+    audit = [msgspec.json.decode(body, type=AuditRecord) for body in bodies(tmp_path / "data", Stream.AUDIT)]
+    assert [(one.who, one.what, one.target) for one in audit] == [("boss", "shift closed", "1")]
+    assert audit[0].after == "slips 1-4: 2 redeemed, 1400 minor units, 20 points"
+
+
+def test_the_tills_own_report_is_checked_and_ends_the_shift(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with shop(tmp_path, 'slip.show=["points", "z_check"]') as engine:
+            line = await FakeLine.connect(engine)
+            engine.desk.use_cloud(CloudOfTest(C1=yes()))
+            await engine.desk.redeem(Scan("C1"))
+            await slip(line)
+            answer = await line.answer(7, REPORT)
+            assert not answer.body
+            line.outcome(7, 2)  # type: ignore[arg-type]
+            assert type(await line.next()).__name__ == "Done"
+            said = sorted(
+                [words((await next_job(line)).body) for _ in range(2)], key=lambda text: "Redemptions" in text
+            )
+            assert "Report check" in said[0]
+            assert "Redemptions of this shift" in said[1]
+            assert engine.desk.counter is not None
+            assert engine.desk.counter.shift.number == 2
+
+    asyncio.run(play())
+
+
+def test_a_report_without_any_redemption_ends_no_shift(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            line = await FakeLine.connect(engine)
+            await line.answer(7, REPORT)
+            line.outcome(7, 2)  # type: ignore[arg-type]
+            assert type(await line.next()).__name__ == "Done"
+            assert engine.desk.counter is not None
+            assert not await engine.desk.shifts.close("", 1, is_asked=False)  # type: ignore[union-attr]
+            assert engine.desk.counter.shift.number == 1
+
+    asyncio.run(play())
