@@ -1,7 +1,8 @@
 """The `edgebox` command: which subcommand, and how it ends.
 
-Owns: the list of commands and exit codes (0 done, 1 refused or not good, 2 bad input). Never: does the work; a
-command's module is imported when it is asked for, so `edgebox claim verify` doesn't load what `edgebox render` needs.
+Owns: the list of commands and exit codes (0 done, 1 refused or not good, 2 bad input, 130 Ctrl-C). Never: does the
+work; a command's module is imported when it is asked for, so `edgebox claim verify` doesn't load what `edgebox render`
+needs.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ COMMANDS = (
     Command("fleet", "edgebox.commands_fleet", "all boxes of a merchant: look, command, roll out, verify"),
 )
 BAD_INPUT = 2
+INTERRUPTED = 130  # as a shell has it: 128 and SIGINT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,9 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without these letters, a name that is no text
-    parser = _parser(arguments)
-    options = parser.parse_args(arguments)
     try:
+        options = _parsed(arguments)
         code: int = options.run(options)
         sys.stdout.flush()
     except EdgeboxError as fault:
@@ -64,7 +65,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         subject = f"{fault.filename}: " if fault.filename else ""
         print(f"edgebox: {subject}{fault.strerror or fault}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:  # a person has enough
+        print(file=sys.stderr)
+        return INTERRUPTED
     return code
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """As parse_args, but a command's list (`rest` names it) may go on behind its options, where argparse has it end."""
+    parser = _parser(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    more: list[str] | None = getattr(options, getattr(options, "rest", ""), None)
+    if rest and (more is None or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if more is not None:
+        more += rest
+    return options
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -21,6 +21,7 @@ from edgebox.config import load
 if TYPE_CHECKING:
     from edgebox.store.events import ReceiptRecord
 
+HEADER = b"SQLite format 3\0"  # of a backup
 CHUNK_ROWS = 500  # of one look at the database: the log may begin anew between two of them
 
 
@@ -30,12 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="F", help="edgebox.toml; the shipped one is the default")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
     if name == "export":
-        parser.add_argument("--since", type=date.fromisoformat, metavar="DAY", help="first printed day, as 2026-11-18")
-        parser.add_argument("--until", type=date.fromisoformat, metavar="DAY", help="last printed day, included")
+        parser.add_argument("--since", type=_day, metavar="DAY", help="first printed day, as 2026-11-18")
+        parser.add_argument("--until", type=_day, metavar="DAY", help="last printed day, included")
         parser.add_argument("-o", "--output", choices=("csv", "json"), default="csv", dest="form")
     else:
         parser.add_argument("file", type=Path, metavar="FILE", help="the backup")
     parser.set_defaults(command=name)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a day like 2026-11-18") from fault
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
 def _backup(folder: Path, file: Path) -> int:
     from edgebox.store.backup import backup
 
+    _check_place(folder, file)
+
     def show(done: int, pages: int) -> None:
         print(f"\r{100 * done // max(pages, 1):3} %", end="", file=sys.stderr)
 
@@ -57,6 +67,23 @@ def _backup(folder: Path, file: Path) -> int:
     manifest = backup(folder, file, int(time.time() * 1000), progress=show_it)
     print(f"{file}: {manifest.rows} rows, epoch {manifest.epoch}, checked")
     return 0
+
+
+def _check_place(folder: Path, file: Path) -> None:
+    """StoreError `place`: the backup would take the place of something else, such as the database that is in use."""
+    from edgebox.errors import StoreError
+
+    if file.is_dir():
+        raise StoreError(f"{file}: a folder", reason="place", hint=f"name a file, as {file / 'box.db'}")
+    if file.resolve().parent == folder.resolve():
+        raise StoreError(f"{file}: the engine's own folder", reason="place", hint="another one, best on another disk")
+    if not file.exists():
+        return
+    if not file.is_file():
+        raise StoreError(f"{file}: not a file", reason="place", hint="name a file")
+    with file.open("rb") as there:
+        if there.read(len(HEADER)) not in (HEADER, b""):
+            raise StoreError(f"{file} is there already, and is no backup", reason="place", hint="another name")
 
 
 def _restore(folder: Path, file: Path) -> int:
@@ -67,8 +94,11 @@ def _restore(folder: Path, file: Path) -> int:
 
 
 def _export(options: argparse.Namespace, folder: Path, store: str, zone: str) -> int:
+    from edgebox.errors import StoreError
     from edgebox.store.export import Book, Period, written
 
+    if options.since and options.until and options.since > options.until:
+        raise StoreError("--since is after --until", reason="period")
     book = Book(store, Period(options.since, options.until, ZoneInfo(zone)))
     for text in written(book.lines(receipts(folder)), book, options.form):
         sys.stdout.write(text)

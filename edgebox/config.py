@@ -13,7 +13,7 @@ import difflib
 import logging
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from enum import EnumType
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +32,20 @@ log = logging.getLogger("edgebox")
 FOLDER = Path(__file__).parents[1] / "config"  # as shipped, beside the packages
 DEFAULT = FOLDER / "edgebox.toml"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+_WORD = "a name of letters, digits, `_`, `.` and `-`"
+_PATTERNS = {  # what a setting's pattern (edgebox/settings.py) wants, in words
+    "shop.currency": "three capitals, as EUR",
+    "sync.url": "a broker's URL, as mqtts://broker.example.com:8883 (also wss://; name and password elsewhere)",
+    "sync.tenant": _WORD,
+    "sync.store": _WORD,
+    "sync.box": _WORD,
+    "sync.fleet_keys": "NAME:BASE64 each, as `edgebox fleet keys` prints them",
+    "line.name": f"{_WORD}, 32 at most",
+    "line.profile": "a file's name in config/printers without .toml, as generic-80",
+    "slip.show": "names of slips, as `edgebox slip list` shows them",
+}
 
 
 class Fault(NamedTuple):
@@ -74,7 +88,8 @@ def parse(text: str, source: str, overrides: Sequence[str] = (), laid: Mapping[s
     faults: list[Fault] = []
     config = _parsed(text, source, overrides, laid, faults)
     if faults:
-        raise ConfigError("\n".join(_told(source, fault) for fault in faults), reason="bad_config")
+        flags = {pair.partition("=")[0].strip() for pair in overrides}
+        raise ConfigError("\n".join(_told(source, fault, flags) for fault in faults), reason="bad_config")
     return config
 
 
@@ -142,7 +157,9 @@ def load_lexicon(
 # -- inside
 
 
-def _told(source: str, fault: Fault) -> str:
+def _told(source: str, fault: Fault, flags: Set[str]) -> str:
+    if fault.key in flags:
+        return f"--set {fault.key}: {fault.words}"
     where = f"{source}:{fault.line}" if fault.line else source
     return f"{where}: {fault.key}: {fault.words}"
 
@@ -180,16 +197,19 @@ def _struct(
         try:
             values[key] = msgspec.convert(value, fields[key])
         except msgspec.ValidationError as fault:
-            faults.append(Fault(line, f"{section}.{key}", _expected(str(fault), fields[key], value)))
+            words = _expected(f"{section}.{key}", str(fault), fields[key], value)
+            faults.append(Fault(line, f"{section}.{key}", words))
     return kind(**values)
 
 
-def _expected(said: str, kind: Any, value: Any) -> str:
-    """msgspec's words, or the choices where there are some."""
+def _expected(key: str, said: str, kind: Any, value: Any) -> str:
+    """msgspec's words, or the choices where there are some; what a pattern wants, said for people."""
     choices = _choices(kind)
     if choices:
         return f"expected one of {', '.join(choices)}, got {_short(value)}"
     words = re.sub(r", got `.*?`| - at `.*`", "", said)
+    if "matching regex" in said:
+        words = f"expected {_PATTERNS[key]}" if key in _PATTERNS else words
     return f"{words[:1].lower()}{words[1:]}, got {_short(value)}"
 
 

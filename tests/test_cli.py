@@ -1,5 +1,6 @@
 """The `edgebox` command: what it prints, and how it ends."""
 
+import argparse
 import json
 import os
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edgebox import commands_config
 from edgebox.cli import COMMANDS, main
 from edgebox.loyalty import claims
 from edgebox.model import NumberScope
@@ -84,7 +86,8 @@ def test_one_missing_file_hides_no_other(capture: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["read", "--set", "shop.decimals=two", "FILE"], "shop.decimals"),
+        (["read", "--set", "shop.decimals=two", "FILE"], "edgebox: --set shop.decimals: expected"),
+        (["read", "--set", "sync.url=localhost", "FILE"], "--set sync.url: expected a broker's URL"),
         (["read", "--config", "/none.toml", "FILE"], "none.toml"),
         (["read", "--line", "nine", "FILE"], "no [[line]] called 'nine'"),
         (["replay", "FILE", "--printer", "carrier-pigeon://"], "carrier-pigeon"),
@@ -93,6 +96,11 @@ def test_one_missing_file_hides_no_other(capture: Path, capsys: pytest.CaptureFi
         (["render", "FILE", "-o", "x.png", "--profile", "abacus"], "no printer 'abacus'"),
         (["claim", "verify", "HTTPS://X", "--keys", "/none.toml"], "none.toml"),
         (["config", "check", "--set", "line.profile=abacus"], "abacus"),
+        (["export", "--since", "2026-12-01", "--until", "2026-11-01"], "--since is after --until"),
+        (["backup", "/dev/null", "--set", "engine.data=/none"], "/dev/null: not a file"),
+        (["backup", "/tmp", "--set", "engine.data=/none"], "/tmp: a folder (name a file"),
+        (["backup", "FILE", "--set", "engine.data=/none"], "is there already, and is no backup"),
+        (["backup", "/none/edgebox.db", "--set", "engine.data=/none"], "the engine's own folder"),
         (["run", "--set", "engine.socket=/proc/no/engine.sock", "--set", "engine.data=/proc/no"], "/proc/no"),
     ],
 )
@@ -104,6 +112,21 @@ def test_bad_input_ends_in_one_clear_message(
     assert said in found.err
     assert found.err.startswith("edgebox: ")
     assert "Traceback" not in found.err
+
+
+def test_a_day_that_is_none_is_said_to_be_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["export", "--since", "yesterday"])
+    assert "'yesterday': expected a day like 2026-11-18" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_without_a_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(options: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands_config, "run", interrupted)
+    assert main(["config", "check"]) == 130
+    assert capsys.readouterr().err == "\n"
 
 
 def test_config_check_says_that_it_is_good(capsys: pytest.CaptureFixture[str]) -> None:
