@@ -3,7 +3,7 @@
 Owns: verbs, arguments, exit codes. Never: what a verb does (edgebox/fleet). docs/fleet.md tells people the same.
 
 Exit codes: 0 done, and all is well; 1 something is not (a box refused, a rollout stopped, verify found something);
-2 it could not be tried (no broker, no key, a bad argument).
+2 it could not be tried (no broker, no key, a bad argument); 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
     from edgebox.fleet import settings
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # "[sync]" is a word, and what boxes say is only text
     names = ("url", "tenant", "topics", "user", "credentials", "client", "key", "by")
     flags = {name: getattr(options, name, None) for name in names}
     found = settings.load(flags, os.environ, options.config)
@@ -59,11 +58,7 @@ def run(options: argparse.Namespace) -> int:
         from edgebox.fleet import rolling
 
         return rolling.listed(console, as_json=options.json)
-    try:
-        return asyncio.run(_on_the_broker(found, options, console))
-    except KeyboardInterrupt:
-        print(file=sys.stderr)
-        return 1
+    return asyncio.run(_on_the_broker(found, options, console))
 
 
 async def _on_the_broker(found: Any, options: argparse.Namespace, console: Any) -> int:
@@ -155,6 +150,7 @@ def _tail(parser: Parser) -> None:
 def _send(parser: Parser) -> None:
     parser.add_argument("name", metavar="COMMAND", help="as ping; docs/commands.md lists them")
     parser.add_argument("args", nargs="*", metavar="KEY=VALUE", help="its arguments; @FILE: from JSON")
+    parser.set_defaults(rest="args")  # also behind the options
     _whom(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to put what comes in pieces (diag.bundle)")
 

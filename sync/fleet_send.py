@@ -89,7 +89,14 @@ class Sending:
             reply = _replies.decode(heard.payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
-        if reply.id != self.order.id or reply.box != heard.place.box or before.phase in FINAL:
+        if reply.box != heard.place.box or before.phase in FINAL:
+            return False
+        if not reply.id and reply.state is JobPhase.REJECTED and before == Outcome():
+            # A box takes no id from a message that it doesn't trust: maybe this one, maybe somebody else's.
+            said = f"it refused a message just now: {reply.reason}: {reply.words}"
+            self.outcomes[heard.place] = Outcome(words=said)
+            return True
+        if reply.id != self.order.id:
             return False
         data, number = reply.result.get("data"), reply.result.get("number")
         if reply.state is JobPhase.RUNNING and isinstance(data, str) and isinstance(number, int):

@@ -62,9 +62,8 @@ async def verify(desk: Desk, options: argparse.Namespace, console: Console) -> i
         else:
             console.print(f"{name_of(finding.place)}: {finding.words}", highlight=False, markup=False)
             if finding.do:
-                console.print(
-                    f"    edgebox fleet {finding.do} --to {name_of(finding.place)}", style="dim", highlight=False
-                )
+                command = f"    edgebox fleet {finding.do} --to {name_of(finding.place)}"
+                console.print(command, style="dim", highlight=False, soft_wrap=True)  # it is copied
     if not options.json:
         words = f"{len(boxes):,} boxes, {streams:,} streams held against the cloud's word: {len(found):,} findings"
         console.print(words, style="dim", highlight=False)

@@ -22,14 +22,16 @@ def keys(settings: FleetSettings, options: argparse.Namespace, console: Console)
             raise SyncError("which name?", reason="key", hint="keys new operator-anna: its role stands in it")
         _tell(new_key(keys_folder(), options.name), options, console)
         if not options.json:
-            console.print(f"in {keys_folder()}; boxes obey it with that line in [sync] fleet_keys", style="dim")
+            console.print(
+                f"in {keys_folder()}; boxes obey it with that line in [sync] fleet_keys", style="dim", soft_wrap=True
+            )
         return 0
     found = keys_in(keys_folder())
-    for path, key in found:
+    for _path, key in found:
         if isinstance(key, OperatorKey):
             _tell(key, options, console)
         else:
-            console.print(f"{path.name}: {key}", style="red")
+            console.print(str(key), style="red", soft_wrap=True)
     if not found and not options.json:
         console.print(f"no key in {keys_folder()}: edgebox fleet keys new NAME", soft_wrap=True)
     return 0 if found and all(isinstance(key, OperatorKey) for _, key in found) else 1

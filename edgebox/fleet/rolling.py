@@ -10,7 +10,9 @@ from the archive or `--previous`, with the next higher revision, for revisions o
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -166,6 +168,10 @@ async def _run(desk: Desk, going: Rollout, signer: Sign, options: argparse.Names
         else:
             with live:
                 await runner.run(desk.link)
+    except asyncio.CancelledError:
+        words = "interrupted; what the boxes were sent stays in force or comes into force"
+        print(f"{words}. Go on: edgebox fleet rollout --resume {going.plan.id}", file=sys.stderr)
+        raise
     finally:
         desk.ears.remove(runner.heard)
     if options.json:

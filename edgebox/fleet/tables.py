@@ -6,7 +6,9 @@ and in pipes there is none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +16,7 @@ from rich.text import Text
 
 from sync.fleet_book import Known, backlog, troubles
 from sync.fleet_rollout import name_of
-from sync.fleet_send import Sending, told
+from sync.fleet_send import Outcome, Sending, told
 from sync.rollout import At, Phase, Rollout
 
 GOOD, BAD, DIM = "green", "red", "dim"
@@ -101,10 +103,8 @@ def sending_table(sending: Sending) -> Table:
     good = [(place, outcome) for place, outcome in sending.outcomes.items() if outcome.is_good]
     rest = [(place, outcome) for place, outcome in sending.outcomes.items() if not outcome.is_good]
     for place, outcome in [*rest, *(good if len(good) <= ROWS_AT_MOST else [])]:
-        result = ", ".join(f"{key}={value}" for key, value in outcome.result.items() if value not in ("", None))
-        words = outcome.words or result
         table.add_row(
-            name_of(place), Text(told(outcome), GOOD if outcome.is_good else BAD), Text(words, overflow="fold")
+            name_of(place), Text(told(outcome), GOOD if outcome.is_good else BAD), Text(_said(outcome), overflow="fold")
         )
     return table
 
@@ -153,6 +153,22 @@ def show(console: Console, table: Table) -> None:
 
 
 # -- inside
+
+
+def _said(outcome: Outcome) -> str:
+    """Why not, with the keys that can't be had; else the result, a line for each setting."""
+    tables = {key: value for key, value in outcome.result.items() if isinstance(value, Mapping)}
+    if outcome.words:
+        return "\n".join([outcome.words, *_lines(tables.get("rejected", {}))])
+    plain = [f"{key}={value}" for key, value in outcome.result.items() if key not in tables and value not in ("", None)]
+    more = [line for key, table in tables.items() if table for line in (f"{key}:", *_lines(table))]
+    return "\n".join([*([", ".join(plain)] if plain else []), *more])
+
+
+def _lines(table: Mapping[str, Any]) -> list[str]:
+    """Strings as they are, all else as JSON has it."""
+    words = json.JSONEncoder(ensure_ascii=False, default=str).encode
+    return [f"  {key}: {value if isinstance(value, str) else words(value)}" for key, value in sorted(table.items())]
 
 
 def _table(*columns: str) -> Table:

@@ -122,6 +122,34 @@ def test_what_no_box_would_do_is_refused_before_it_is_signed(home: Path, capsys:
     run(story)
 
 
+def test_arguments_may_stand_behind_the_options(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def story() -> None:
+        async with shop(home, 1) as here:
+            assert await here.fleet("send", "ping", "--to", "s000/b0000", "text=hello", "--json") == 0
+            assert json.loads(capsys.readouterr().out)["result"]["text"] == "hello"
+            with pytest.raises(SystemExit, match="2"):
+                await here.fleet("send", "ping", "--to", "s000/b0000", "--txt", "text=hello")
+            assert "unrecognized arguments: --txt" in capsys.readouterr().err
+
+    run(story)
+
+
+def test_a_key_that_the_box_does_not_obey_is_named_as_the_likely_reason(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def story() -> None:
+        async with shop(home, 1) as here:
+            assert await here.fleet("keys", "new", "operator-ben") == 0
+            assert "boxes obey it with that line in [sync] fleet_keys" in capsys.readouterr().out
+            assert (
+                await here.fleet("send", "ping", "--to", "s000/b0000", "--key", "operator-ben", "--answers", "2") == 1
+            )
+            told = " ".join(capsys.readouterr().out.split())
+            assert "no answer it refused a message just now: unknown_key: this box obeys no key of that name" in told
+
+    run(story)
+
+
 def test_receipts_are_told_as_they_come(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def story() -> None:
         async with shop(home, 1) as here:
