@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-MODULES = ("kills", "midway", "full_disk", "broken_files", "clocks", "restored", "broker")
+MODULES = ("kills", "midway", "full_disk", "broken_files", "clocks", "restored", "broker", "owned_broker")
 
 
 class Row(NamedTuple):
