@@ -167,7 +167,7 @@ class Points:
                     return Shown("refused", "taken", box=box)
                 if held is not None and claim.revision <= claims.parse(held.url).claim.revision:
                     return self._had(held, box)
-                verdict = judge(url, claim, box.name, self._told(store, name), box.shop.policy)
+                verdict = self._judged(url, claim, box)
                 return self._act(box, url, claim, verdict, member if take else "", now)
         except ClaimError as fault:
             return Shown("refused", _why(fault, url, self._registry, now))
@@ -213,6 +213,17 @@ class Points:
 
     # -- what rests on the box's word
 
+    def _judged(self, url: str, claim: claims.Claim, box: Box) -> Verdict:
+        """A figure that no campaign of the shop makes waits for a person: an event is as true as its broker."""
+        name = claim.claim_id.hex()
+        verdict = judge(url, claim, box.name, self._told(box.shop.number, name), box.shop.policy)
+        if verdict.least <= box.shop.points_max(verdict.amount_minor):
+            return verdict
+        self._ledger.alarm(box.name, "points", f"claim {name}: {verdict.least} points for {verdict.amount_minor}")
+        return (
+            verdict._replace(outcome=Outcome.REVIEW, reason="points") if verdict.outcome is Outcome.CREDIT else verdict
+        )
+
     def _settle(self, store: int, name: str) -> None:
         """Judges a held claim anew, now that the box has said more."""
         held = self._held(store, name)
@@ -221,7 +232,7 @@ class Points:
         claim = claims.parse(held.url).claim
         box = self._registry.box_of(store, claim.device)
         assert box is not None, "boxes are never taken out"
-        verdict = judge(held.url, claim, box.name, self._told(store, name), box.shop.policy)
+        verdict = self._judged(held.url, claim, box)
         if verdict.outcome is Outcome.CONTRADICTED:
             self._ledger.alarm(box.name, "contradiction", f"claim {name}: token and box differ in {verdict.reason}")
         if verdict.outcome is Outcome.PENDING:

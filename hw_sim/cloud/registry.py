@@ -22,7 +22,8 @@ BOXES_MAX = 100_000  # of one stand-in; a record is below 1 KB
 
 
 class Shop(NamedTuple):
-    """One shop. `number`: as in its claims' tokens; `spend_per_point`: minor units."""
+    """One shop. `number`: as in its claims' tokens; `spend_per_point`: minor units. Its campaigns give at most so many
+    times the points of the rate, and so many besides."""
 
     number: int
     name: str = ""
@@ -32,6 +33,12 @@ class Shop(NamedTuple):
     lifetime_s: int = LIFETIME_S
     prefix: str = DEFAULT_PREFIX
     policy: Policy = Policy()
+    campaign_times: int = 10
+    campaign_bonus: int = 1000
+
+    def points_max(self, amount_minor: int) -> int:
+        """More than this no slip of this shop ever promised."""
+        return amount_minor // self.spend_per_point * self.campaign_times + self.campaign_bonus
 
 
 class Place(NamedTuple):

@@ -329,3 +329,14 @@ def test_an_event_of_another_box_earns_nothing_for_this_ones_token(head: Cloud, 
     url = box.mint(1250)
     other.tell(Stream.CLAIMS, other.claim(url))
     assert head.points.take(url, head.points.join()).state == "pending"
+
+
+def test_points_that_no_campaign_of_the_shop_makes_wait_for_a_person(head: Cloud, box: PaperBox) -> None:
+    """Who owns the broker can't forge a token, but may change the figure in the box's event."""
+    member = head.points.join()
+    for number, points, state in ((1, 240, "credited"), (2, 1_000_000, "review")):
+        url = box.mint(2400, number=number)
+        box.tell(Stream.CLAIMS, msgspec.structs.replace(box.claim(url), points=points))
+        assert head.points.take(url, member).state == state
+    assert head.points.balance(member) == 240
+    assert head.ledger.alarms("points")
