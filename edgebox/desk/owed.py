@@ -37,15 +37,22 @@ class OwedSlips:
         self._say = say
         self._fault = fault
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._again: set[int] = set()  # a line came while they were being tried
         self._gate = asyncio.Semaphore(AT_ONCE)
 
     def due(self, owed: Owed) -> None:
-        """Prints it, in the background, unless it is on its way."""
+        """Prints it, in the background. If that is being tried, once more should it fail: something has changed."""
         if owed.number in self._tasks:
+            self._again.add(owed.number)
             return
         task = asyncio.get_running_loop().create_task(self._pay(owed))
         self._tasks[owed.number] = task
-        task.add_done_callback(lambda _: self._tasks.pop(owed.number, None))
+        task.add_done_callback(lambda _: self._ended(owed.number, task))
+
+    def _ended(self, number: int, task: asyncio.Task[None]) -> None:
+        """One that was canceled before it began has tidied nothing up."""
+        if self._tasks.get(number) is task:
+            del self._tasks[number]
 
     async def pay_all(self) -> None:
         """Whatever is owed and not on its way: after a start, and when a line has come."""
@@ -73,14 +80,23 @@ class OwedSlips:
     # -- inside
 
     async def _pay(self, owed: Owed) -> None:
+        number = owed.number
         try:
             async with self._gate:
-                if await self._printed(owed):
-                    await self._store.change(lambda db: redemptions.paid(db, owed.number))
+                while not await self._printed(owed):
+                    if number not in self._again:
+                        return
+                    self._again.discard(number)
+                    waiting = await self._store.read(redemptions.owed)
+                    owed = next((one for one in waiting if one.number == number), owed)
+                await self._store.change(lambda db: redemptions.paid(db, number))
         except StoreError as fault:  # it is owed still, and printed again with the mark at worst
-            self._fault("desk", f"slip {owed.number}: {fault}")
+            self._fault("desk", f"slip {number}: {fault}")
         except SlipError as fault:
-            self._fault("desk", f"slip {owed.number} can't be printed: {fault}")
+            self._fault("desk", f"slip {number} can't be printed: {fault}")
+        finally:  # here and not in a callback: that comes a turn later, and a line may come in between
+            self._again.discard(number)
+            self._tasks.pop(number, None)
 
     async def _printed(self, owed: Owed) -> bool:
         """It is out, or nobody wants it; False: it is still owed."""
