@@ -22,6 +22,8 @@ BOXES_MAX = 200_000  # twice the fleet of docs/scale.md; about 2 KB each
 # What a box says of a certificate that has time, and of a part that has nothing to say (edgebox/notices.py, uplink.py).
 _FINE = ("ok", "", "good for ")
 
+_UNRECORDED = " not recorded"  # behind a stream's name in State.refused: the box's own trouble (sync/uplink.py)
+
 FIELDS: Mapping[str, str] = {
     "box": "its name",
     "store": "its shop",
@@ -34,7 +36,7 @@ FIELDS: Mapping[str, str] = {
     "boot": "this run of its machine",
     "backlog": "rows that the cloud has not got",
     "oldest": "seconds since the oldest of them was recorded",
-    "refused": "messages that the broker refused",
+    "refused": "messages that the broker refused, and tries to record that failed",
     "healthy": "nothing troubles it",
     "health.": "a part's state in words, as health.sync",
     "line.": "a line's state",
@@ -136,6 +138,17 @@ def troubles(state: State) -> dict[str, str]:
 
 def _is_fine(words: str) -> bool:
     return words in _FINE or words.startswith(_FINE[2])
+
+
+def refusals(state: State) -> list[str]:
+    """In words: what the broker refused, and what the box could not record; neither is the other's fault."""
+    return [
+        f"{count:,} tries to record {what.removesuffix(_UNRECORDED)} failed: no room on the box, or a bad card"
+        if what.endswith(_UNRECORDED)
+        else f"the broker refused {count:,} of {what}"
+        for what, count in sorted(state.refused.items())
+        if count
+    ]
 
 
 def backlog(state: State, now: float) -> tuple[int, int]:

@@ -16,7 +16,7 @@ import msgspec
 
 from edgebox.errors import SyncError
 from sync.contract import Ack, State
-from sync.fleet_book import Known, backlog
+from sync.fleet_book import Known, backlog, refusals
 from sync.fleet_topics import Place
 
 OLD_S = 3600  # a row that waits so long waits for a reason
@@ -95,12 +95,7 @@ def findings(known: Known, marks: Marks, now: float) -> list[Finding]:
     rows, oldest_s = backlog(state, now)
     if oldest_s > OLD_S:
         found.append(Finding(place, f"{rows:,} rows wait, the oldest for {oldest_s // 3600} h"))
-    found += [
-        Finding(place, f"the broker refused {count:,} of {what}")
-        for what, count in sorted(state.refused.items())
-        if count
-    ]
-    return found
+    return found + [Finding(place, words) for words in refusals(state)]
 
 
 def _gap(place: Place, mark: Mark) -> Finding:

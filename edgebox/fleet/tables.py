@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sync.fleet_book import Known, backlog, troubles
+from sync.fleet_book import Known, backlog, refusals, troubles
 from sync.fleet_rollout import name_of
 from sync.fleet_send import Outcome, Sending, told
 from sync.rollout import At, Phase, Rollout
@@ -85,8 +85,8 @@ def box_table(one: Known, now: float) -> Table:
         table.add_row(f"waits: {stream}", f"{waiting.rows:,} rows{oldest}")
     for stream, through in sorted(state.acknowledged.items()):
         table.add_row(f"the cloud has: {stream}", f"through {through:,}")
-    for what, count in sorted(state.refused.items()):
-        table.add_row(f"refused: {what}", Text(f"{count:,}", BAD))
+    for words in refusals(state):
+        table.add_row("refused", Text(words, BAD))
     trouble = troubles(state)
     for part, words in sorted(state.health.items()):
         table.add_row(f"health: {part}", Text(words, BAD if part in trouble else ""))
@@ -218,8 +218,7 @@ def _trouble(one: Known) -> str:
     if one.state is None:
         return ""
     words = [f"{part}: {said}" for part, said in troubles(one.state).items()]
-    refused = sum(one.state.refused.values())
-    return "; ".join([*words, *([f"{refused:,} refused by the broker"] if refused else [])])
+    return "; ".join([*words, *refusals(one.state)])
 
 
 def _wave_words(rollout: Rollout, number: int) -> str:

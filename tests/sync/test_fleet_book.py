@@ -146,10 +146,11 @@ def test_a_stream_is_whole_when_box_and_cloud_agree() -> None:
 
 def test_gaps_and_what_waits_too_long_are_found() -> None:
     waits = {"receipts": Backlog(rows=3, oldest=NOW - 7200)}
-    known = heard((NOW, state(epoch="e1", backlog=waits, refused={"receipts": 2})))
+    known = heard((NOW, state(epoch="e1", backlog=waits, refused={"receipts": 2, "health not recorded": 5})))
     assert found(known, mark(4, (5, 6), (9, 9))) == [
         "receipts e1: the cloud misses 5 to 6, 9 to 9",
         "3 rows wait, the oldest for 2 h",
+        "5 tries to record health failed: no room on the box, or a bad card",
         "the broker refused 2 of receipts",
     ]
     (gap, *_) = findings(known, {("e1", "receipts"): mark(4, (5, 6))}, NOW)
