@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import msgspec
 
 from edgebox import orders_content, orders_uses, sealed
+from edgebox.desk.desk import Desk
 from edgebox.envelope import Envelopes
 from edgebox.loyalty.keyring import Keyring
 from edgebox.orders_box import BoxDesk, Clocks
@@ -53,6 +54,7 @@ class Box(Printers, Reads, Protocol):
     """The engine, as far as the fleet can ask something of it."""
 
     counters: Any
+    desk: Desk
 
     def warm(self) -> None:
         """A receipt read, a claim minted, a slip composed."""
@@ -110,7 +112,9 @@ class Orders:
         data = Path(config.engine.data)
         self.settings = Settings(data, source, self, restart, patience)
         self.bundles = Bundles(store, orders_content.rejected, lambda: self.jobs.now)
-        self.coupons = CouponDesk(store, Pools(self._seal, self._box, engine.decisions.stock, self._now))
+        pools = Pools(self._seal, self._box, engine.decisions.stock, self._now)
+        self.coupons = CouponDesk(store, pools, is_used=True)
+        engine.desk.coupon_title, engine.desk.is_revoked = self.coupons.title, self.coupons.is_revoked
         self.paper = PaperDesk(engine, store, self._now)
         self._keys = KeyDesk(config, self._box, self._seal, self.settings, self._use_keys, self._now)
         self._own = BoxDesk(

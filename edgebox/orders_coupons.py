@@ -1,7 +1,7 @@
 """The coupons and codes that the fleet gave this box, and those it took back: `coupons.add`, `coupons.revoke`.
 
 Owns: the fact `coupons`, what goes into the pools that slips take codes from, and that what was revoked stays so.
-Never: redeems one (a later part asks this one), and never shows a code to a log, a reply or an error's words: whoever
+Never: redeems one (edgebox/desk asks this one), and never shows a code to a log, a reply or an error's words: whoever
 holds one may use it. They come sealed, and lie in the database's own table alone.
 """
 
@@ -106,6 +106,17 @@ class CouponDesk:
         waited = await self._pools.stock.withdraw(self._store, args.coupons)
         in_force = self._is_used or not args.codes
         return self._ended(CouponsResult(count=len(coupons), changed=changed + waited, in_force=in_force), _NOBODY)
+
+    # -- the coupon desk (edgebox/desk)
+
+    def title(self, coupon: str) -> str:
+        """A coupon's words by its id; "" if there are none."""
+        known = self.known.coupons.get(coupon)
+        return known.title if known is not None else ""
+
+    def is_revoked(self, name: str) -> bool:
+        """A coupon, or the batch of that name, or a single code by its hash (docs/desk.md) was taken back."""
+        return name in self.known.revoked or name in self.known.codes
 
     # -- inside
 

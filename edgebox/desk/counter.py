@@ -61,8 +61,8 @@ class Outcome(NamedTuple):
 class Around(NamedTuple):
     """What the desk asks the rest of the box. `now`: the time and whether it is to be believed; `mono_s`: only forward.
 
-    `revoked`: whether a batch was withdrawn; `where`: name and session of the line that would print; `store_number`,
-    `device`: this shop's and this box's.
+    `revoked`: whether a batch, or a code by its hash, was withdrawn; `where`: name and session of the line that would
+    print; `store_number`, `device`: this shop's and this box's.
     """
 
     now: Callable[[], When]
@@ -187,10 +187,10 @@ class Counter:
         if read.terms is not None:
             refused = await self._not_given_out(read.terms)
             return refused or judged(read.terms, scan.amount_minor, self._here().today)
+        if self._around.revoked(read.code) or (read.coupon is not None and self._around.revoked(read.coupon.stock)):
+            return Answer.REVOKED
         if read.coupon is None:
             return None
-        if self._around.revoked(read.coupon.stock):
-            return Answer.REVOKED
         here = self._here()
         return allowance.judge_terms(read.coupon, here, scan.amount_minor) if here.trusted else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from edgebox.errors import SyncError
 from edgebox.store import redemptions
 from edgebox.store.events import RedemptionState
 from sync.contract import Answer as Said
-from tests.desk.shop import NOW, CloudOfTest, FakeLine, no, on_disk, recorded, shop, signed_code, slip, yes
+from tests.desk.shop import KEYS, NOW, CloudOfTest, FakeLine, no, on_disk, recorded, shop, signed_code, slip, yes
 
 AWAY = SyncError("the cloud is not there", reason="offline")
 
@@ -252,5 +253,19 @@ def test_a_withdrawn_batch_is_refused_whatever_its_signature_says(tmp_path: Path
         async with shop(tmp_path) as engine:
             engine.desk.is_revoked = {"s-8"}.__contains__
             assert (await engine.desk.redeem(Scan(signed_code(1)))).answer is Answer.REVOKED
+
+    asyncio.run(play())
+
+
+def test_a_single_code_is_withdrawn_by_its_hash_before_anybody_is_asked(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            cloud = CloudOfTest(C1=yes())
+            await with_cloud(engine, cloud)
+            key = hmac.digest(KEYS.id_key, b"edgebox receipt fields v1", "sha256")
+            digest = hmac.digest(key, b"edgebox desk code v1\0code\0C1", "sha256")[:16].hex()
+            engine.desk.is_revoked = {digest}.__contains__
+            assert (await engine.desk.redeem(Scan("C1"))).answer is Answer.REVOKED
+            assert not cloud.asked
 
     asyncio.run(play())
