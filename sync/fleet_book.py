@@ -142,13 +142,10 @@ def _is_fine(words: str) -> bool:
 
 def refusals(state: State) -> list[str]:
     """In words: what the broker refused, and what the box could not record; neither is the other's fault."""
-    return [
-        f"{count:,} tries to record {what.removesuffix(_UNRECORDED)} failed: no room on the box, or a bad card"
-        if what.endswith(_UNRECORDED)
-        else f"the broker refused {count:,} of {what}"
-        for what, count in sorted(state.refused.items())
-        if count
-    ]
+    counts = sorted((what, count) for what, count in state.refused.items() if count)
+    box = [f"{what.removesuffix(_UNRECORDED)} {count:,} times" for what, count in counts if what.endswith(_UNRECORDED)]
+    broker = [f"the broker refused {count:,} of {what}" for what, count in counts if not what.endswith(_UNRECORDED)]
+    return [*([f"could not record {', '.join(box)}: no room, or a bad card"] if box else []), *broker]
 
 
 def backlog(state: State, now: float) -> tuple[int, int]:

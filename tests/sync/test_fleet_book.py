@@ -150,7 +150,7 @@ def test_gaps_and_what_waits_too_long_are_found() -> None:
     assert found(known, mark(4, (5, 6), (9, 9))) == [
         "receipts e1: the cloud misses 5 to 6, 9 to 9",
         "3 rows wait, the oldest for 2 h",
-        "5 tries to record health failed: no room on the box, or a bad card",
+        "could not record health 5 times: no room, or a bad card",
         "the broker refused 2 of receipts",
     ]
     (gap, *_) = findings(known, {("e1", "receipts"): mark(4, (5, 6))}, NOW)
