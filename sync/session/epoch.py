@@ -16,18 +16,24 @@ ASKED_MAX = 64  # ranges that the cloud asked for and that it had acknowledged b
 
 
 class Epoch:
-    """`acked`: the cloud has 1 through this. `end`: the last row there is. `believable`: an ack may go so far."""
+    """`acked`: the cloud has 1 through this. `end`: the last row there is."""
 
     def __init__(self, name: str, acked: int, end: int) -> None:
         self.name = name
         self.acked = acked
         self.end = end
-        self.believable = end
         self.delivered = Ranges()  # the broker has them
         self.quarantined = Ranges()
         self.asked = Ranges()  # to be sent once more though the cloud had them
         self._taken = Ranges()  # out, delivered or quarantined
+        self._sent = Ranges()  # at any time since the start; what was there before it may have been, too
+        self._sent.add(acked + 1, end)
         self._young = (Ranges(), Ranges())  # delivered just now: the cloud can't have missed them yet
+
+    @property
+    def believable(self) -> int:
+        """An ack may go so far: fresh rows go first, so the last one that was sent says nothing of those before it."""
+        return self._sent.through(self.acked)
 
     @property
     def is_done(self) -> bool:
@@ -48,7 +54,7 @@ class Epoch:
             self.asked.remove(first, last)
         else:
             self._taken.add(first, last)
-            self.believable = max(self.believable, last)
+            self._sent.add(first, last)
 
     def give_back(self, first: int, last: int, *, asked: bool) -> None:
         """Rows did not get there."""
@@ -87,7 +93,7 @@ class Epoch:
         if through <= self.acked:
             return
         self.acked = through
-        for numbers in (self.delivered, self._taken, self.quarantined, *self._young):
+        for numbers in (self.delivered, self._taken, self._sent, self.quarantined, *self._young):
             numbers.remove(0, through)
 
     def free(self, first: int, last: int, out: Iterable[tuple[int, int]]) -> int:
@@ -117,7 +123,8 @@ class Epoch:
         As far as it can be kept in mind: whoever owns the broker may name any number of ranges.
         """
         known = Ranges()
-        known.add(self.acked + 1, min(newest, self.believable))
+        for first, last in self._sent:
+            known.add(first, min(last, newest))
         for pair in missing:
             known.remove(*pair)
         for pair in known:

@@ -262,6 +262,25 @@ def test_an_ack_beyond_what_was_sent_is_not_believed() -> None:
     assert made.ack(ack(11), 0.0) == 0
 
 
+def test_an_ack_over_rows_that_were_never_sent_is_not_believed_because_later_ones_were() -> None:
+    """Fresh rows go before the backlog."""
+    made = session(rows=0, batch_rows=1, window=1)
+    lane = made.lanes["receipts"]
+    wire = Wire(made)
+    lane.grown(EPOCH, 2000)  # more than a counter's hour: a backlog, though recorded since the start
+    assert wire.send() == [("receipts", 1, 1)]
+    lane.grown(EPOCH, 2001)
+    wire.answer()
+    assert wire.send() == [("receipts", 2001, 2001)]
+    wire.answer()
+    assert made.ack(ack(2001), 0.0) == 0
+    assert made.ack(ack(1, newest=2001, missing=((2, 500),)), 0.0) == 1
+    assert wire.send() == [("receipts", 2, 2)]
+    epoch = lane.newest
+    assert epoch is not None
+    assert epoch.gap(501, 2000) == (501, 2000), "nobody can have what was never sent"
+
+
 def test_acks_of_unknown_streams_and_epochs_are_counted_only() -> None:
     made = session(rows=10)
     assert made.ack(Ack(stream="gold", epoch=EPOCH, through=1), 0.0) == 0
