@@ -30,7 +30,7 @@ from edgebox.books import describe, remember, settled
 from edgebox.config import FOLDER, load_lexicon
 from edgebox.decisions import Decisions, nothing
 from edgebox.desk.desk import Desk
-from edgebox.errors import ConfigError
+from edgebox.errors import ConfigError, StoreFull
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.keys import field_key
@@ -285,7 +285,7 @@ class Engine:
         """The award and the slips. No press: nothing is minted, for nothing can be printed."""
         line = self._line_of(name)
         receipt = self._tills.believed(line, receipt)
-        if press is None or line in self.bypassed:
+        if press is None or line in self.bypassed or self.health.states().get("recording") == "failed":
             return nothing(receipt, "no slip may go in here" if press is None else "slips are off on this line")
         return self.decisions.decide(receipt, name, line, press, int(self.clock()))
 
@@ -322,7 +322,12 @@ class Engine:
         async with self._recording.setdefault(name, asyncio.Lock()):  # it may come again while the disk is slow
             if self.is_recorded(*name):
                 return
-            await self.store.record(receipt, *([claim] if claim else []), *offers)
+            try:
+                await self.store.record(receipt, *([claim] if claim else []), *offers)
+            except StoreFull as fault:
+                self.health.note("recording", "failed", f"no slips: {fault}")
+                raise
+            self.health.over("recording")
             self._fill_stock()
             self._note_recorded(*name)
             self._recording.pop(name, None)

@@ -125,6 +125,11 @@ class Health:
         elif self._recorded.get(part) != (state, words):
             self._record(part, state, words)
 
+    def over(self, part: str) -> None:
+        """What was wrong with the part, if anything was, is over."""
+        if part in self._recorded:
+            self.note(part, "ok")
+
     def states(self) -> dict[str, str]:
         """The newest state of each part."""
         newest = {**self._recorded, **self._waiting}

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from edgebox.engine import Engine
-from edgebox.line.frames import Answer, Job, Result
+from edgebox.errors import StoreFull
+from edgebox.line.frames import Answer, Done, Job, Result
 from edgebox.loyalty import comeback
 from edgebox.loyalty.members import Members, pack
 from edgebox.own_secret import own_secret
@@ -312,3 +313,30 @@ def test_new_rules_and_slips_hold_for_the_next_receipt(folder: Path) -> None:
 
     asyncio.run(play())
     assert [record.points for record in recorded(folder)] == [33, 339, 33]
+
+
+def test_no_slip_is_promised_while_nothing_can_be_recorded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A customer must not hold a claim that a power cut would make unknown. The shop prints on."""
+
+    async def play() -> list[bytes]:
+        monkeypatch.setattr("edgebox.lines.RETRY_S", 0.01)
+        async with running(folder) as engine:
+            assert engine.store is not None
+            line = await FakeLine.connect(engine)
+            engine.store.guard(lambda event, size: StoreFull("no room", reason="room"))
+            first = await line.answer(1, numbered(1))
+            line.outcome(1, Result.INSERTED, first.ref)
+            for _ in range(3000):
+                if engine.health.states().get("recording") == "failed":
+                    break
+                await asyncio.sleep(0.001)
+            second = await line.answer(2, numbered(2))
+            engine.store.guard(lambda event, size: None)
+            assert await line.next() == Done(1)
+            await line.done(2, Result.PLAIN)
+            assert engine.health.states()["recording"] == "ok"
+            third = await line.print_receipt(3, numbered(3))
+            return [first.body, second.body, third.body]
+
+    assert [bool(body) for body in asyncio.run(play())] == [True, False, True]
+    assert len(recorded(folder)) == 3
