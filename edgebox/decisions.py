@@ -118,6 +118,7 @@ class Decisions:
         handed = self._handed(receipt, award, line, press, when)
         for refused in handed.strip.refused:
             award = self._without(award, refused)
+        award = self._on_paper(award, handed)
         return Decided(receipt, award, handed.strip.body.raw, handed)
 
     def decide_ahead(self, receipt: Receipt, name: bytes, line: str, press: Press, at: int) -> None:
@@ -133,6 +134,7 @@ class Decisions:
             award = self.awards.award(receipt, name, when, self._tier(receipt, when), keep=False)
             handed = self._handed(receipt, award, line, press, when)
             if not handed.strip.refused:
+                award = self._on_paper(award, handed)
                 decided = Decided(receipt, award, handed.strip.body.raw, handed)
                 self._ahead[line] = self._asked(receipt, name, press, at), decided
 
@@ -332,6 +334,15 @@ class Decisions:
         """A slip that could not be printed; without the one with the claim there is no claim."""
         self._fault("slip", f"{refused.name}: {refused.reason}")
         return Award(why=refused.reason) if refused.name in self._claim_slips() and award.url else award
+
+    def _on_paper(self, award: Award, handed: Handed) -> Award:
+        """A claim whose slip isn't among those printed is none, even if others are: nobody holds it."""
+        names = self._claim_slips()
+        if not award.url or names & set(handed.strip.names):
+            return award
+        if names & set(handed.shadowed):
+            return award._replace(url="", claim_id=b"", revision=0, again=False, why="its slip is in shadow mode")
+        return Award(why="no slip with a claim was due")
 
     def _claim_slips(self) -> frozenset[str]:
         return self.handout.names(Purpose.CLAIM)

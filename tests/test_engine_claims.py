@@ -19,7 +19,18 @@ from edgebox.private_file import write_private
 from edgebox.slip_files import slip_from
 from edgebox.store.events import ReceiptRecord
 from hw_sim.cloud_keys import EPOCH_S, keyring
-from tests.line_of_engine import KEYS, NOW, PRE_BILL, RECEIPT, REPRINT, RESETTLED, FakeLine, recorded, running
+from tests.line_of_engine import (
+    KEYS,
+    NOW,
+    PRE_BILL,
+    RECEIPT,
+    REPRINT,
+    RESETTLED,
+    FakeLine,
+    recorded,
+    recorded_claims,
+    running,
+)
 
 DAY = 86_400
 CASH = b"CASH            50.00\nCHANGE          16.10\n"
@@ -202,6 +213,24 @@ NO_CLAIM = {
     "training": b"*** TRAINING MODE ***\n" + RECEIPT,
     "top-up": b"CORNER SHOP\nMEMBER TOP-UP\nReceipt No: 000417\n2026-11-18 18:42:07\nTOTAL 100.00\nCASH 100.00\n",
 }
+
+
+@pytest.mark.parametrize("how", [{"shadow": True}, {"when": {"min_minor": 100_000}}], ids=["shadow", "not due"])
+def test_a_claim_whose_slip_is_not_among_those_printed_is_none(folder: Path, how: dict[str, object]) -> None:
+    """Another slip went out; it must not be taken for the claim's."""
+    points = {"name": "points", "purpose": "claim", "block": [{"type": "qr", "data": "{url}"}], **how}
+    wifi = {"name": "wifi", "purpose": "link", "block": [{"type": "text", "text": "hello"}]}
+
+    async def play() -> list[str]:
+        async with running(folder, "slip.show=points,wifi") as engine:
+            engine.decisions.use_slips([slip_from(points, "s"), slip_from(wifi, "s")])
+            return await on_paper(engine, RECEIPT)
+
+    assert asyncio.run(play()) == [""]
+    [record] = recorded(folder)
+    assert (record.slips, record.claim, record.voided) == (("wifi",), "", False)
+    assert record.why
+    assert recorded_claims(folder) == []
 
 
 @pytest.mark.parametrize("name", NO_CLAIM)
