@@ -30,7 +30,7 @@ Fault = Callable[[str, str, BaseException | None], None]
 
 
 class Orders(Protocol):
-    """What the fleet can have done (edgebox/orders.py). `jobs`: who takes its messages; `link`: set to the uplink."""
+    """What the fleet can have done (edgebox/orders). `jobs`: who takes its messages; `link`: set to the uplink."""
 
     @property
     def jobs(self) -> Handlers: ...

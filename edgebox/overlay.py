@@ -1,7 +1,7 @@
 """Settings that the page, the cloud or the box itself has changed: `overlay.json` in the data folder.
 
 Owns: the file, the layers in it, and the trial that every change goes through. Never: writes /etc; judges a value
-(edgebox/config.py) or the box's health (edgebox/orders_config.py).
+(edgebox/config.py) or the box's health (edgebox/orders/config.py).
 
 Order of precedence: edgebox.toml < page < cloud < box < flags. `box` holds only where the box keeps its own keys and
 certificates. The file carries its own check sum: a card that forgets a bit must not change what a point costs.

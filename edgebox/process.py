@@ -28,7 +28,7 @@ from edgebox.loyalty.keyring import Keyring
 from edgebox.settings import Config
 
 if TYPE_CHECKING:
-    from edgebox.orders import Orders
+    from edgebox.orders.orders import Orders
 
 log = logging.getLogger("edgebox")
 
@@ -124,10 +124,10 @@ async def take_orders(
     """
     if not engine.config.sync.url:
         return None
-    from edgebox.orders import Orders
-    from edgebox.orders_box import system_clocks
-    from edgebox.orders_diag import LogTail
-    from edgebox.orders_settings import Source
+    from edgebox.orders.box import system_clocks
+    from edgebox.orders.changes import Source
+    from edgebox.orders.diag import LogTail
+    from edgebox.orders.orders import Orders
 
     assert engine.store is not None, "started"
     tail = LogTail()

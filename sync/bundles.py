@@ -1,7 +1,7 @@
 """Where each kind of bundle stands: desired, staged until its time, on trial, in force, or rolled back.
 
 Owns: the steps of one kind (`Held`) and that revisions only go up. Never: keeps, applies or times anything
-(edgebox/orders_bundles.py), or knows what a bundle holds.
+(edgebox/orders/bundles.py), or knows what a bundle holds.
 
     desired ─▶ refused (older, or the same number with other content)
        │

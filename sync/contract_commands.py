@@ -1,6 +1,6 @@
 """The commands of the fleet: name, typed arguments and results, who may give them, and what they share a lane with.
 
-Owns: COMMANDS, the one table of them. Never: decides (commands.py) or does (edgebox/orders.py) anything.
+Owns: COMMANDS, the one table of them. Never: decides (commands.py) or does (edgebox/orders/orders.py) anything.
 docs/commands.md tells people the same; a test holds the two together.
 
 A signing key has a role, and its name says which (signing.py). A role may do all that the lower ones may.

@@ -1,7 +1,7 @@
 """Commands on their way: each heard, judged, written down, done once, and answered at every step.
 
 Owns: the lanes in which commands wait, their steps on disk, the replies, and what is told of messages that were turned
-down. Never: decides whether a command may be done (commands.py) or what it does (edgebox/orders.py).
+down. Never: decides whether a command may be done (commands.py) or what it does (edgebox/orders/orders.py).
 
 A command is written down before the broker hears that we have it, and again before it begins. If the box dies in
 between, it is not begun a second time: it ends as `failed`, `interrupted`, and who sent it may send another. The few

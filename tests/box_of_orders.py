@@ -10,12 +10,12 @@ from typing import Any
 from edgebox import overlay
 from edgebox.engine import Engine
 from edgebox.keys import load_keys
-from edgebox.orders import Orders
-from edgebox.orders_box import Clocks
-from edgebox.orders_config import Patience
-from edgebox.orders_diag import LogTail
-from edgebox.orders_keys import key_text
-from edgebox.orders_settings import Source
+from edgebox.orders.box import Clocks
+from edgebox.orders.changes import Source
+from edgebox.orders.config import Patience
+from edgebox.orders.diag import LogTail
+from edgebox.orders.keys import key_text
+from edgebox.orders.orders import Orders
 from edgebox.private_file import write_private
 from edgebox.sealed import seal
 from sync.contract import Reply, Reported

@@ -14,7 +14,7 @@ from edgebox.engine import Engine
 from edgebox.line.frames import Answer, Result
 from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
-from edgebox.orders_keys import key_text
+from edgebox.orders.keys import key_text
 from edgebox.private_file import write_private
 from edgebox.slip_files import slip_from
 from edgebox.store.events import ReceiptRecord

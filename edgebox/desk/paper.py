@@ -73,7 +73,7 @@ class Paper:
             profile = self._printers.profile(session.hello.profile)
         except ConfigError as fault:
             raise SlipError(str(fault), reason="printer") from fault
-        # The till's stored symbol and code page are the line's to know (as edgebox/orders_paper.py).
+        # The till's stored symbol and code page are the line's to know (as edgebox/orders/paper.py).
         body = self._printers.decisions.desk_slip(purpose, say, Press(profile, False, -1, session.hello.bytes_per_s))
         return None if body is None else body.raw
 

@@ -71,7 +71,7 @@ async def sealed(
 
 async def change_keys(desk: Desk, options: argparse.Namespace, console: Console, key: OperatorKey) -> int:
     """`keys add LINE` and `keys revoke NAME`: at each box, with all else that the cloud has set there."""
-    if key.role < Role.KEYMASTER:  # the boxes say the same (edgebox/orders_settings.py)
+    if key.role < Role.KEYMASTER:  # the boxes say the same (edgebox/orders/changes.py)
         words = f"whom boxes obey, a keymaster says, and {key.name} has {key.role.name.lower()}"
         raise SyncError(words, reason="authority", hint="another --key")
     if options.action == "add":

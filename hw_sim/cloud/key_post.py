@@ -36,7 +36,7 @@ def sealed_keys(box: Box, keys: Keyring, reported: Reported | None, store_master
 
 
 def _gift(keys: Keyring) -> bytes:
-    """The keyring as `keys.add` wants it (edgebox/orders_keys.py: KeysGift)."""
+    """The keyring as `keys.add` wants it (edgebox/orders/keys.py: KeysGift)."""
     epochs = [{"index": one.index, "valid_from": one.valid_from, "key": one.key.hex()} for one in keys.epochs]
     return msgspec.json.encode(
         {

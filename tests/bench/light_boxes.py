@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebox.errors import OrderError
-from edgebox.orders_bundles import Bundles, Checked
+from edgebox.orders.bundles import Bundles, Checked
 from edgebox.settings import StoreSettings, SyncSettings
 from edgebox.store.events import ReceiptRecord
 from edgebox.store.store import Store

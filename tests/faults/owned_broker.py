@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edgebox.orders_box import Clocks
+from edgebox.orders.box import Clocks
 from edgebox.store.events import Stream
 from sync.contract import BundleKind
 from sync.jobs import Doing, Handler

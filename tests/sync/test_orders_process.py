@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from edgebox import overlay
-from edgebox.orders_keys import key_text
+from edgebox.orders.keys import key_text
 from edgebox.private_file import write_private
 from sync.commands import Address
 from sync.contract import Command, Reply, Reported

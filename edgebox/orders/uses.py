@@ -1,7 +1,7 @@
 """What the engine does with bundles while it runs: rules, slips, members, receipt profiles and words.
 
 Owns: how each is put to use and taken out of use again, and what only a running shop can say about one: its currency,
-the slips and pictures in its files. Never: keeps a bundle, or knows its shape (orders_content.py).
+the slips and pictures in its files. Never: keeps a bundle, or knows its shape (contents.py).
 
 What takes time (files, words, tables of 15,000 rows) is read in a thread; what is then put to use is put there at once.
 """
@@ -12,14 +12,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from edgebox import orders_content, slip_shelf
+from edgebox import slip_shelf
 from edgebox.config import load_lexicon
 from edgebox.decisions import Decisions
 from edgebox.errors import ConfigError
 from edgebox.loyalty.members import Members
 from edgebox.loyalty.rules import Rules
-from edgebox.orders_bundles import Checked, User
-from edgebox.orders_content import Rejected
+from edgebox.orders import contents
+from edgebox.orders.bundles import Checked, User
+from edgebox.orders.contents import Rejected
 from edgebox.point_rules import check_currency
 from edgebox.receipt.lexicon import Lexicon
 from edgebox.receipt.profiles import Profile
@@ -71,7 +72,7 @@ class _Use(Generic[_T]):
 
     def check(self, content: bytes, role: Role) -> Checked:
         """By the shape, and by the part itself. Blocks."""
-        rejected = orders_content.rejected(self._kind, content)
+        rejected = contents.rejected(self._kind, content)
         return Checked(rejected or (self._more(content) if self._more else {}))
 
     async def take(self, kept: Kept | None) -> bool:
@@ -84,14 +85,14 @@ def users(engine: Reads) -> dict[BundleKind, User]:
     """Who uses what on this box."""
 
     def words(content: bytes | None) -> Lexicon:
-        more = [orders_content.words(content)] if content is not None else []
+        more = [contents.words(content)] if content is not None else []
         return load_lexicon(engine.config.shop.languages, more=more)
 
     def profiles(content: bytes | None) -> Sequence[Profile]:
-        return orders_content.profiles(content) if content is not None else ()
+        return contents.profiles(content) if content is not None else ()
 
     def members(content: bytes | None) -> Members | None:
-        return orders_content.members(content) if content is not None else None
+        return contents.members(content) if content is not None else None
 
     return {
         BundleKind.PROFILES: _Use(BundleKind.PROFILES, profiles, engine.use_profiles),
@@ -108,7 +109,7 @@ def _rules(engine: Reads) -> User:
 
     def make(content: bytes | None) -> Rules | ConfigError | None:
         try:
-            return orders_content.rules(content, engine.config.shop.tz) if content is not None else None
+            return contents.rules(content, engine.config.shop.tz) if content is not None else None
         except ConfigError as fault:
             return fault
 
@@ -123,7 +124,7 @@ def _rules(engine: Reads) -> User:
 
     def currency(content: bytes) -> Rejected:
         try:
-            check_currency(orders_content.rules(content), engine.config)
+            check_currency(contents.rules(content), engine.config)
         except ConfigError as fault:
             return {"currency": str(fault.args[0])}
         return {}
@@ -133,7 +134,7 @@ def _rules(engine: Reads) -> User:
 
 def _slips(engine: Reads) -> User:
     def make(content: bytes | None) -> Shelf:
-        templates, show = orders_content.slips(content) if content is not None else ((), None)
+        templates, show = contents.slips(content) if content is not None else ((), None)
         return engine.decisions.shelf(templates, show)
 
     def use(shelf: Shelf) -> None:
@@ -141,7 +142,7 @@ def _slips(engine: Reads) -> User:
         engine.look_round()
 
     def on_the_shelf(content: bytes) -> Rejected:
-        templates, show = orders_content.slips(content)
+        templates, show = contents.slips(content)
         there = slip_shelf.names() | {template.name for template in templates}
         rejected = {f"show.{name}": "no slip of that name" for name in show or () if name not in there}
         pictures = {f"{one.name}.image": slip_shelf.missing_picture(one) for one in templates}

@@ -3,7 +3,7 @@
 Owns: the trial. What was well before (lines connected, cloud reachable, the engine reading and printing) must be well
 again within three minutes, else the settings that were there before come back, by a restart if need be. The trial is
 on disk before anything is applied (edgebox/overlay.py), so it outlives whatever the new settings do to the engine.
-Never: says what may be changed (orders_settings.py).
+Never: says what may be changed (changes.py).
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from edgebox import orders_settings, overlay
+from edgebox import overlay
 from edgebox.errors import ConfigError, OrderError, StoreError
-from edgebox.orders_bundles import Checked
-from edgebox.orders_settings import Effect, Source
+from edgebox.orders import changes
+from edgebox.orders.bundles import Checked
+from edgebox.orders.changes import Effect, Source
 from edgebox.overlay import Layers, Overlay, Trial
 from sync import bundles
 from sync.bundles import BundlePhase, Held, Kept
@@ -151,7 +152,7 @@ class Settings:
     def check(self, content: bytes, role: Role) -> Checked:
         """Every setting that can't be had."""
         try:
-            judged = orders_settings.judge(content, role, self.layers, self._source)
+            judged = changes.judge(content, role, self.layers, self._source)
         except RecursionError:
             return Checked({"values": "nested too deep"})
         except (msgspec.MsgspecError, ConfigError, UnicodeDecodeError) as fault:
@@ -162,7 +163,7 @@ class Settings:
         """Puts it on trial; False: `settle` will be told. OrderError: another trial is on."""
         values: dict[str, Any] = {}
         if kept is not None:
-            judged = orders_settings.judge(bytes(kept.content), Role(kept.role), self.layers, self._source)
+            judged = changes.judge(bytes(kept.content), Role(kept.role), self.layers, self._source)
             if judged.rejected and not judged.partial:  # the file has changed since it was found good
                 raise OrderError(f"{min(judged.rejected)} can't be had any more", reason="values")
             values = judged.good
@@ -182,7 +183,7 @@ class Settings:
             await self._write(msgspec.structs.replace(self._now, layers=layers))
             return True
         vitals = self._patient.vitals()
-        effect = orders_settings.effect_of(before, after)
+        effect = changes.effect_of(before, after)
         # What is applied to the running engine counts as the first start: if it dies of it, the next one goes back.
         starts = 1 if effect is Effect.LIVE else 0
         trial = Trial(
@@ -261,7 +262,7 @@ class Settings:
         log.error("settings are taken back: %s", fault)
         bad = self.layers.merged()
         await self._write(overlay.undone(self._now, fault))
-        if orders_settings.effect_of(bad, self.layers.merged()) is Effect.RESTART:
+        if changes.effect_of(bad, self.layers.merged()) is Effect.RESTART:
             self._restart()
             return
         self._apply()

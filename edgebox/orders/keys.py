@@ -21,7 +21,7 @@ from edgebox.errors import ConfigError, OrderError, SyncError
 from edgebox.keys import FILE_VERSION, load_keys
 from edgebox.loyalty.claims import PREFIX, PREFIX_MAX
 from edgebox.loyalty.keyring import DEVICE_MAX, STORE_MAX, EpochKey, Keyring
-from edgebox.orders_config import Settings
+from edgebox.orders.config import Settings
 from edgebox.private_file import write_private
 from edgebox.sealed import SealKey
 from edgebox.settings import Config

@@ -1,7 +1,7 @@
 """The box's bundles: kept on disk by kind, put in force when their time has come, reported.
 
 Owns: the facts `bundle.KIND`, their timer, and who uses a kind. Never: decides a step (sync/bundles.py does), judges
-content (orders_content.py, and each user) or believes a sender (sync/commands.py).
+content (contents.py, and each user) or believes a sender (sync/commands.py).
 
 A kind that no part of this box uses is kept for the day when one does, and said to be `stored`, not in force.
 """

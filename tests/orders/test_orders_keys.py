@@ -21,7 +21,7 @@ from edgebox.errors import OrderError
 from edgebox.keys import load_keys
 from edgebox.loyalty.claims import parse
 from edgebox.loyalty.keyring import Keyring
-from edgebox.orders_keys import EpochGift, KeysGift, key_text, merged, without
+from edgebox.orders.keys import EpochGift, KeysGift, key_text, merged, without
 from edgebox.sealed import is_proven
 from hw_sim.cloud_keys import key_file, keyring
 from sync.contract import Reply

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edgebox.orders_bundles import Checked
+from edgebox.orders.bundles import Checked
 from edgebox.store.backup import read_manifest
 from edgebox.store.events import AuditRecord, Stream
 from sync.bundles import Kept
@@ -21,7 +21,7 @@ from tests.box_of_orders import Box, box
 from tests.line_of_engine import RECEIPT
 from tests.sync.fleet import NOW, b64, order
 
-DOCS = (Path(__file__).parents[1] / "docs" / "commands.md").read_text("utf-8")
+DOCS = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_an_update_is_turned_down_honestly(folder: Path) -> None:
 
 
 def test_a_restart_ends_this_run_and_has_succeeded_in_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgebox.orders_box.RESTART_IN_S", 0.0)
+    monkeypatch.setattr("edgebox.orders.box.RESTART_IN_S", 0.0)
 
     async def play() -> None:
         async with box(folder) as shop:

@@ -20,19 +20,20 @@ from typing import Any, Protocol
 
 import msgspec
 
-from edgebox import orders_content, orders_uses, sealed
+from edgebox import sealed
 from edgebox.desk.desk import Desk
 from edgebox.envelope import Envelopes
 from edgebox.loyalty.keyring import Keyring
-from edgebox.orders_box import BoxDesk, Clocks
-from edgebox.orders_bundles import Bundles
-from edgebox.orders_config import Patience, Settings, Vitals
-from edgebox.orders_coupons import CouponDesk, Pools
-from edgebox.orders_diag import DiagDesk, LogTail
-from edgebox.orders_keys import KeyDesk
-from edgebox.orders_paper import PaperDesk, Printers
-from edgebox.orders_settings import Source
-from edgebox.orders_uses import Reads
+from edgebox.orders import contents, uses
+from edgebox.orders.box import BoxDesk, Clocks
+from edgebox.orders.bundles import Bundles
+from edgebox.orders.changes import Source
+from edgebox.orders.config import Patience, Settings, Vitals
+from edgebox.orders.coupons import CouponDesk, Pools
+from edgebox.orders.diag import DiagDesk, LogTail
+from edgebox.orders.keys import KeyDesk
+from edgebox.orders.paper import PaperDesk, Printers
+from edgebox.orders.uses import Reads
 from edgebox.store.events import HealthRecord, Stream
 from edgebox.store.places import EPOCH_MAX, span
 from edgebox.store.store import Store
@@ -111,7 +112,7 @@ class Orders:
         self.jobs = Jobs(here, _keys(config.sync.fleet_keys), store, self._reply, self._moment)
         data = Path(config.engine.data)
         self.settings = Settings(data, source, self, restart, patience)
-        self.bundles = Bundles(store, orders_content.rejected, lambda: self.jobs.now)
+        self.bundles = Bundles(store, contents.rejected, lambda: self.jobs.now)
         pools = Pools(self._seal, self._box, engine.decisions.stock, self._now)
         self.coupons = CouponDesk(store, pools, is_used=True)
         engine.desk.coupon_title, engine.desk.is_revoked = self.coupons.title, self.coupons.is_revoked
@@ -209,7 +210,7 @@ class Orders:
         self.jobs.handlers = self._handlers()
         self.jobs.take_bundle = self.bundles.offer
         self.bundles.finish = self.jobs.finish
-        self.bundles.users = {**orders_uses.users(self._engine), BundleKind.CONFIG: self.settings}
+        self.bundles.users = {**uses.users(self._engine), BundleKind.CONFIG: self.settings}
         self.settings.settle = lambda fault: self.bundles.settle(BundleKind.CONFIG, fault)
         self.settings.finish = self.jobs.finish
         self.settings.use_level = self._own.configure

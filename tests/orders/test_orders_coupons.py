@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edgebox.orders_coupons import GIFT_MAX
+from edgebox.orders.coupons import GIFT_MAX
 from edgebox.sealed import seal
 from edgebox.store import offers
 from edgebox.store.events import HealthRecord, Stream

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebox.orders_diag import BUNDLE_BYTES, TAIL_LINES, LogTail, pack, redact
+from edgebox.orders.diag import BUNDLE_BYTES, TAIL_LINES, LogTail, pack, redact
 from sync.contract import JobPhase, Reply
 from tests.box_of_orders import Box, box
 from tests.line_of_engine import verified

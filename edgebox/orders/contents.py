@@ -1,6 +1,6 @@
 """Is a bundle's content such that the box could use it? Every key that can't be had, with why.
 
-Owns: which part of the box judges which kind. Never: uses anything (edgebox/orders_uses.py), or keeps it.
+Owns: which part of the box judges which kind. Never: uses anything (edgebox/orders/uses.py), or keeps it.
 The shapes are in sync/contract_content.py; what a profile, a rule, a word or a slip may be, the parts themselves know.
 """
 
@@ -152,4 +152,4 @@ CHECKS: Mapping[BundleKind, Callable[[bytes], Rejected]] = {
     BundleKind.BEACONS: _of_shape(BeaconContent),
     BundleKind.TAGS: _of_shape(TagsContent),
 }
-"""Of CONFIG judges edgebox/orders_config.py: who may change which setting is part of the question."""
+"""Of CONFIG judges edgebox/orders/config.py: who may change which setting is part of the question."""

@@ -12,7 +12,7 @@ import pytest
 
 from edgebox.engine import Engine
 from edgebox.loyalty.members import Members, pack
-from edgebox.orders_uses import users
+from edgebox.orders.uses import users
 from sync.bundles import Kept
 from sync.contract import BundleKind
 from sync.contract_commands import Role

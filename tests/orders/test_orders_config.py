@@ -12,7 +12,7 @@ import pytest
 
 from edgebox import overlay
 from edgebox.errors import StoreFull
-from edgebox.orders_settings import CHANGES, Effect, Source, judge
+from edgebox.orders.changes import CHANGES, Effect, Source, judge
 from edgebox.overlay import Layers
 from edgebox.settings import SECTIONS
 from sync.contract import BundleKind, Reply
@@ -277,7 +277,7 @@ def test_a_store_that_was_lost_lets_nobody_bring_back_settings_from_before(folde
 def test_a_trials_end_is_written_down_when_the_disk_takes_it_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgebox.orders_config.TELL_AGAIN_S", 0.01)
+    monkeypatch.setattr("edgebox.orders.config.TELL_AGAIN_S", 0.01)
     before, faults = logging.getLogger().level, [StoreFull("full", reason="full")] * 3
 
     async def play() -> None:
