@@ -29,6 +29,7 @@ from edgebox.slips.template import Placement, Purpose, Template
 ON_COPIES = frozenset({Purpose.CLAIM, Purpose.INVOICE})
 # Worth something, so only with a sale that is sure and paid.
 WORTH_SOMETHING = frozenset({Purpose.CLAIM, Purpose.COUPON, Purpose.COMEBACK, Purpose.PROMOTION, Purpose.INVOICE})
+WITH_A_CODE = frozenset({Purpose.COUPON, Purpose.COMEBACK})
 SERVED_MAX = 100_000  # members and slips of one day; beyond it the day begins anew, and a few get a slip more
 
 
@@ -176,6 +177,8 @@ def _may_get(template: Template, receipt: Receipt, award: Award) -> bool:
     is_copy = award.again or bool({Modifier.REPRINT, Modifier.COPY} & set(receipt.modifiers))
     if is_copy and purpose not in ON_COPIES:
         return False
+    if award.revision and purpose in WITH_A_CODE:
+        return False  # a bill settled again, or printed on two lines at once, has had its coupon
     if purpose in WORTH_SOMETHING:
         return receipt.kind is DocumentKind.SALE and receipt.qualifies
     if purpose is Purpose.PAYMENT:

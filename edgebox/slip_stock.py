@@ -104,7 +104,7 @@ class Stock:
                 str(taken.values.get("until", "")),
                 taken.stock,
             )
-            self._at_hand[taken.pool].appendleft(code)
+            self._at_hand[taken.pool].append(code)  # at the end: one that never fits must not block the others
 
     def _comeback(self, template: Template, receipt: Receipt, around: Circumstances) -> Taken | None:
         """Its last day must be known, so without a trusted clock there is none."""

@@ -224,6 +224,19 @@ def test_a_copy_and_a_pre_bill_get_no_coupon(folder: Path) -> None:
     assert coupons_in(asyncio.run(play())) == ["C1"]
 
 
+def test_a_bill_settled_again_gets_no_second_coupon(folder: Path) -> None:
+    async def play() -> list[Answer]:
+        async with running(folder, *WITH_COUPON) as engine:
+            await fill_pool(engine)
+            line = await FakeLine.connect(engine)
+            again = RECEIPT.replace(b"33.90", b"23.90").replace(b"16.10", b"26.10")
+            return [await line.print_receipt(number, raw) for number, raw in ((1, RECEIPT), (2, again), (3, RECEIPT))]
+
+    answers = asyncio.run(play())
+    assert coupons_in(answers) == ["C1"]
+    assert [verified(answer).revision for answer in answers] == [0, 1, 2]
+
+
 def test_a_comeback_coupon_is_signed_by_the_box_and_known_to_it(folder: Path) -> None:
     async def play() -> Answer:
         overrides = ("slip.show=points,comeback", "slip.languages=en", "slip.coupon_prefix=HTTPS://M.EXAMPLE.CN/K/")
