@@ -116,7 +116,10 @@ def _writable_files(pid: int) -> list[str]:
     """Regular files that the process could write to."""
     found = []
     for name in os.listdir(f"/proc/{pid}/fd"):
-        target = os.readlink(f"/proc/{pid}/fd/{name}")
+        try:
+            target = os.readlink(f"/proc/{pid}/fd/{name}")
+        except FileNotFoundError:  # closed while we looked
+            continue
         flags = int(Path(f"/proc/{pid}/fdinfo/{name}").read_text("ascii").split("flags:")[1].split()[0], 8)
         if os.path.isfile(target) and flags & os.O_ACCMODE != os.O_RDONLY:
             found.append(target)
