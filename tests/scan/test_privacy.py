@@ -118,9 +118,10 @@ def _writable_files(pid: int) -> list[str]:
     for name in os.listdir(f"/proc/{pid}/fd"):
         try:
             target = os.readlink(f"/proc/{pid}/fd/{name}")
+            info = Path(f"/proc/{pid}/fdinfo/{name}").read_text("ascii")
         except FileNotFoundError:  # closed while we looked
             continue
-        flags = int(Path(f"/proc/{pid}/fdinfo/{name}").read_text("ascii").split("flags:")[1].split()[0], 8)
+        flags = int(info.split("flags:")[1].split()[0], 8)
         if os.path.isfile(target) and flags & os.O_ACCMODE != os.O_RDONLY:
             found.append(target)
     return found
