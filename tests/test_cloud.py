@@ -72,9 +72,10 @@ def test_settings_that_can_not_work_are_said_once_and_the_engine_goes_on(tmp_pat
         link = CloudLink(SyncSettings(url=url, box="b1"), lambda part, words, _: faults.append(words))
         link.start(store)
         await until(lambda: len(faults) == 1)
-        await store.record(receipt(1))
+        assert (await store.record(receipt(1)))[0].seq == 1
         await link.stop()
         await store.close()
+        assert len(faults) == 1
 
     asyncio.run(story())
 
