@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
 import os
-import socket
-import stat
 import sys
 import time
 from collections import Counter, OrderedDict
@@ -41,6 +38,7 @@ from edgebox.loyalty.keyring import Keyring
 from edgebox.model import Receipt
 from edgebox.notices import Health, Notices, printer_words
 from edgebox.own_secret import own_secret
+from edgebox.parts import Part, look_at_all, open_all, stop_all
 from edgebox.printers import find_printer
 from edgebox.reading import OpenDocument
 from edgebox.receipt.lexicon import Lexicon
@@ -51,6 +49,7 @@ from edgebox.receipt.redact import Pseudonyms
 from edgebox.receipt_profiles import load_profiles
 from edgebox.settings import Config
 from edgebox.slips import qr
+from edgebox.sockets import Doorway
 from edgebox.store.events import ClaimRecord, ClaimState, Event, HealthRecord, ReceiptRecord
 from edgebox.store.retention import Retention
 from edgebox.store.store import Store
@@ -91,7 +90,8 @@ class Engine:
         self.awards = self.decisions.awards
         self.lines: dict[str, LineSession] = {}
         self.desk = Desk(self)
-        self.on_receipt: Callable[[ReceiptRecord], None] | None = None  # told every record once it is on disk
+        self.parts: list[Part] = [self.desk]
+        self.listeners: list[Callable[[ReceiptRecord], None]] = [self.desk.recorded]  # told every record, once on disk
         self.bypassed: frozenset[str] = frozenset()  # lines that print no slips, because somebody said so
         self._shop = config.shop_of_reader()._replace(profiles=load_profiles())
         self._pseudonyms = Pseudonyms(field_key(keys))
@@ -107,11 +107,11 @@ class Engine:
         self.store: Store | None = None  # from start to stop
         self.notices: Notices | None = None  # likewise
         self.health = Health(self._notice, self.clock)
-        self._server: asyncio.Server | None = None
+        socket = Path(config.engine.socket)
+        self._doorway = Doorway(socket, group=config.engine.group, setting="[engine] socket")
         self._tasks: list[asyncio.Task[None]] = []
         self._jobs = count(1)
         self._run = os.urandom(8).hex()  # a line remembers jobs by name: none of another run's may come again
-        self._socket_inode = 0
 
     # -- life
 
@@ -124,12 +124,12 @@ class Engine:
         self.notices = Notices(self.store, lambda what: self.fault("store", what))
         await asyncio.to_thread(self._remember, self.store)
         await self.decisions.stock.open(self.store, int(self.clock()))
-        await self.desk.open(self.store)
+        await open_all(self.parts, self.store, self.fault)
         retention = Retention(self.store, consumer=bool(self.config.sync.url))
         if before_lines is not None:
             await before_lines()
         self.warm()
-        await self._listen(Path(self.config.engine.socket))
+        await self._doorway.open(self._session)
         self._say_how_it_began(self.store)
         self._tasks = [asyncio.create_task(self._tidy_up()), asyncio.create_task(retention.run())]
 
@@ -137,18 +137,15 @@ class Engine:
         """No new line; what ended is recorded; then everything is let go."""
         for task in self._tasks:
             task.cancel()
-        if self._server is not None:
-            self._server.close()
+        self._doorway.close()
         for session in (*self._sessions, *self._gone):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(session.settled(), STOP_WITHIN_S)
             session.close()
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._remove_socket()
+        await self._doorway.closed()
         if self._stock_task is not None:
             await asyncio.wait([self._stock_task], timeout=STOP_WITHIN_S)
-        await self.desk.stop()
+        await stop_all(self.parts, self.fault)
         if self.store is not None and self.notices is not None:
             self.health.stop()
             self._notice(HealthRecord(at=int(self.clock()), part="engine", state="ok", words="stopped"))
@@ -167,28 +164,10 @@ class Engine:
                 presses += [Press(self.profile(profile), native) for native in (True, False)]
         self.decisions.warm(presses)
 
-    async def _listen(self, path: Path) -> None:
-        try:
-            listener = _listener(path, 0o117 if self.config.engine.group else 0o177)
-            self._socket_inode = _inode(path)
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_unix_server(self._session, sock=listener)
-        except OSError as fault:
-            raise ConfigError(
-                f"{path}: {fault.strerror or fault}", reason="bad_socket", hint="[engine] socket"
-            ) from fault
-
     def _session(self) -> LineSession:
         session = LineSession(self, self.clock)
         self._sessions.add(session)
         return session
-
-    def _remove_socket(self) -> None:
-        """Unless another engine has taken the place by now."""
-        path = Path(self.config.engine.socket)
-        with contextlib.suppress(FileNotFoundError):
-            if _inode(path) == self._socket_inode:
-                path.unlink()
 
     def _remember(self, store: Store) -> None:
         """The last claims, and which documents are recorded. By their order: after a restart the clock may be wrong."""
@@ -232,7 +211,7 @@ class Engine:
         while True:
             await asyncio.sleep(TIDY_S)
             self.look_round()
-            await self.desk.look()
+            await look_at_all(self.parts, self.fault)
             if not any(line.is_reading for line in self.lines.values()):
                 gc.collect()
 
@@ -335,7 +314,6 @@ class Engine:
         if not any(line.is_reading for line in self.lines.values()):
             gc.collect(0)  # what this document leaves behind, in 0.1 ms; a thousand at once would take 100
         self._say(receipt, award)
-        self.desk.recorded(receipt)
 
     def _fill_stock(self) -> None:
         """More codes for slips, if they run low; in the background, one at a time."""
@@ -361,8 +339,11 @@ class Engine:
         if receipt.z_check:
             level = logging.INFO if receipt.z_equal else logging.WARNING
             log.log(level, "%s: report: %s", receipt.line, receipt.z_check)
-        if self.on_receipt is not None:
-            self.on_receipt(receipt)
+        for listener in self.listeners:
+            try:
+                listener(receipt)
+            except Exception as fault:  # the receipt is on disk; who listens is on his own
+                self.fault(receipt.line, "fault in who was told of a receipt", fault)
 
     def _note_recorded(self, session: str, document: int) -> None:
         self._recorded[session, document] = None
@@ -412,29 +393,6 @@ class Engine:
             del self.lines[line.name]
             log.info("%s: disconnected", line.name)
             self.health.note(f"line {line.name}", "failed", "gone")
-
-
-def _inode(path: Path) -> int:
-    return path.stat().st_ino
-
-
-def _listener(path: Path, mask: int) -> socket.socket:
-    """A Unix socket at `path`, with the rights that `mask` leaves. An old one is nobody's: the store is locked."""
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, "something else than a socket stands there")
-        path.unlink()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    old = os.umask(mask)
-    try:
-        listener.bind(str(path))
-    except OSError:
-        listener.close()
-        raise
-    finally:
-        os.umask(old)
-    return listener
 
 
 def main() -> int:

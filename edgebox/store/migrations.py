@@ -154,7 +154,10 @@ _DESK = (
         at INTEGER NOT NULL) STRICT""",
 )
 
-STEPS: tuple[Step, ...] = (Step("first", _FIRST), Step("offers", _OFFERS), Step("desk", _DESK))
+# Not released yet: pick-ups, presence, papers, users.
+_SHOP: tuple[str, ...] = ()
+
+STEPS: tuple[Step, ...] = (Step("first", _FIRST), Step("offers", _OFFERS), Step("desk", _DESK), Step("shop", _SHOP))
 NEWEST = len(STEPS)
 
 

@@ -23,7 +23,7 @@ from tests.store.filled import claim, receipt
 from tests.store.test_store import ONE_OF_EACH, opened
 
 FIXTURES = Path(__file__).parent / "fixtures"
-VERSIONS = range(1, NEWEST + 1)
+VERSIONS = range(1, NEWEST)  # those before the newest
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def schema(db: sqlite3.Connection) -> dict[str, str]:
     return {name: " ".join(sql.replace('"', "").split()) for name, sql in found}
 
 
-def test_there_is_a_fixture_of_every_version() -> None:
+def test_there_is_a_fixture_of_every_version_before_the_newest() -> None:
     assert {path.name for path in FIXTURES.glob("v*.sql")} == {f"v{version}.sql" for version in VERSIONS}
 
 
