@@ -124,7 +124,7 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     fleet_keys: tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,32}:[A-Za-z0-9+/]{43}=$")], ...] = ()
     ack: Literal["cloud", "broker"] = "cloud"
     window: Annotated[int, Meta(ge=1, le=1024)] = 64
-    batch_bytes: Annotated[int, Meta(ge=1024, le=1 << 22)] = 128 << 10
+    batch_bytes: Annotated[int, Meta(ge=1024, le=256 << 10)] = 128 << 10  # brokers of large clouds take 128 to 256 KB
     heartbeat_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
     session_expiry_s: Annotated[int, Meta(ge=0, le=(1 << 32) - 1)] = 86_400

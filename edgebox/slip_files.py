@@ -143,7 +143,9 @@ class _Reader:
         top = self._as(schema.SlipTable, table, "slip")
         conditions = self._as(schema.WhenTable, when, "[when]")
         bounds = self._as(schema.LimitsTable, limits, "[limits]")
-        if top is None:
+        if top is None:  # without a purpose no field can be judged; the blocks' own forms can
+            for number, block in enumerate(blocks if isinstance(blocks, list) else [], 1):
+                self._as(_BLOCK, block, f"block {number}")
             return None
         self._purpose, self._languages = top.purpose, top.languages
         if not isinstance(blocks, list) or not 0 < len(blocks) <= schema.BLOCKS_MAX:
@@ -151,7 +153,7 @@ class _Reader:
             blocks = []
         read = [self._block(block, number) for number, block in enumerate(blocks, 1)]
         made: tuple[TemplateBlock, ...] = tuple(block for block in read if block is not None)
-        self._contradictions(top)
+        self._contradictions(top, made)
         return Template(
             top.name,
             top.purpose,
@@ -178,7 +180,9 @@ class _Reader:
             self.faults.append(f"{where}: {fault}")
             return None
 
-    def _contradictions(self, top: schema.SlipTable) -> None:
+    def _contradictions(self, top: schema.SlipTable, made: tuple[TemplateBlock, ...]) -> None:
+        if top.purpose is Purpose.CLAIM and not any("url" in fields_in(data) for data in _codes(made)):
+            self.faults.append("slip: a claim without a code of {url} can't be claimed")
         if top.purpose is Purpose.PROMOTION and not top.threshold_minor:
             self.faults.append("slip: a promotion needs threshold_minor")
         if top.threshold_minor and top.purpose not in (Purpose.PROMOTION, Purpose.COMEBACK):
@@ -308,6 +312,10 @@ class _Reader:
 
     def _no_field(self, name: str) -> str:
         return f"no field {name!r} in a {self._purpose} slip, there are {_listed(fields_of(self._purpose))}"
+
+
+def _codes(blocks: Iterable[TemplateBlock]) -> Iterable[str]:
+    return (block.data for block in blocks if isinstance(block, QrBlock | QrBesideBlock))
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -251,6 +251,12 @@ def test_every_fault_is_named_at_once() -> None:
         ({"block": [{"type": "rule", "given": "stars"}]}, "given: no field 'stars'"),
         ({"when": {"min_minor": 5, "max_minor": 4}}, "max_minor is below"),
         ({"when": {"kinds": ["lunch"]}}, "[when]: Invalid enum value"),
+        ({"colour": "red", "block": [{"type": "smell"}]}, "block 1: Invalid value 'smell'"),
+        ({"purpose": "claim"}, "a claim without a code of {url}"),
+        (
+            {"purpose": "claim", "block": [{"type": "qr", "data": "HTTPS://X/{amount}"}]},
+            "a claim without a code of {url}",
+        ),
     ],
 )
 def test_a_fault_is_told_in_words(keys: dict[str, object], said: str) -> None:
