@@ -42,7 +42,7 @@ class Beep(StrEnum):
     AGAIN = "again"  # three short: nothing was decided, scan again later
 
 
-class Said(NamedTuple):
+class Phrase(NamedTuple):
     """Words for the slip by language, and whether the customer may come with the same code again soon."""
 
     zh: str
@@ -55,22 +55,22 @@ class Said(NamedTuple):
         return self.zh if language == "zh" else self.en
 
 
-SAID: Mapping[Answer, Said] = {
-    Answer.REDEEMED: Said("核销成功", "Redeemed", Beep.GOOD),
-    Answer.USED: Said("此券已使用", "Already used", Beep.BAD),
-    Answer.EXPIRED: Said("此券已过期", "Expired", Beep.BAD),
-    Answer.NOT_STARTED: Said("此券未到使用时间", "Not valid yet", Beep.BAD),
-    Answer.WRONG_STORE: Said("非本店或非本机的券", "For another shop or till", Beep.BAD),
-    Answer.THRESHOLD: Said("未达到使用金额", "Bill below the minimum", Beep.BAD),
-    Answer.UNKNOWN: Said("无此券", "No such coupon", Beep.BAD),
-    Answer.FORGED: Said("券码无效", "Not a genuine code", Beep.BAD),
-    Answer.GIVEN_AWAY: Said("此券转赠中", "Being given to a friend", Beep.BAD),
-    Answer.REVOKED: Said("此券已作废", "Withdrawn", Beep.BAD),
-    Answer.LOCKED: Said("输错次数过多 请稍后再试", "Too many wrong codes, wait", Beep.AGAIN, is_final=False),
-    Answer.OFFLINE: Said("网络中断 暂不能核销此券", "No network: can't be checked", Beep.AGAIN, is_final=False),
-    Answer.LIMIT: Said("网络中断 已达离线核销上限", "No network: over the limit", Beep.AGAIN, is_final=False),
-    Answer.FAILURE: Said("系统繁忙 请稍后重试", "System failure, try again", Beep.AGAIN, is_final=False),
-    Answer.BUSY: Said("设备无法记录 请稍后重试", "Can't record now, try again", Beep.AGAIN, is_final=False),
+SAID: Mapping[Answer, Phrase] = {
+    Answer.REDEEMED: Phrase("核销成功", "Redeemed", Beep.GOOD),
+    Answer.USED: Phrase("此券已使用", "Already used", Beep.BAD),
+    Answer.EXPIRED: Phrase("此券已过期", "Expired", Beep.BAD),
+    Answer.NOT_STARTED: Phrase("此券未到使用时间", "Not valid yet", Beep.BAD),
+    Answer.WRONG_STORE: Phrase("非本店或非本机的券", "For another shop or till", Beep.BAD),
+    Answer.THRESHOLD: Phrase("未达到使用金额", "Bill below the minimum", Beep.BAD),
+    Answer.UNKNOWN: Phrase("无此券", "No such coupon", Beep.BAD),
+    Answer.FORGED: Phrase("券码无效", "Not a genuine code", Beep.BAD),
+    Answer.GIVEN_AWAY: Phrase("此券转赠中", "Being given to a friend", Beep.BAD),
+    Answer.REVOKED: Phrase("此券已作废", "Withdrawn", Beep.BAD),
+    Answer.LOCKED: Phrase("输错次数过多 请稍后再试", "Too many wrong codes, wait", Beep.AGAIN, is_final=False),
+    Answer.OFFLINE: Phrase("网络中断 暂不能核销此券", "No network: can't be checked", Beep.AGAIN, is_final=False),
+    Answer.LIMIT: Phrase("网络中断 已达离线核销上限", "No network: over the limit", Beep.AGAIN, is_final=False),
+    Answer.FAILURE: Phrase("系统繁忙 请稍后重试", "System failure, try again", Beep.AGAIN, is_final=False),
+    Answer.BUSY: Phrase("设备无法记录 请稍后重试", "Can't record now, try again", Beep.AGAIN, is_final=False),
 }
 
 

@@ -24,10 +24,11 @@ import msgspec
 
 from edgebox.desk import allowance, asking
 from edgebox.desk.allowance import Here, Spell
-from edgebox.desk.answers import SAID, Answer, Beep, Channel
+from edgebox.desk.answers import Answer, Channel
 from edgebox.desk.codes import Codes, Read, Scan, judged
 from edgebox.desk.lockout import Lockout
 from edgebox.desk.redemption import Redemption, Worth
+from edgebox.desk.said import Said
 from edgebox.errors import StoreError
 from edgebox.loyalty.comeback import SHORT_SERIALS, Terms
 from edgebox.loyalty.offers import OfflineRedeem
@@ -41,21 +42,6 @@ from edgebox.store.store import Store
 COMEBACK = "comeback"  # the stock of all comeback coupons
 EPOCH = date(1970, 1, 1)
 REASON_MAX = 120  # letters of a cashier's reason
-
-
-class Outcome(NamedTuple):
-    """What the desk says. `number`: of the slip, 0: none; `detail`: when it was used and under which number."""
-
-    answer: Answer
-    number: int = 0
-    worth: Worth = Worth()
-    offline: bool = False
-    detail: str = ""
-
-    @property
-    def beep(self) -> Beep:
-        """How it sounds."""
-        return SAID[self.answer].beep
 
 
 class Around(NamedTuple):
@@ -114,25 +100,25 @@ class Counter:
 
     # -- what people do
 
-    async def redeem(self, scan: Scan) -> Outcome:
+    async def redeem(self, scan: Scan) -> Said:
         """Uses a code up, or says why not. Never raises for a code; the slip is printed after this returns."""
         now_s = self._around.mono_s()
         if scan.typed and self.lockout.is_locked(now_s):
-            return Outcome(Answer.LOCKED)
+            return Said(Answer.LOCKED)
         try:
             read = await self._identified(self._codes.read(scan))
             lock = self._at_work.setdefault(read.code, asyncio.Lock())
             async with lock:
                 outcome = await self._redeem(scan, read)
         except StoreError:
-            return Outcome(Answer.BUSY)
+            return Said(Answer.BUSY)
         if scan.typed and outcome.answer in (Answer.UNKNOWN, Answer.FORGED):
             self.lockout.wrong(now_s)
         elif scan.typed and outcome.answer is Answer.REDEEMED:
             self.lockout.right()
         return outcome
 
-    async def reverse(self, number: int, cashier: str, reason: str) -> Outcome:
+    async def reverse(self, number: int, cashier: str, reason: str) -> Said:
         """Takes the redemption with that slip's number back: the code may be used again. A reason is needed.
 
         One that the cloud redeemed is free again here alone: `channel` codes are given back by the cloud when it reads
@@ -141,14 +127,14 @@ class Counter:
         try:
             entry = await self._store.read(lambda db: redemptions.numbered(db, number))
             if entry is None or entry.state != RedemptionState.REDEEMED or not reason.strip():
-                return Outcome(Answer.UNKNOWN)
+                return Said(Answer.UNKNOWN)
             async with self._at_work.setdefault(entry.code, asyncio.Lock()):
                 entry = await self._store.read(lambda db: redemptions.numbered(db, number))
                 if entry is None or entry.reversed_by:
-                    return Outcome(Answer.USED, detail=str(number))
+                    return Said(Answer.USED, detail=str(number))
                 return await self._reversed(entry, cashier, reason)
         except StoreError:
-            return Outcome(Answer.BUSY)
+            return Said(Answer.BUSY)
 
     # -- one code
 
@@ -165,18 +151,18 @@ class Counter:
         code = self._codes.hash("short", f"{short.serial}-{short.mac}")
         return read._replace(code=code, refused=Answer.UNKNOWN)
 
-    async def _redeem(self, scan: Scan, read: Read) -> Outcome:
+    async def _redeem(self, scan: Scan, read: Read) -> Said:
         line, _ = self._around.where(scan.line)
         used = await self._store.read(lambda db: redemptions.used(db, read.code))
         question = Question(os.urandom(16).hex(), scan.amount_minor)  # 32 letters: as many as WeChat takes
         one = Redemption(question.request, read.code, read.source, scan.channel, scan.cashier, line, scan.amount_minor)
         if used is not None:
             await self._note(one.refused(Answer.USED))
-            return Outcome(Answer.USED, detail=self._when(used))
+            return Said(Answer.USED, detail=self._when(used))
         refused = read.refused or await self._own_terms(read, scan)
         if refused is not None:
             await self._note(one.refused(refused))
-            return Outcome(refused)
+            return Said(refused)
         if read.terms is not None:
             return await self._commit(one.granted(_comeback(read.terms)))
         return await self._asked(one, scan, read, question)
@@ -204,7 +190,7 @@ class Counter:
         is_of_this_life = first <= terms.serial < await self._store.read(offers.serials_taken)
         return None if is_of_this_life else Answer.UNKNOWN
 
-    async def _asked(self, one: Redemption, scan: Scan, read: Read, new: Question) -> Outcome:
+    async def _asked(self, one: Redemption, scan: Scan, read: Read, new: Question) -> Said:
         """The cloud's answer, or the box's own where that may be."""
         at = self._around.now().at
         question = new
@@ -220,7 +206,7 @@ class Counter:
             return await self._refuse(one, heard.refused)
         return await self._alone(one, scan, read, heard.refused)
 
-    async def _alone(self, one: Redemption, scan: Scan, read: Read, heard: Answer | None) -> Outcome:
+    async def _alone(self, one: Redemption, scan: Scan, read: Read, heard: Answer | None) -> Said:
         """Without the cloud's word: a coupon of the shop's own, within what the rules allow."""
         if read.coupon is None:
             return await self._refuse(one, heard or self._nobody(scan))
@@ -239,13 +225,13 @@ class Counter:
         """A shop without any cloud knows no such code; with one, it can't be asked now."""
         return Answer.UNKNOWN if self.cloud is None and scan.channel is Channel.OWN else Answer.OFFLINE
 
-    async def _refuse(self, one: Redemption, answer: Answer) -> Outcome:
+    async def _refuse(self, one: Redemption, answer: Answer) -> Said:
         await self._note(one.refused(answer))
-        return Outcome(answer)
+        return Said(answer)
 
     # -- the disk
 
-    async def _commit(self, one: Redemption, *, is_numbering: bool = False) -> Outcome:
+    async def _commit(self, one: Redemption, *, is_numbering: bool = False) -> Said:
         """On disk, whoever is canceled meanwhile; then the slip is owed."""
         task = asyncio.get_running_loop().create_task(self._write(one, is_numbering=is_numbering))
         self._writing.add(task)
@@ -253,8 +239,8 @@ class Counter:
         try:
             done = await asyncio.shield(task)
         except StoreError as fault:
-            return Outcome(Answer.USED if fault.reason == "refused" else Answer.BUSY)
-        return Outcome(Answer.REDEEMED, done.number, done.worth, done.offline)
+            return Said(Answer.USED if fault.reason == "refused" else Answer.BUSY)
+        return Said(Answer.REDEEMED, done.number, worth=done.worth, offline=done.offline)
 
     async def _write(self, one: Redemption, *, is_numbering: bool) -> Redemption:
         if not is_numbering:
@@ -273,7 +259,7 @@ class Counter:
         if self.on_redeemed is not None:
             self.on_redeemed(Owed(number, line or record.line, session, record.at))
 
-    async def _reversed(self, entry: Entry, cashier: str, reason: str) -> Outcome:
+    async def _reversed(self, entry: Entry, cashier: str, reason: str) -> Said:
         async with self._numbering:
             number = self._number + 1
             words = "".join(char for char in reason.strip() if char.isprintable())[:REASON_MAX]
@@ -285,7 +271,7 @@ class Counter:
             )  # fmt: skip
             await self._record(record, number)
         worth = Worth(entry.coupon, entry.stock, "", entry.value_minor, entry.points, entry.ref)
-        return Outcome(Answer.REDEEMED, number, worth)
+        return Said(Answer.REDEEMED, number, worth=worth)
 
     async def _note(self, one: Redemption) -> None:
         """A no is recorded, too. Where the disk can't take it, it is counted: the answer is the same."""

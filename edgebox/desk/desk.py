@@ -21,10 +21,11 @@ from edgebox.desk import words
 from edgebox.desk.answers import Answer
 from edgebox.desk.asking import Cloud
 from edgebox.desk.codes import Codes, Maker, Scan
-from edgebox.desk.counter import Around, Counter, Outcome
+from edgebox.desk.counter import Around, Counter
 from edgebox.desk.lockout import Lockout
 from edgebox.desk.owed import OwedSlips
 from edgebox.desk.paper import Paper, Printers
+from edgebox.desk.said import Said
 from edgebox.desk.shift import Shifts
 from edgebox.desk.signed import Verifier
 from edgebox.desk.words import Say, Shop
@@ -115,10 +116,10 @@ class Desk:
 
     # -- what people do
 
-    async def redeem(self, scan: Scan) -> Outcome:
+    async def redeem(self, scan: Scan) -> Said:
         """Uses a code up, or says why not. Its slip is on its way when this returns, and beeps are the caller's."""
         if self.counter is None:
-            return Outcome(Answer.BUSY)
+            return Said(Answer.BUSY)
         outcome = await self.counter.redeem(scan)
         if outcome.answer is not Answer.REDEEMED:
             self._say_no(outcome, scan.line)
@@ -128,10 +129,10 @@ class Desk:
                 del self._titles[next(iter(self._titles))]
         return outcome
 
-    async def reverse(self, number: int, cashier: str = "", reason: str = "") -> Outcome:
+    async def reverse(self, number: int, cashier: str = "", reason: str = "") -> Said:
         """Takes a redemption back; its own slip says so."""
         if self.counter is None:
-            return Outcome(Answer.BUSY)
+            return Said(Answer.BUSY)
         return await self.counter.reverse(number, cashier, reason)
 
     async def close_shift(self, who: str = "", line: str = "", *, is_asked: bool = True) -> bool:
@@ -195,7 +196,7 @@ class Desk:
         count = entry.number - shift.after
         return words.redemption(entry, count, title, local, self._shop, copy=is_copy, undone=undone)
 
-    def _say_no(self, outcome: Outcome, line: str) -> None:
+    def _say_no(self, outcome: Said, line: str) -> None:
         if self._refusing >= REFUSALS_MAX:
             self.refusals_unsaid += 1
             return
