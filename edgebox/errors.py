@@ -59,3 +59,7 @@ class SyncError(EdgeboxError):
 
 class OrderError(EdgeboxError):
     """A command of the fleet can't be carried out; `reason` says why (docs/commands.md lists them)."""
+
+
+class PageError(EdgeboxError):
+    """The managers' page refuses; `reason` says why (edgebox/web/refusals.py lists them with their HTTP status)."""

@@ -133,6 +133,20 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     will: bool = True
 
 
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[web]"""
+
+    listen: Annotated[str, Meta(pattern=r"^$|^[^\s/@?#]+:\d{1,5}$")] = ""
+    http: Annotated[str, Meta(pattern=r"^$|^[^\s/@?#]+:\d{1,5}$")] = ""
+    names: tuple[Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")], ...] = ()
+    allow: tuple[str, ...] = ()
+    certificate: str = ""
+    language: Literal["zh", "en"] = "zh"
+    idle_min: Annotated[int, Meta(ge=5, le=43_200)] = 720  # a shop's day: nobody signs in twice
+    session_days: Annotated[int, Meta(ge=1, le=90)] = 14
+    browsers_max: Annotated[int, Meta(ge=1, le=64)] = 16
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[log]"""
 
@@ -211,6 +225,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineSettings = EngineSettings()
     store: StoreSettings = StoreSettings()
     sync: SyncSettings = SyncSettings()
+    web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     line: tuple[LineSettings, ...] = ()
     scanner: tuple[ScannerSettings, ...] = ()
@@ -245,6 +260,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "engine": EngineSettings,
     "store": StoreSettings,
     "sync": SyncSettings,
+    "web": WebSettings,
     "log": LogSettings,
     "line": LineSettings,
     "scanner": ScannerSettings,

@@ -19,7 +19,7 @@ from edgebox.slip_files import SHIPPED, load_images, read_slips
 from edgebox.slips.template import Template
 
 OWN_SLIPS = Path("/etc/edgebox/slips")
-DESK = ("redemption", "refusal", "tally", "pick_up", "z_check")  # names of slips that the coupon desk prints
+DESK = ("redemption", "refusal", "tally", "pick_up", "z_check", "pairing")  # names of slips printed when asked for
 WIDEST_DOTS = 576  # pictures are made for 80 mm paper; on narrower paper a slip with a wider one is left out
 
 

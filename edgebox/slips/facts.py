@@ -50,6 +50,7 @@ _CODES = (Purpose.COUPON, Purpose.COMEBACK)
 _DESK = (Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP)
 _WITH_URL = (
     Purpose.CLAIM, Purpose.INVOICE, Purpose.SOURCE, Purpose.PAYMENT, Purpose.COUPON, Purpose.COMEBACK, Purpose.LINK,
+    Purpose.PAIRING,
 )  # fmt: skip
 _SAMPLE_URL = "HTTPS://M.EXAMPLE.CN/C/" + "AEBAGBAFAYDQQCIKBMGA2DQPCAIREEYUCULBOGAZDINRYHI6D4QCCIRDEQ"
 
@@ -70,7 +71,7 @@ FIELDS: Mapping[str, Field] = {
     "hours": Field("hours that the claim is good for", "72", (Purpose.CLAIM,)),
     "need": Field("what is missing to the threshold", Money(1610, "CNY"), (Purpose.PROMOTION,)),
     "threshold": Field("the threshold", Money(5000, "CNY"), (Purpose.PROMOTION,)),
-    "code": Field("the coupon's code, to be typed", "7KQ4-M2XW", (*_CODES, *_DESK)),
+    "code": Field("the coupon's code, to be typed", "7KQ4-M2XW", (*_CODES, *_DESK, Purpose.PAIRING)),
     "value": Field("what the coupon is worth", Money(500, "CNY"), (*_CODES, Purpose.REDEMPTION)),
     "until": Field("the last day on which it is good", "2026-12-18", (*_CODES, Purpose.SOURCE)),
     "title": Field("what it is, in words", "Tea", (*_CODES, *_DESK)),
@@ -83,6 +84,8 @@ FIELDS: Mapping[str, Field] = {
     "shelf": Field("where the goods are", "B3", (Purpose.PICK_UP,)),
     "since": Field("where the period begins", "2026-11-18 09:00", (Purpose.TALLY, Purpose.Z_CHECK)),
     "total": Field("the sum of the rows", "12", (Purpose.TALLY, Purpose.Z_CHECK)),
+    "minutes": Field("minutes that the code is good for", "30", (Purpose.PAIRING,)),
+    "fingerprint": Field("how the certificate's SHA-256 begins", "3F:A2:91:0C:77:5E:D4:18", (Purpose.PAIRING,)),
     "verdict": Field("equal, or what differs, in words", "equal", (Purpose.Z_CHECK,)),
 }
 # Lists of rows, each with a left and a right side; named by a columns block's `each`.

@@ -36,6 +36,7 @@ class Purpose(StrEnum):
     PICK_UP = "pick_up"
     TALLY = "tally"
     Z_CHECK = "z_check"
+    PAIRING = "pairing"  # the way to the managers' page, for whoever holds the paper
 
 
 class Placement(StrEnum):

@@ -155,7 +155,20 @@ _DESK = (
 )
 
 # Not released yet: pick-ups, presence, papers, users.
-_SHOP: tuple[str, ...] = ()
+_SHOP: tuple[str, ...] = (
+    # Who may use the managers' page. password: "scrypt$…" (edgebox/web/passwords.py). language "": as the browser says.
+    """CREATE TABLE web_users (
+        name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT NOT NULL, language TEXT NOT NULL,
+        made INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+    # Who is signed in. id: SHA-256 of the cookie, in hex.
+    """CREATE TABLE web_sessions (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, begun INTEGER NOT NULL, seen INTEGER NOT NULL,
+        address TEXT NOT NULL) STRICT, WITHOUT ROWID""",
+    # Programs that use the API. id: SHA-256 of the token, in hex. writes 1: it may change things.
+    """CREATE TABLE web_tokens (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, writes INTEGER NOT NULL,
+        made INTEGER NOT NULL, made_by TEXT NOT NULL) STRICT, WITHOUT ROWID""",
+)
 
 STEPS: tuple[Step, ...] = (Step("first", _FIRST), Step("offers", _OFFERS), Step("desk", _DESK), Step("shop", _SHOP))
 NEWEST = len(STEPS)
