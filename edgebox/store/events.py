@@ -142,6 +142,7 @@ class RedemptionState(StrEnum):
     REVERSED = "reversed"  # what `request` had redeemed may be used again; `reason` is the cashier's
     CONFIRMED = "confirmed"  # the cloud agrees with what was redeemed without it
     CONFLICT = "conflict"  # it doesn't: somebody was earlier. The customer has had it; a person looks at it
+    WITHDRAWN = "withdrawn"  # the question `request` is asked no more: if the cloud used the code for it, it is free
 
 
 class RedemptionRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="redemption"):
@@ -149,7 +150,8 @@ class RedemptionRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, ta
 
     `number`: the slip's, without a gap on this box, 0: there is no slip; `shift`: of this box. `source`: who said yes
     (comeback, signed, cloud), `channel`: who issued it, "" the shop itself; `ref`: a comeback coupon's serial.
-    `line`, `session`: who was to print the slip.
+    `line`, `session`: who was to print the slip. Of confirmed and conflict: `settles`: the number of the slip that the
+    cloud's word is about; `other`, `other_at`: where and when the code was used before.
     """
 
     request: str
@@ -169,6 +171,35 @@ class RedemptionRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, ta
     session: str = ""
     ref: int = 0
     offline: bool = False
+    settles: int = 0
+    other: str = ""
+    other_at: int = 0
+
+
+class CardStep(StrEnum):
+    """Which way a commit-and-save card moves (先享卡, add-user-records)."""
+
+    INCREASE = "INCREASE"
+    DECREASE = "DECREASE"
+
+
+class CardRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="card"):
+    """A step of a member's commit-and-save card. `serial`: of this step, at most 32 letters, never given out twice.
+
+    `card`: id of the rule; `member`: keyed hash; `bill`: whose step it is, a hash; `undoes`: the serial that a DECREASE
+    takes back, "": it can't be known which. `session`, `document`: the receipt.
+    """
+
+    serial: str
+    card: str
+    member: str
+    step: CardStep
+    count: int = 1
+    amount_minor: int = 0
+    bill: str = ""
+    undoes: str = ""
+    session: str = ""
+    document: int = 0
 
 
 class OfferState(StrEnum):
@@ -266,6 +297,7 @@ Event: TypeAlias = (
     | ClaimRecord
     | RedemptionRecord
     | OfferRecord
+    | CardRecord
     | ScanRecord
     | VisitRecord
     | SightingRecord
@@ -279,6 +311,7 @@ STREAM_OF: dict[type[Event], Stream] = {
     ClaimRecord: Stream.CLAIMS,
     RedemptionRecord: Stream.REDEMPTIONS,
     OfferRecord: Stream.REDEMPTIONS,
+    CardRecord: Stream.REDEMPTIONS,
     ScanRecord: Stream.SCANS,
     VisitRecord: Stream.VISITS,
     SightingRecord: Stream.VISITS,

@@ -14,6 +14,7 @@ import msgspec
 
 from edgebox.store.events import (
     AuditRecord,
+    CardRecord,
     ClaimRecord,
     Event,
     HealthRecord,
@@ -41,7 +42,18 @@ _REDEMPTION = f"""INSERT INTO redemptions (place, at, request, code, state, reas
     number, cashier, offline, source, channel, shift, line, ref) VALUES ({", ".join("?" * 18)})"""
 _REVERSED = """UPDATE redemptions SET reversed = ?
     WHERE request = ? AND code = ? AND state = 'redeemed' AND reversed = 0"""
-_SETTLED = "UPDATE redemptions SET settled = ? WHERE request = ? AND code = ? AND state = 'redeemed' AND settled = 0"
+_CONCERNED = """SELECT place FROM redemptions WHERE request = ? AND code = ? AND state IN ('redeemed', 'reversed')
+    AND number = CASE ? WHEN 0 THEN number ELSE ? END ORDER BY place LIMIT 1"""
+_SETTLED = "UPDATE redemptions SET settled = ? WHERE place = ?"
+# A verdict that comes again leaves alone who has seen it.
+_CONFLICT = """INSERT INTO conflicts (place, number, at, reason, other, other_at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (place) DO UPDATE SET at = excluded.at, reason = excluded.reason, other = excluded.other,
+    other_at = excluded.other_at"""
+_AGREED = "DELETE FROM conflicts WHERE place = ?"
+_WITHDRAWN = "INSERT OR IGNORE INTO withdrawn VALUES (?, ?, ?)"
+_DECIDED = "DELETE FROM withdrawn WHERE code = ?"
+_CARD = "INSERT INTO card_steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (serial) DO NOTHING"
+_CARD_UNDONE = "UPDATE card_steps SET undone = 1 WHERE serial = ?"
 _OWED = "INSERT OR IGNORE INTO owed_slips VALUES (?, ?, ?, ?, ?)"
 _UNASKED = "DELETE FROM asked WHERE code = ?"
 # The row of a coupon that was printed just before a kill may be missing: it is used all the same.
@@ -98,6 +110,8 @@ def _enter_rest(connection: sqlite3.Connection, event: Event, place: int) -> Non
         _enter_redemption(connection, event, place)
     elif isinstance(event, OfferRecord):
         _enter_offer(connection, event, place)
+    elif isinstance(event, CardRecord):
+        _enter_card(connection, event, place)
     elif isinstance(event, ScanRecord):
         connection.execute(_SCAN, (place, event.at, event.scanner, event.kind, event.code))
     elif isinstance(event, VisitRecord):
@@ -111,8 +125,9 @@ def _enter_redemption(connection: sqlite3.Connection, event: RedemptionRecord, p
     IntegrityError: the code was redeemed before.
     """
     connection.execute(_REDEMPTION, _redemption(event, place))
-    if event.state is not RedemptionState.UNDECIDED:
+    if event.state in (RedemptionState.REDEEMED, RedemptionState.REFUSED, RedemptionState.REVERSED):
         connection.execute(_UNASKED, (event.code,))
+        connection.execute(_DECIDED, (event.code,))
     if event.number:
         connection.execute(_OWED, (event.number, place, event.line, event.session, event.at))
     if event.state is RedemptionState.REDEEMED:
@@ -123,7 +138,35 @@ def _enter_redemption(connection: sqlite3.Connection, event: RedemptionRecord, p
         if event.source == "comeback":
             connection.execute(_UNSPENT, (event.ref,))
     elif event.state in (RedemptionState.CONFIRMED, RedemptionState.CONFLICT):
-        connection.execute(_SETTLED, (place, event.request, event.code))
+        _enter_verdict(connection, event, place)
+    elif event.state is RedemptionState.WITHDRAWN:
+        connection.execute(_UNASKED, (event.code,))
+        connection.execute(_WITHDRAWN, (event.request, event.at, event.code))
+
+
+def _enter_verdict(connection: sqlite3.Connection, event: RedemptionRecord, place: int) -> None:
+    """What the cloud says of a redemption or reversal; a later word takes the place of an earlier one."""
+    asked = (event.request, event.code, event.settles, event.settles)
+    found = connection.execute(_CONCERNED, asked).fetchone()
+    if found is None:
+        return
+    connection.execute(_SETTLED, (place, found[0]))
+    if event.state is RedemptionState.CONFLICT:
+        row = (found[0], event.settles, event.at, event.reason, event.other, event.other_at)
+        connection.execute(_CONFLICT, row)
+    else:
+        connection.execute(_AGREED, (found[0],))
+
+
+def _enter_card(connection: sqlite3.Connection, event: CardRecord, place: int) -> None:
+    """IntegrityError: there is a step of that serial."""
+    values = (event.serial, place, event.at, event.card, event.member, event.step.value, event.count)
+    if not connection.execute(_CARD, (*values, event.amount_minor, event.bill)).rowcount:
+        same = connection.execute("SELECT 1 FROM card_steps WHERE serial = ? AND place = ?", (event.serial, place))
+        if same.fetchone() is None:
+            raise sqlite3.IntegrityError(f"card step {event.serial} is there already")
+    if event.undoes:
+        connection.execute(_CARD_UNDONE, (event.undoes,))
 
 
 def _enter_offer(connection: sqlite3.Connection, event: OfferRecord, place: int) -> None:

@@ -168,6 +168,25 @@ _SHOP: tuple[str, ...] = (
     """CREATE TABLE web_tokens (
         id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, writes INTEGER NOT NULL,
         made INTEGER NOT NULL, made_by TEXT NOT NULL) STRICT, WITHOUT ROWID""",
+    # What the cloud did not agree with. place: of the redemption or reversal. seen_at 0: no person has looked at it.
+    """CREATE TABLE conflicts (
+        place INTEGER PRIMARY KEY, number INTEGER NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+        other TEXT NOT NULL, other_at INTEGER NOT NULL, seen_at INTEGER NOT NULL DEFAULT 0,
+        seen_by TEXT NOT NULL DEFAULT '') STRICT""",
+    # Reversals that the cloud has to carry out, and has not had a word on yet.
+    """CREATE INDEX redemptions_unreturned ON redemptions (number)
+        WHERE state = 'reversed' AND settled = 0 AND source <> 'comeback'""",
+    # Questions that are asked no more, until their code has a final answer: the cloud may have said yes to one.
+    """CREATE TABLE withdrawn (
+        request TEXT PRIMARY KEY, at INTEGER NOT NULL, code TEXT NOT NULL) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX withdrawn_code ON withdrawn (code)",
+    # Steps of commit-and-save cards: each serial once. undone: another step takes it back.
+    """CREATE TABLE card_steps (
+        serial TEXT PRIMARY KEY, place INTEGER NOT NULL, at INTEGER NOT NULL, card TEXT NOT NULL, member TEXT NOT NULL,
+        step TEXT NOT NULL, count INTEGER NOT NULL, amount_minor INTEGER NOT NULL, bill TEXT NOT NULL,
+        undone INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX card_steps_bill ON card_steps (bill)",
+    "CREATE INDEX card_steps_member ON card_steps (member, at)",
 )
 
 STEPS: tuple[Step, ...] = (Step("first", _FIRST), Step("offers", _OFFERS), Step("desk", _DESK), Step("shop", _SHOP))

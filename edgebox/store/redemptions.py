@@ -18,9 +18,14 @@ from edgebox.store.writer import PUT_FACT
 
 SHIFT_FACT = "desk.shift"
 SYNCED_FACT = "desk.synced"
+WITHDRAWN_MAX = 8  # withdrawn questions that a new one names; a code that is scanned all day in vain has more
 ASKED_MAX = 1000  # questions without an answer; beyond it the oldest are forgotten: their codes ask anew
 _ROW = """SELECT number, at, state, reason, coupon, stock, value_minor, points, cashier, offline, source, channel,
     shift, line, ref, request, code, reversed, place FROM redemptions"""
+
+_UNCONFIRMED = "offline = 1 AND settled = 0 AND number > 0 AND state = 'redeemed'"
+_UNRETURNED = "state = 'reversed' AND settled = 0 AND source <> 'comeback' AND number > 0"
+_CONFLICT = "at, reason, other, other_at, seen_at, seen_by"
 
 
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +68,35 @@ class Entry(NamedTuple):
 
 
 class Question(NamedTuple):
-    """One that the cloud has not finally answered. `bill_minor` None: asked without an amount."""
+    """One that the cloud has not finally answered. `bill_minor` None: asked without an amount.
+
+    `instead_of`: questions about the same code that were withdrawn, whose use the cloud may not have given back yet.
+    """
 
     request: str
     bill_minor: int | None
+    instead_of: tuple[str, ...] = ()
+
+
+class Open(NamedTuple):
+    """A question that is open. `at`: last asked."""
+
+    code: str
+    request: str
+    at: int
+
+
+class Conflict(NamedTuple):
+    """A slip that the cloud does not agree with. `other`, `other_at`: where and when the code was used before; of a
+    reversal, `reason` says why it was refused. `seen_at` 0: nobody has looked at it."""
+
+    entry: Entry
+    at: int
+    reason: str
+    other: str
+    other_at: int
+    seen_at: int
+    seen_by: str
 
 
 class Owed(NamedTuple):
@@ -158,15 +188,30 @@ def spell(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 def ask(connection: sqlite3.Connection, code: str, new: Question, at: int) -> Question:
     """The question about this code that is open, else `new`, which is open from now on."""
+    sql = "SELECT request FROM withdrawn WHERE code = ? ORDER BY at DESC, request LIMIT ?"
+    instead_of = tuple(row[0] for row in connection.execute(sql, (code, WITHDRAWN_MAX)))
     found = connection.execute("SELECT request, bill_minor FROM asked WHERE code = ?", (code,)).fetchone()
     if found:
-        return Question(found[0], None if found[1] < 0 else found[1])
+        connection.execute("UPDATE asked SET at = ? WHERE code = ?", (at, code))
+        return Question(found[0], None if found[1] < 0 else found[1], instead_of)
     bill = -1 if new.bill_minor is None else new.bill_minor
     connection.execute("INSERT INTO asked VALUES (?, ?, ?, ?)", (code, new.request, bill, at))
     connection.execute(
         "DELETE FROM asked WHERE code IN (SELECT code FROM asked ORDER BY at DESC LIMIT -1 OFFSET ?)", (ASKED_MAX,)
     )
-    return new
+    return new._replace(instead_of=instead_of)
+
+
+def open_question(connection: sqlite3.Connection, code: str) -> Open | None:
+    """The one about this code."""
+    row = connection.execute("SELECT code, request, at FROM asked WHERE code = ?", (code,)).fetchone()
+    return Open(*row) if row else None
+
+
+def left_open(connection: sqlite3.Connection, since: int, until: int) -> list[Open]:
+    """Questions that were last asked before `since`, or later than `until`: then somebody has set the clock back."""
+    sql = "SELECT code, request, at FROM asked WHERE at < ? OR at > ? ORDER BY at LIMIT ?"
+    return [Open(*row) for row in connection.execute(sql, (since, until, ASKED_MAX))]
 
 
 # -- slips
@@ -188,10 +233,62 @@ def paid(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("DELETE FROM owed_slips WHERE number = ?", (number,))
 
 
+# -- the cloud's word
+
+
 def unsettled(connection: sqlite3.Connection, limit: int) -> list[Entry]:
-    """What was redeemed without the cloud and has not had its word yet."""
-    where = " WHERE offline = 1 AND settled = 0 AND number > 0 AND state = 'redeemed' ORDER BY number LIMIT ?"
-    return [entry for entry in map(_entry, connection.execute(_ROW + where, (limit,))) if entry is not None]
+    """What was redeemed without the cloud, or taken back at it, and has not had its word yet."""
+    entries: list[Entry] = []
+    for where in (_UNCONFIRMED, _UNRETURNED):
+        rows = connection.execute(f"{_ROW} WHERE {where} ORDER BY number LIMIT ?", (limit,))
+        entries += [entry for entry in map(_entry, rows) if entry is not None]
+    return sorted(entries, key=lambda entry: entry.number)[:limit]
+
+
+def waiting_since(connection: sqlite3.Connection) -> tuple[int, int]:
+    """How many of these there are, and when the oldest was recorded; 0: there is none."""
+    counts = [
+        connection.execute(f"SELECT count(*), min(at) FROM redemptions WHERE {where}").fetchone()
+        for where in (_UNCONFIRMED, _UNRETURNED)
+    ]
+    return sum(count for count, _ in counts), min((oldest for _, oldest in counts if oldest is not None), default=0)
+
+
+def concerned(connection: sqlite3.Connection, request: str, code: str, number: int) -> Entry | None:
+    """The redemption or reversal that a verdict is about."""
+    where = " WHERE request = ? AND code = ? AND number = ? AND number > 0 LIMIT 1"
+    return _entry(connection.execute(_ROW + where, (request, code, number)).fetchone())
+
+
+def settled(connection: sqlite3.Connection, entry: Entry) -> tuple[bool, Conflict | None]:
+    """Whether the cloud has said something about it, and what it did not agree with."""
+    (place,) = connection.execute("SELECT settled FROM redemptions WHERE place = ?", (entry.place,)).fetchone()
+    row = connection.execute(f"SELECT {_CONFLICT} FROM conflicts WHERE place = ?", (entry.place,)).fetchone()
+    return bool(place), Conflict(entry, *row) if row else None
+
+
+def conflicts(connection: sqlite3.Connection, limit: int, *, unseen: bool = False) -> list[Conflict]:
+    """What the cloud did not agree with, the newest first."""
+    where = " WHERE seen_at = 0" if unseen else ""
+    sql = f"SELECT place, {_CONFLICT} FROM conflicts{where} ORDER BY place DESC LIMIT ?"
+    found = []
+    for place, *rest in connection.execute(sql, (limit,)).fetchall():
+        entry = _entry(connection.execute(_ROW + " WHERE place = ?", (place,)).fetchone())
+        if entry is not None:
+            found.append(Conflict(entry, *rest))
+    return found
+
+
+def unseen_conflicts(connection: sqlite3.Connection) -> int:
+    """How many nobody has looked at."""
+    found: int = connection.execute("SELECT count(*) FROM conflicts WHERE seen_at = 0").fetchone()[0]
+    return found
+
+
+def see(connection: sqlite3.Connection, number: int, who: str, at: int) -> bool:
+    """Somebody has looked at it; False: it is no conflict, or was looked at before."""
+    sql = "UPDATE conflicts SET seen_at = ?, seen_by = ? WHERE number = ? AND seen_at = 0"
+    return connection.execute(sql, (at, who, number)).rowcount > 0
 
 
 def _entry(row: tuple[object, ...] | None) -> Entry | None:
