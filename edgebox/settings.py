@@ -42,6 +42,7 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
     languages: tuple[Language, ...] = ()
     trade: Annotated[str, Meta(max_length=32)] = ""
     tz: str = "Asia/Shanghai"
+    day_begins: Annotated[int, Meta(ge=0, le=12)] = 0  # a bar's day ends when it closes
 
 
 class TillSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +75,10 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     typed_tries: Annotated[int, Meta(ge=1, le=100)] = 5
     typed_lock_s: Annotated[int, Meta(ge=1, le=86_400)] = 600
     tally_with_report: bool = True
+    withdraw_s: Annotated[int, Meta(ge=60, le=86_400)] = 600  # a customer who was told "again" comes back sooner
+    unsettled_days: Annotated[int, Meta(ge=1, le=90)] = 3  # a weekend without a network is no alarm
+    buzzer: bool = True
+    leds: tuple[Annotated[str, Meta(pattern=r"^led:///[^?#]+\?for=[a-z,]+$")], ...] = ()
 
 
 class ClaimSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +102,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[engine]"""
 
     socket: Annotated[str, Meta(min_length=1, max_length=100)] = "/run/edgebox/engine.sock"
+    scan_socket: Annotated[str, Meta(max_length=100)] = "/run/edgebox/scan.sock"
     group: bool = False
     data: Annotated[str, Meta(min_length=1)] = "/var/lib/edgebox"
 
@@ -108,6 +114,8 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     reserve_mb: Annotated[int, Meta(ge=1, le=1 << 16)] = 64  # for receipts, claims, redemptions
     keep_days: Annotated[int, Meta(ge=1, le=3660)] = 90
     audit_days: Annotated[int, Meta(ge=1, le=3660)] = 400  # some laws ask for six months of logs, some for a year
+    paper_days: Annotated[int, Meta(ge=0, le=3660)] = 30  # a customer who complains does so within weeks
+    paper_mb: Annotated[int, Meta(ge=1, le=1 << 16)] = 256  # 300,000 receipts of 800 bytes
     sightings_s: Annotated[float, Meta(ge=0.05, le=60)] = 1.0
 
 
@@ -174,6 +182,7 @@ class LineSettings(msgspec.Struct, frozen=True, kw_only=True):
     header_preprint: str = ""
     job_quiet_ms: Milliseconds = 1000
     proof_of_print: bool = False
+    job_drawer: bool = False
     status_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
     allow: tuple[str, ...] = ()
     receipts: Annotated[str, Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,47})?$")] = ""
@@ -189,6 +198,7 @@ class ScannerSettings(msgspec.Struct, frozen=True, kw_only=True):
     scanner: str = ""
     till: str = ""
     engine: str = "/run/edgebox/scan.sock"
+    line: Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,31})?$")] = ""
     suffix: Literal["cr", "lf", "crlf", "tab", "none"] = "cr"
     till_suffix: Literal["same", "cr", "lf", "crlf", "tab", "none"] = "same"
     strip_aim: bool = False
@@ -206,7 +216,7 @@ class ScannerSettings(msgspec.Struct, frozen=True, kw_only=True):
     )
     claims: CodeRules = ()
     comebacks: CodeRules = ("CB:",)
-    coupons: CodeRules = ()
+    coupons: CodeRules = ("SC:",)
     members: CodeRules = ()
     pick_ups: CodeRules = ()
     mall: CodeRules = ()

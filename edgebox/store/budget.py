@@ -99,6 +99,11 @@ def refused(importance: Importance, settings: StoreSettings, usage: Usage) -> bo
     return usage.used >= (found.sightings, found.ordinary, found.open, found.capacity)[importance]
 
 
+def has_spare_room(settings: StoreSettings, usage: Usage) -> bool:
+    """Room for what the box can do without: papers. They end where sightings do."""
+    return settings.paper_days > 0 and usage.used < limits(settings, usage).sightings
+
+
 def pressure(settings: StoreSettings, usage: Usage) -> Pressure:
     """Where the database stands."""
     found = limits(settings, usage)

@@ -165,6 +165,9 @@ class Database:
         except sqlite3.Error as fault:
             self.connection.close()
             raise of_sqlite(fault, self.path) from fault
+        except UnicodeDecodeError as fault:  # SQLite quotes the broken bytes of its schema in what it says
+            self.connection.close()
+            raise StoreError(f"{self.path}: its schema can't be read", reason="corrupt") from fault
         except BaseException:
             self.connection.close()
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from edgebox.store import papers
 from edgebox.store.events import STREAM_OF, ClaimRecord, Event, ReceiptRecord, SightingRecord, Stream
 from edgebox.store.journal import Journal, Stamp
 from edgebox.store.ledger import enter, enter_receipt, recorded_before
@@ -16,10 +17,11 @@ from edgebox.store.places import Place, unpack
 
 
 class Sealed(NamedTuple):
-    """An event and its JSON."""
+    """An event and its JSON. `paper`: what stays in this box alone, beside a receipt (papers.py)."""
 
     event: Event
     body: bytes
+    paper: bytes = b""
 
 
 def enter_record(
@@ -38,12 +40,14 @@ def enter_record(
         known = recorded_before(connection, first)
         return tuple([_named(journal, place) for place in known[: len(events)] if place])
     journal.append(Stream.RECEIPTS, (events[0].body,), stamp)
+    if events[0].paper:
+        papers.enter(connection, journal.next_place(Stream.RECEIPTS) - 1, first.line, events[0].paper)
     place = Place(Stream.RECEIPTS, journal.epoch.name, journal.number(Stream.RECEIPTS))
     return (place, *[_one(journal, connection, stamp, sealed) for sealed in events[1:]])
 
 
 def _one(journal: Journal, connection: sqlite3.Connection, stamp: Stamp, sealed: Sealed) -> Place:
-    event, body = sealed
+    event, body = sealed.event, sealed.body
     stream = STREAM_OF[type(event)]
     enter(connection, event, journal.append(stream, (body,), stamp), body)
     return Place(stream, journal.epoch.name, journal.number(stream))

@@ -278,6 +278,30 @@ class AuditRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="au
     reason: str = ""
 
 
+class CorrectionState(StrEnum):
+    """What becomes of a correction."""
+
+    APPLIED = "applied"  # smaller, or there was no amount: it holds from now on
+    REQUESTED = "requested"  # larger than what was read: for the cloud to decide
+
+
+class CorrectionRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="correction"):
+    """The total of a receipt as a person reads it on its paper. `session`, `document`: the receipt's.
+
+    Where a claim was out and the amount is smaller, a claim's event with the next revision and the smaller amount
+    stands in the same transaction: that is what the cloud credits by, whichever slip is shown.
+    """
+
+    session: str
+    document: int
+    state: CorrectionState
+    amount_minor: int
+    was_minor: int | None = None
+    claim: str = ""
+    who: str = ""
+    reason: str = ""
+
+
 class JobRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="job"):
     """A step of a command or print job. `args`: the command's arguments as JSON, without secrets."""
 
@@ -303,6 +327,7 @@ Event: TypeAlias = (
     | SightingRecord
     | HealthRecord
     | AuditRecord
+    | CorrectionRecord
     | JobRecord
 )
 
@@ -317,5 +342,6 @@ STREAM_OF: dict[type[Event], Stream] = {
     SightingRecord: Stream.VISITS,
     HealthRecord: Stream.HEALTH,
     AuditRecord: Stream.AUDIT,
+    CorrectionRecord: Stream.AUDIT,
     JobRecord: Stream.JOBS,
 }

@@ -16,6 +16,7 @@ from edgebox.store.events import (
     AuditRecord,
     CardRecord,
     ClaimRecord,
+    CorrectionRecord,
     Event,
     HealthRecord,
     JobRecord,
@@ -69,6 +70,7 @@ _VISIT = """INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tag, at
 _HEALTH = """INSERT INTO health VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (part) DO UPDATE SET
     place = excluded.place, at = excluded.at, state = excluded.state, words = excluded.words, value = excluded.value"""
 _AUDIT = "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?)"
+_CORRECTION = "INSERT OR IGNORE INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _JOB = """INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job) DO UPDATE SET
     place = excluded.place, at = excluded.at, state = excluded.state, expires = excluded.expires,
     body = excluded.body"""
@@ -114,6 +116,8 @@ def _enter_rest(connection: sqlite3.Connection, event: Event, place: int) -> Non
         _enter_card(connection, event, place)
     elif isinstance(event, ScanRecord):
         connection.execute(_SCAN, (place, event.at, event.scanner, event.kind, event.code))
+    elif isinstance(event, CorrectionRecord):
+        connection.execute(_CORRECTION, _correction(event, place))
     elif isinstance(event, VisitRecord):
         row = (event.tag, event.at, place, event.until, event.zone, event.role, event.nearest_cm)
         connection.execute(_VISIT, row)
@@ -249,4 +253,19 @@ def _redemption(event: RedemptionRecord, place: int) -> tuple[object, ...]:
         event.shift,
         event.line,
         event.ref,
+    )
+
+
+def _correction(event: CorrectionRecord, place: int) -> tuple[object, ...]:
+    return (
+        place,
+        event.at,
+        event.session,
+        event.document,
+        event.state.value,
+        event.was_minor,
+        event.amount_minor,
+        event.claim,
+        event.who,
+        event.reason,
     )

@@ -187,6 +187,15 @@ _SHOP: tuple[str, ...] = (
         undone INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID""",
     "CREATE INDEX card_steps_bill ON card_steps (bill)",
     "CREATE INDEX card_steps_member ON card_steps (member, at)",
+    # A document's paper, redacted: for the page and for teaching, never sent. place: its receipt's. body: see
+    # edgebox/store/papers.py.
+    "CREATE TABLE papers (place INTEGER PRIMARY KEY, line TEXT NOT NULL, body BLOB NOT NULL) STRICT",
+    # What a person read on the paper. receipt: its place; state: applied, requested.
+    """CREATE TABLE corrections (
+        place INTEGER PRIMARY KEY, at INTEGER NOT NULL, session TEXT NOT NULL, document INTEGER NOT NULL,
+        state TEXT NOT NULL, was_minor INTEGER, amount_minor INTEGER NOT NULL, claim TEXT NOT NULL, who TEXT NOT NULL,
+        reason TEXT NOT NULL) STRICT""",
+    "CREATE INDEX corrections_document ON corrections (session, document)",
 )
 
 STEPS: tuple[Step, ...] = (Step("first", _FIRST), Step("offers", _OFFERS), Step("desk", _DESK), Step("shop", _SHOP))

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from edgebox.errors import StoreError, StoreFull
 from edgebox.settings import StoreSettings
-from edgebox.store import budget
+from edgebox.store import budget, papers
 from edgebox.store.budget import Pressure, Usage
 from edgebox.store.events import STREAM_OF, Event, HealthRecord, Stream
 from edgebox.store.places import EPOCH_MAX, NUMBER_OF, STREAMS, pack, span, unpack
@@ -46,13 +46,13 @@ PART = "store.room"
 EXPIRED, THINNED = "expired", "thinned"
 _SIGHTING = b'{"type":"sighting"'
 _BY_PLACE = {  # tables that lose their rows with the journal's
-    Stream.RECEIPTS: ("receipts", ""),
-    Stream.CLAIMS: ("claims", ""),
-    Stream.REDEMPTIONS: ("redemptions", " AND state NOT IN ('redeemed', 'reversed')"),  # used once means for ever
-    Stream.SCANS: ("scans", ""),
-    Stream.AUDIT: ("audit", ""),
-    Stream.VISITS: ("visits", ""),
-    Stream.JOBS: ("jobs", " AND state NOT IN ('queued', 'running')"),
+    Stream.RECEIPTS: (("receipts", ""), ("papers", "")),
+    Stream.CLAIMS: (("claims", ""),),
+    Stream.REDEMPTIONS: (("redemptions", " AND state NOT IN ('redeemed', 'reversed')"),),  # used once means for ever
+    Stream.SCANS: (("scans", ""),),
+    Stream.AUDIT: (("audit", ""), ("corrections", "")),
+    Stream.VISITS: (("visits", ""),),
+    Stream.JOBS: (("jobs", " AND state NOT IN ('queued', 'running')"),),
 }
 _WORDS = {
     Pressure.NONE: "there is room",
@@ -94,6 +94,10 @@ class Gate:
         self.refused[stream] += 1
         return StoreFull(f"no room for {stream}", reason="budget", hint="free some space, or raise [store] max_mb")
 
+    def has_spare_room(self) -> bool:
+        """For papers: what came right before this was asked about, so the figures are fresh."""
+        return budget.has_spare_room(self._settings, self._usage)
+
     def look(self) -> Usage:
         """Looks now."""
         self._usage, self._looked_at, self._calls = self._ask(), self._clock(), 0
@@ -111,7 +115,7 @@ class Retention:
         self._consumer = consumer
         self._thinned_to = 0
         self.gate = Gate(store.settings, lambda: usage(store.connection, str(store.path.parent)), clock)
-        store.guard(self.gate)
+        store.guard(self.gate, self.gate.has_spare_room)
 
     async def run(self) -> None:
         """Until it is canceled. A store that can't be changed now is tried again at the next round; said once."""
@@ -132,6 +136,7 @@ class Retention:
         now = await self._store.work(lambda _: self.gate.look())
         await self._tell(budget.pressure(self._settings, now), now)
         pruned = await self._store.change(self._prune)
+        pruned = pruned or await self._store.change(self._thin_papers)
         thinned = 0 if pruned or not budget.to_free(self._settings, now) else await self._store.change(self._thin)
         pages = 0 if pruned or thinned else await self._store.work(_vacuum)
         self.removed = Removed(self.removed.pruned + pruned, self.removed.thinned + thinned, self.removed.pages + pages)
@@ -163,6 +168,12 @@ class Retention:
             if through:
                 return _remove(connection, stream, ordinal, through)
         return 0
+
+    def _thin_papers(self, connection: sqlite3.Connection) -> int:
+        """The first papers past their time or their room; how many. While room is short they go before all else."""
+        is_short = self.pressure is not Pressure.NONE
+        before_ms = _newest_trusted_ms(connection) - self._settings.paper_days * budget.DAY_MS
+        return papers.thin(connection, before_ms, 0 if is_short else self._settings.paper_mb * budget.MB)
 
     def _thin(self, connection: sqlite3.Connection) -> int:
         """The oldest sightings; how many. They leave one range in `lost` for each run of them."""
@@ -245,8 +256,7 @@ def _remove(connection: sqlite3.Connection, stream: Stream, ordinal: int, throug
         "SELECT acknowledged FROM heads WHERE stream = ? AND epoch = ?", (NUMBER_OF[stream], ordinal)
     )
     count = connection.execute("DELETE FROM journal WHERE place > ? AND place <= ?", (low, through)).rowcount
-    if stream in _BY_PLACE:
-        table, unless = _BY_PLACE[stream]
+    for table, unless in _BY_PLACE.get(stream, ()):
         connection.execute(f"DELETE FROM {table} WHERE place > ? AND place <= ?{unless}", (low, through))
     known = min(through, pack(stream, ordinal, acknowledged))
     connection.execute("DELETE FROM lost WHERE first > ? AND last <= ?", (low, known))

@@ -24,6 +24,7 @@ from edgebox.store.database import Database
 from edgebox.store.entries import Sealed
 from edgebox.store.events import ClaimRecord, Event, JobRecord, ReceiptRecord, SightingRecord, Stream
 from edgebox.store.journal import Journal
+from edgebox.store.papers import PAPER_BYTES
 from edgebox.store.peek import peek
 from edgebox.store.places import STREAMS, Backlog, Extent, JournalRow, Place
 from edgebox.store.writer import PUT_FACT, TRUSTED_FACT, Kind, Writer
@@ -65,18 +66,21 @@ class Store:
 
     # -- recording
 
-    async def record(self, *events: Event) -> tuple[Place, ...]:
+    async def record(self, *events: Event, paper: bytes = b"") -> tuple[Place, ...]:
         """All of them in one transaction, committed when this returns; their places. StoreFull, StoreError.
 
         A receipt that was recorded before (same session and document) is not recorded again, nor is what comes with it:
         the places are those of then. Who is canceled while it waits is recorded all the same. StoreError `refused`:
-        one of them is larger than EVENT_BYTES.
+        one of them is larger than EVENT_BYTES. `paper`: of the receipt that comes first (papers.py); not kept if it
+        is too large, or room is short.
         """
         if not events:
             return ()
         sealed = tuple([Sealed(event, self._encode(event)) for event in events])
         if max([len(one.body) for one in sealed]) > EVENT_BYTES:
             raise StoreError(f"more than {EVENT_BYTES} bytes of {type(events[0]).__name__}", reason="refused")
+        if paper and len(paper) <= PAPER_BYTES:
+            sealed = (sealed[0]._replace(paper=paper), *sealed[1:])
         loop = asyncio.get_running_loop()
         done: asyncio.Future[tuple[Place, ...]] = loop.create_future()
         self._writer.loop = loop
@@ -132,9 +136,11 @@ class Store:
 
     # -- room, for edgebox/store/retention.py
 
-    def guard(self, gate: Callable[[Event, int], StoreFull | None]) -> None:
-        """`gate` is asked on the writer's thread before each event of so many bytes: what it returns is raised."""
+    def guard(self, gate: Callable[[Event, int], StoreFull | None], spare: Callable[[], bool] = lambda: True) -> None:
+        """`gate` is asked on the writer's thread before each event of so many bytes: what it returns is raised.
+        `spare`: whether there is room for papers, too."""
         self._writer.gate = gate
+        self._writer.has_spare_room = spare
 
     @property
     def connection(self) -> sqlite3.Connection:
