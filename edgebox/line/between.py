@@ -7,10 +7,11 @@ answers a till. Both wait for as long as it takes: a receipt comes first.
 from __future__ import annotations
 
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.line.frames import JobState
-from edgebox.line.insertion import wrap, wrap_own
-from edgebox.line.jobs import Entry, JobQueue
+from edgebox.line.frames import Job, JobState
+from edgebox.line.insertion import check, wrap, wrap_own
+from edgebox.line.jobs import PROOF_JOB_S, Entry, JobQueue
 from edgebox.line.outbox import Outbox
+from edgebox.line.readiness import Readiness
 from edgebox.line.replies import Replies
 from edgebox.line.settings import LineSettings
 from edgebox.line.spool import Spool
@@ -26,18 +27,26 @@ class Between:
         self._settings = settings
         self._replies = replies
         self._spool = spool
+        self._readiness = Readiness(profile, replies)
         self._status_at = 0.0
+
+    def add(self, job: Job, now: float) -> None:
+        """Queues a job, and says in which phase it is."""
+        checked = check(job.body, self._profile, drawer=self._settings.job_drawer)
+        self._spool.note(self.jobs.add(job, now, checked))
 
     def deadlines(self, last_till: float, *, free: bool) -> list[float]:
         """When `tick` has something to do, as things stand."""
-        times = self.jobs.next_at(last_till, self._settings.job_quiet_ms / 1000, free=free)
+        quiet_s = self._settings.job_quiet_ms / 1000
+        times = self.jobs.next_at(max(last_till, self._readiness.next_at - quiet_s), quiet_s, free=free)
         if free and self._settings.status_s:
             times.append(self._status_at)
         return times
 
     def tick(self, now: float, last_till: float, stream: TillStream, outbox: Outbox, *, free: bool) -> None:
         """Drops jobs that are too old; sends what may go when the line is `free`."""
-        for note in self.jobs.expire(now):
+        proven = [self.jobs.proven(name) for name in self._replies.take_proven()]
+        for note in (*proven, *self.jobs.unproven(now), *self.jobs.expire(now)):
             self._spool.note(note)
         if not free:
             return
@@ -45,30 +54,36 @@ class Between:
             self._status_at = now + self._settings.status_s
             if self._profile.status:
                 outbox.push_urgent(self._replies.ask_status(now))  # in line with the till's own real-time questions
-        started = self.jobs.start(now, last_till, self._settings.job_quiet_ms / 1000)
+        quiet_s = self._settings.job_quiet_ms / 1000
+        if not self.jobs.is_due(now, last_till, quiet_s) or not self._readiness.is_ready(now, outbox):
+            return
+        started = self.jobs.start(now, last_till, quiet_s)
         if started is not None:
             entry, note = started
-            self._print(entry, note, stream, outbox)
+            self._print(entry, note, stream, outbox, now)
 
-    def _print(self, entry: Entry, note: JobState, stream: TillStream, outbox: Outbox) -> None:
+    def _print(self, entry: Entry, note: JobState, stream: TillStream, outbox: Outbox, now: float) -> None:
         body, ending = entry.job.body, stream.scanner.ending()
         if "symbol" in entry.checked.touched and not ending.modes.symbol_ok:
             self._spool.note(self.jobs.refused("the till's stored symbol can't be restored"))
             return
         self._spool.note(note)
-        if entry.job.cut:
-            outbox.push(wrap_own(body, entry.checked, ending.modes_after, self._profile, stream.last_cut))
-        else:
-            outbox.push(wrap(body, entry.checked, ending, self._profile))
+        for _ in range(max(1, entry.job.copies)):  # all at once: what the till sends now comes behind the last of them
+            if entry.job.cut:
+                outbox.push(wrap_own(body, entry.checked, ending.modes_after, self._profile, stream.last_cut))
+            else:
+                outbox.push(wrap(body, entry.checked, ending, self._profile))
+        if self._settings.proof_of_print and self._profile.gs_h:
+            outbox.push(self._replies.proof(self.jobs.ask_proof(), now, PROOF_JOB_S))
 
-    def written(self) -> None:
+    def written(self, now: float) -> None:
         """All of the outbox has been taken by the printer's end."""
-        self._tell(self.jobs.written())
+        note = self.jobs.written(now)
+        if note is not None:
+            self._spool.note(note)
 
     def printer_lost(self) -> None:
         """The printer's link broke."""
-        self._tell(self.jobs.printer_lost())
-
-    def _tell(self, note: JobState | None) -> None:
-        if note is not None:
+        self._readiness.link_is_new()
+        for note in self.jobs.printer_lost():
             self._spool.note(note)

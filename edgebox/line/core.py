@@ -19,7 +19,7 @@ from edgebox.line.between import Between
 from edgebox.line.breaker import Breaker
 from edgebox.line.frames import Answer, Done, Frame, Hello, Job, JobCancel, Outcome, Ping, Pong, Result, Why, encode
 from edgebox.line.held import Held
-from edgebox.line.insertion import check, insert
+from edgebox.line.insertion import insert
 from edgebox.line.outbox import Outbox
 from edgebox.line.pace import Pace
 from edgebox.line.replies import Replies
@@ -227,7 +227,7 @@ class LineCore:
         elif isinstance(frame, Pong):
             self.breaker.pong(frame.nonce)
         elif isinstance(frame, Job):
-            self.spool.note(self._between.jobs.add(frame, now, check(frame.body, self.profile)))
+            self._between.add(frame, now)
         elif isinstance(frame, JobCancel):
             self.spool.note(self._between.jobs.cancel(frame.job))
 
@@ -442,7 +442,7 @@ class LineCore:
         stalled_at, self._stalled_at = self._stalled_at, -1.0
         if 0 <= stalled_at < now - STALLED_S and self._last_till >= 0:
             self._last_till = now
-        self._between.written()
+        self._between.written(now)
 
     def close(self, now: float) -> None:
         """The line ends: so does the document on its way; the engine gets all of it."""

@@ -45,11 +45,15 @@ class JobPhase(IntEnum):
 
     QUEUED = 1
     PRINTING = 2
-    SENT = 3  # all bytes taken by the printer
+    SENT = 3  # all bytes taken by the printer; reason PROOF_ASKED: whether they are on paper follows
     PRINTED = 4  # and the printer said so (GS ( H)
     FAILED = 5
     EXPIRED = 6
     CANCELED = 7
+
+
+PROOF_ASKED = "proof asked"
+NO_PROOF = "no proof"  # SENT once more: the printer was asked and has not said it
 
 
 class Hello(NamedTuple):
@@ -134,12 +138,16 @@ class Status(NamedTuple):
 
 
 class Job(NamedTuple):
-    """Print this between documents. `cut`: feed to the cutter and cut behind it. `expires_ms` 0: never."""
+    """Print this between documents. `cut`: feed to the cutter and cut behind it. `expires_ms` 0: never.
+
+    `copies`: so many papers, one directly behind the other: nothing of the till comes in between.
+    """
 
     job: str
     body: bytes
     cut: bool
     expires_ms: int
+    copies: int = 1
 
 
 class JobCancel(NamedTuple):

@@ -18,12 +18,13 @@ from edgebox.escpos.parser import Command, Data, Parser
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.state import Buffer, Modes, PrinterState, neutralize, restore
 
-_ALLOWED_INK = (b"\x1dv", b"\x1dk", b"\x1d(k")  # raster, bar code, symbol
+_ALLOWED_INK = (b"\x1dv", b"\x1dk")  # raster, bar code
 _ALLOWED_MODES = (
     b"\x1ba", b"\x1b!", b"\x1bE", b"\x1bM", b"\x1b-", b"\x1b2", b"\x1b3", b"\x1b ", b"\x1bG", b"\x1d!", b"\x1dB",
-    b"\x1dh", b"\x1dw", b"\x1dH", b"\x1df", b"\x1c&", b"\x1c.", b"\x1c!", b"\x1c-", b"\x1cS", b"\x1cW", b"\x1d(k",
+    b"\x1dh", b"\x1dw", b"\x1dH", b"\x1df", b"\x1c&", b"\x1c.", b"\x1c!", b"\x1c-", b"\x1cS", b"\x1cW",
 )  # fmt: skip
 _ALLOWED_FEEDS = (b"\x1bd", b"\x1bJ")
+_QR_FUNCTIONS = b"ACEPQ"  # model, size, level, data, print (65, 67, 69, 80, 81): those that can be undone
 _CUT_FALLBACK = b"\x1dV\x00"
 _CUTS_LATER = (b"\x1dVa", b"\x1dVb")  # where the paper stands now, once it gets there: no use for a paper of its own
 
@@ -35,21 +36,24 @@ class Checked(NamedTuple):
     reason: str
 
 
-def _fault(command: Command) -> str:
-    """Why this command may not stand in a body; empty: it may."""
+def fault_of(command: Command, *, drawer: bool = False) -> str:
+    """Why this command may not stand in a body; empty: it may. `drawer`: a kick may."""
     effect, two, three = command.effect, command.raw[:2], command.raw[:3]
+    if three == b"\x1d(k":  # of other symbols (PDF417, MaxiCode) nobody here knows what was set before
+        is_qr = command.raw[5:6] == b"1" and command.raw[6:7] in _QR_FUNCTIONS
+        return "" if len(command.raw) > 6 and is_qr else f"body has {command.name} of another symbol than QR"
     allowed = (
-        (effect is Effect.MODE and (two in _ALLOWED_MODES or three in _ALLOWED_MODES))
+        (drawer and command.raw[:2] == b"\x1bp")
+        or (effect is Effect.MODE and (two in _ALLOWED_MODES or three in _ALLOWED_MODES))
         or (effect is Effect.FEED and two in _ALLOWED_FEEDS)
-        or (effect is Effect.INK and (two in _ALLOWED_INK or three in _ALLOWED_INK))
+        or (effect is Effect.INK and two in _ALLOWED_INK)
         or effect in (Effect.BUFFER, Effect.POSITION)
-        or (effect is Effect.DEFINE and three == b"\x1d(k")
     )
     return "" if allowed else f"body has {command.name}"
 
 
-def check(body: bytes, profile: PrinterProfile) -> Checked:
-    """Reads a body as the printer would, from neutral modes at the start of a line."""
+def check(body: bytes, profile: PrinterProfile, *, drawer: bool = False) -> Checked:
+    """Reads a body as the printer would, from neutral modes at the start of a line. `drawer`: it may kick it."""
     if REAL_TIME.search(body):
         return Checked(frozenset(), "body has a real-time command")
     parser, state = Parser(), PrinterState(profile)
@@ -57,7 +61,7 @@ def check(body: bytes, profile: PrinterProfile) -> Checked:
     open_payload = False
     for event in (*parser.feed(body), *parser.take_open()):
         if isinstance(event, Command):
-            fault = _fault(event)
+            fault = fault_of(event, drawer=drawer)
             if fault:
                 return Checked(frozenset(), fault)
             symbol = symbol or event.raw[:3] == b"\x1d(k"

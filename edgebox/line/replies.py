@@ -38,13 +38,16 @@ class Replies:
         self._kept = b""  # bytes of an incomplete reply that the till has not seen
         self._kept_until = -1.0
         self._given = 0  # bytes of an incomplete reply that the till has seen
-        self._proofs: dict[bytes, int] = {}  # matched for as long as the link stands: they can't be anybody else's
+        self._proofs: dict[
+            bytes, int | str
+        ] = {}  # a document's or a job's; matched for as long as the link stands: they can't be anybody else's
         self._proof_until = -1.0  # the link is kept so long for them
         self._proof_next = 0
         self.status = PrinterStatus(0)
         self._told = PrinterStatus(0)
         self.raw = b""  # the last status reply
         self._printed: list[Printed] = []  # until taken
+        self._proven: list[str] = []  # jobs, likewise
 
     def till_asked(self, command: Command, now: float) -> None:
         """The till has asked for something."""
@@ -67,12 +70,17 @@ class Replies:
         self._ours += 2
         return b"\x10\x04\x02\x10\x04\x04"
 
-    def proof(self, document: int, now: float) -> bytes:
-        """GS ( H fn 48: the printer answers when everything before it is on paper."""
+    @property
+    def is_asked(self) -> bool:
+        """A question of ours waits for its answer."""
+        return self._ours > 0
+
+    def proof(self, what: int | str, now: float, patience_s: float = PROOF_S) -> bytes:
+        """GS ( H fn 48: the printer answers when everything before it is on paper. `what`: a document, or a job."""
         self._proof_next = (self._proof_next + 1) % 10000
         mark = b"%04d" % self._proof_next  # four printable characters, as the manual wants
-        self._proofs[mark] = document
-        self._proof_until = now + PROOF_S
+        self._proofs[mark] = what
+        self._proof_until = max(self._proof_until, now + patience_s)
         while len(self._proofs) > QUEUE_MAX:
             del self._proofs[next(iter(self._proofs))]
         return b"\x1d(H\x06\x00\x30\x30" + mark
@@ -139,6 +147,11 @@ class Replies:
         printed, self._printed = self._printed, []
         return printed
 
+    def take_proven(self) -> list[str]:
+        """The same of jobs."""
+        proven, self._proven = self._proven, []
+        return proven
+
     def tell(self, connected: bool) -> Status:
         """The status in a frame."""
         self._told = self.status
@@ -160,10 +173,13 @@ class Replies:
             self._note(from_asb(reply.raw), reply.raw)
             return False
         if reply.kind is ReplyClass.BLOCK and reply.raw[:2] == b"\x37\x22":
-            document = self._proofs.pop(reply.raw[2:6], None)
-            if document is not None:
+            what = self._proofs.pop(reply.raw[2:6], None)
+            if what is not None:
                 self._proof_until = self._proof_until if self._proofs else -1.0
-                self._printed.append(Printed(document))
+                if isinstance(what, str):
+                    self._proven.append(what)
+                else:
+                    self._printed.append(Printed(what))
                 return True
         queue = self._asked.get(reply.kind)
         if not queue:

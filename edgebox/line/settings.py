@@ -40,6 +40,7 @@ class LineSettings(NamedTuple):
     header_preprint: bytes = b""  # first text of the next receipt, where the till prints it before the cut
     job_quiet_ms: int = 1000  # silence before a job may print: copies of a receipt follow each other faster
     proof_of_print: bool = False  # ask the printer (GS ( H) whether the slip is on paper; profile must allow
+    job_drawer: bool = False  # may a print job of the cloud kick the drawer?
     status_s: int = 0  # ask the printer's state every so often between documents; 0: never ask, only listen
     allow: tuple[str, ...] = ()  # clients of a TCP till end
     receipts: str = ""  # the till's receipt profile, for `end_signature` and `header_preprint` that are not set here

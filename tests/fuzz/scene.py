@@ -21,6 +21,7 @@ from edgebox.line import insertion
 from edgebox.line.core import LineCore
 from edgebox.line.frames import Answer, Decoder, Done, End, Frame, Job, JobCancel, Outcome, Ping, Pong
 from edgebox.line.pace import Pace, ends_on_ink
+from edgebox.line.replies import Replies
 from edgebox.line.settings import LineSettings
 from tests.fuzz.oracle import Account, Broken
 
@@ -82,6 +83,15 @@ class Scene:
             return made
 
         self._stack = ExitStack()
+        ask_status = Replies.ask_status
+
+        def asked(replies: Replies, now: float) -> bytes:
+            question = ask_status(replies, now)
+            if question:
+                self.account.block(question)
+            return question
+
+        self._stack.enter_context(mock.patch.object(Replies, "ask_status", asked))
         for name in ("insert", "wrap", "wrap_own"):
             make = getattr(insertion, name)
             for module in list(sys.modules.values()):
@@ -162,9 +172,12 @@ class Scene:
         """The engine wants something printed between documents."""
         if self.core.engine_up:
             self._marks += 1
-            job = Job(
-                f"job{self._marks}", self._marked(body), self.chance.random() < 0.5, self.chance.choice((0, 2000))
+            cut, expires_ms, copies = (
+                self.chance.random() < 0.5,
+                self.chance.choice((0, 2000)),
+                self.chance.choice((1, 3)),
             )
+            job = Job(f"job{self._marks}", self._marked(body), cut, expires_ms, copies)
             self.core.frame(job, self.now)
             if self.chance.random() < 0.1:
                 self.core.frame(JobCancel(job.job), self.now)
