@@ -9,7 +9,7 @@ A signing key has a role, and its name says which (signing.py). A role may do al
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -102,6 +102,35 @@ class CouponsRevokeArgs(_Args, frozen=True, kw_only=True):
 
     coupons: Annotated[tuple[Word, ...], Meta(max_length=500)] = ()
     codes: Annotated[tuple[Annotated[str, Meta(pattern=r"^[0-9a-f]{16,64}$")], ...], Meta(max_length=2000)] = ()
+
+
+class Verdict(_Args, frozen=True, kw_only=True):
+    """What the cloud says to one slip of this box, a redemption or a reversal.
+
+    `request`, `code`, `number`: as in its record. `conflict`: of a redemption, another use of the code stands, that of
+    `other` (a shop's name) at `other_at` (seconds since 1970); of a reversal, who issued the code does not take it
+    back. `reason`: a word for it, or the channel's own (`weixin_busifavor:EXPIRED`). Another verdict to the same slip
+    takes the place of the one before.
+    """
+
+    request: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+    code: Annotated[str, Meta(pattern=r"^[0-9a-f]{16,64}$")]
+    number: Annotated[int, Meta(ge=1, le=1 << 53)]
+    verdict: Literal["confirmed", "conflict"]
+    reason: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{0,64}$")] = ""
+    other: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
+    other_at: Seconds = 0
+
+    @property
+    def agrees(self) -> bool:
+        """Nothing for a person to look at."""
+        return self.verdict == "confirmed"
+
+
+class CouponsSettleArgs(_Args, frozen=True, kw_only=True):
+    """Verdicts; in any order, and as often as one likes."""
+
+    verdicts: Annotated[tuple[Verdict, ...], Meta(min_length=1, max_length=200)]
 
 
 class SealedArgs(_Args, frozen=True, kw_only=True):
@@ -232,6 +261,15 @@ class CouponsResult(CountResult, frozen=True, kw_only=True):
     known: int = 0
 
 
+class SettleResult(_Shape, frozen=True, kw_only=True):
+    """`new`: written down now; `known`: the same was written down before; `unknown`: numbers of slips that this box
+    has no record of, as after the loss of its database."""
+
+    new: int
+    known: int = 0
+    unknown: tuple[int, ...] = ()
+
+
 class KeysResult(_Shape, frozen=True, kw_only=True):
     """The epochs there are (indexes, no keys), and for how many days they last."""
 
@@ -308,6 +346,7 @@ COMMANDS: dict[str, CommandKind] = {
     "tags.set": _bundle(BundleKind.TAGS),
     "coupons.add": CommandKind(CouponsAddArgs, CouponsResult, _SHOP, Lane.CHANGE, keeps_args=False),
     "coupons.revoke": CommandKind(CouponsRevokeArgs, CountResult, _SHOP, Lane.CHANGE),
+    "coupons.settle": CommandKind(CouponsSettleArgs, SettleResult, _SAFE, Lane.CHANGE, keeps_args=False),
     "keys.add": CommandKind(SealedArgs, KeysResult, _KEYS, Lane.CHANGE, keeps_args=False),
     "keys.revoke": CommandKind(KeysRevokeArgs, KeysResult, _KEYS, Lane.CHANGE),
     "tls.set": CommandKind(SealedArgs, SetResult, _KEYS, Lane.CHANGE, keeps_args=False),

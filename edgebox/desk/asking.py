@@ -69,6 +69,8 @@ async def ask(cloud: Cloud | None, question: Question, code: str, channel: Chann
     loop = asyncio.get_running_loop()
     until = loop.time() + within_s
     args: dict[str, Any] = {"code": code, "amount_minor": question.bill_minor or 0}
+    if question.instead_of:
+        args["instead_of"] = list(question.instead_of)
     if channel is not Channel.OWN:
         args["channel"] = channel.value
     heard = SILENCE

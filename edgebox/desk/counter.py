@@ -27,7 +27,7 @@ from edgebox.desk.allowance import Here, Spell
 from edgebox.desk.answers import Answer, Channel
 from edgebox.desk.codes import Codes, Read, Scan, judged
 from edgebox.desk.lockout import Lockout
-from edgebox.desk.redemption import Redemption, Worth
+from edgebox.desk.redemption import Redemption, Source, Worth
 from edgebox.desk.said import Said
 from edgebox.errors import StoreError
 from edgebox.loyalty.comeback import SHORT_SERIALS, Terms
@@ -36,7 +36,7 @@ from edgebox.loyalty.windows import When
 from edgebox.slip_stock import SERIALS_PER_EPOCH
 from edgebox.store import offers, redemptions
 from edgebox.store.events import RedemptionRecord, RedemptionState
-from edgebox.store.redemptions import Entry, Owed, Question, Shift
+from edgebox.store.redemptions import Entry, Open, Owed, Question, Shift
 from edgebox.store.store import Store
 
 COMEBACK = "comeback"  # the stock of all comeback coupons
@@ -73,7 +73,7 @@ class Counter:
         self.lockout = lockout
         self.unrecorded = 0  # refusals for which there was no room on the disk
         self._store = store
-        self._codes = codes
+        self.codes = codes
         self._around = around
         self._number = 0
         self._at_work: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -106,7 +106,7 @@ class Counter:
         if scan.typed and self.lockout.is_locked(now_s):
             return Said(Answer.LOCKED)
         try:
-            read = await self._identified(self._codes.read(scan))
+            read = await self._identified(self.codes.read(scan))
             lock = self._at_work.setdefault(read.code, asyncio.Lock())
             async with lock:
                 outcome = await self._redeem(scan, read)
@@ -121,8 +121,8 @@ class Counter:
     async def reverse(self, number: int, cashier: str, reason: str) -> Said:
         """Takes the redemption with that slip's number back: the code may be used again. A reason is needed.
 
-        One that the cloud redeemed is free again here alone: `channel` codes are given back by the cloud when it reads
-        the record.
+        One that the cloud knows of is free here at once, and there when it has read the record: it answers with a
+        verdict (settlement.py), which is a conflict if who issued the code does not take it back.
         """
         try:
             entry = await self._store.read(lambda db: redemptions.numbered(db, number))
@@ -136,6 +136,21 @@ class Counter:
         except StoreError:
             return Said(Answer.BUSY)
 
+    async def withdraw(self, question: Open, since: int) -> bool:
+        """Asks it no more, unless it was asked again after `since` or has its answer. On disk when this returns.
+        StoreError: it stays open."""
+        async with self._at_work.setdefault(question.code, asyncio.Lock()):
+            found = await self._store.read(lambda db: redemptions.open_question(db, question.code))
+            now = self._around.now().at
+            if found is None or found.request != question.request or since <= found.at <= now:
+                return False
+            await self._store.record(
+                RedemptionRecord(
+                    at=now, request=found.request, code=found.code, state=RedemptionState.WITHDRAWN, source=Source.CLOUD
+                )
+            )
+            return True
+
     # -- one code
 
     async def _identified(self, read: Read) -> Read:
@@ -146,9 +161,9 @@ class Counter:
         found = await self._store.read(lambda db: offers.find_comeback(db, short.serial, SHORT_SERIALS))
         if found is not None and found.last_day:
             terms = Terms(self._around.device, found.serial, found.value_minor, found.threshold_minor, found.last_day)
-            if self._codes.check_short(short, terms):
-                return read._replace(code=self._codes.hash_of_serial(found.serial), terms=terms)
-        code = self._codes.hash("short", f"{short.serial}-{short.mac}")
+            if self.codes.check_short(short, terms):
+                return read._replace(code=self.codes.hash_of_serial(found.serial), terms=terms)
+        code = self.codes.hash("short", f"{short.serial}-{short.mac}")
         return read._replace(code=code, refused=Answer.UNKNOWN)
 
     async def _redeem(self, scan: Scan, read: Read) -> Said:

@@ -1,4 +1,5 @@
-"""The coupons and codes that the fleet gave this box, and those it took back: `coupons.add`, `coupons.revoke`.
+"""The coupons and codes that the fleet gave this box, those it took back, and its word on those that were redeemed:
+`coupons.add`, `coupons.revoke`, `coupons.settle`.
 
 Owns: the fact `coupons`, what goes into the pools that slips take codes from, and that what was revoked stays so.
 Never: redeems one (edgebox/desk asks this one), and never shows a code to a log, a reply or an error's words: whoever
@@ -13,6 +14,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from edgebox.desk.settlement import Settlement
 from edgebox.errors import OrderError
 from edgebox.sealed import SealKey
 from edgebox.slip_stock import Stock
@@ -20,7 +22,13 @@ from edgebox.store import offers
 from edgebox.store.offers import PoolCode
 from edgebox.store.store import Store
 from sync.contract import JobPhase
-from sync.contract_commands import CouponsAddArgs, CouponsResult, CouponsRevokeArgs
+from sync.contract_commands import (
+    CouponsAddArgs,
+    CouponsResult,
+    CouponsRevokeArgs,
+    CouponsSettleArgs,
+    SettleResult,
+)
 from sync.contract_content import CodeGift, CouponSpec
 from sync.jobs import Doing
 from sync.steps import Ended
@@ -53,13 +61,14 @@ class Pools(NamedTuple):
 
 
 class CouponDesk:
-    """`is_used`: some part of this box redeems them."""
+    """`settlement`: who redeems them, and writes down what the cloud says to that; None: nobody on this box."""
 
-    def __init__(self, store: Store, pools: Pools, *, is_used: bool = False) -> None:
+    def __init__(self, store: Store, pools: Pools, settlement: Callable[[], Settlement | None] | None = None) -> None:
         self.known = Coupons()
         self._store = store
         self._pools = pools
-        self._is_used = is_used
+        self._settlement = settlement
+        self._is_used = settlement is not None
 
     async def open(self) -> None:
         """Reads what there is. StoreError."""
@@ -106,6 +115,16 @@ class CouponDesk:
         waited = await self._pools.stock.withdraw(self._store, args.coupons)
         in_force = self._is_used or not args.codes
         return self._ended(CouponsResult(count=len(coupons), changed=changed + waited, in_force=in_force), _NOBODY)
+
+    async def settle(self, doing: Doing) -> Ended:
+        """`coupons.settle`. Cut short in the middle, the cloud sends it again: what is written down stays."""
+        args = doing.order.args
+        assert isinstance(args, CouponsSettleArgs), "the table of commands says so"
+        settlement = self._settlement() if self._settlement is not None else None
+        if settlement is None:
+            raise OrderError("the coupon desk is not open; see the box's log", reason="no_desk")
+        found = await settlement.settle(args.verdicts)
+        return Ended(JobPhase.SUCCEEDED, result=SettleResult(new=found.new, known=found.known, unknown=found.unknown))
 
     # -- the coupon desk (edgebox/desk)
 

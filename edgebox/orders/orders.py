@@ -114,7 +114,7 @@ class Orders:
         self.settings = Settings(data, source, self, restart, patience)
         self.bundles = Bundles(store, contents.rejected, lambda: self.jobs.now)
         pools = Pools(self._seal, self._box, engine.decisions.stock, self._now)
-        self.coupons = CouponDesk(store, pools, is_used=True)
+        self.coupons = CouponDesk(store, pools, lambda: engine.desk.settlement)
         engine.desk.coupon_title, engine.desk.is_revoked = self.coupons.title, self.coupons.is_revoked
         self.paper = PaperDesk(engine, store, self._now)
         self._keys = KeyDesk(config, self._box, self._seal, self.settings, self._use_keys, self._now)
@@ -231,6 +231,7 @@ class Orders:
             "tags.set": bundle,
             "coupons.add": self.coupons.add,
             "coupons.revoke": self.coupons.revoke,
+            "coupons.settle": self.coupons.settle,
             "keys.add": self._keys.add,
             "keys.revoke": self._keys.revoke,
             "tls.set": self._keys.set_tls,

@@ -28,6 +28,8 @@ from hw_sim.cloud.misbehaviour import Mode, Trouble, Way
 from hw_sim.cloud.page import Page
 from hw_sim.cloud.points import Points
 from hw_sim.cloud.registry import Box, Place, Registry, Shop
+from hw_sim.cloud.settlement import COMMAND as SETTLE
+from hw_sim.cloud.settlement import Settlement
 from hw_sim.cloud.signer import Signer
 from hw_sim.cloud.topics import DEFAULT, Topics
 from hw_sim.cloud.wire import Arrived, Wire
@@ -61,7 +63,8 @@ class Cloud:
         self.registry = Registry(folder)
         self.ledger = Ledger(folder / "cloud.db")
         self.points = Points(self.ledger, self.registry, clock)
-        self.desk = Desk(self.ledger, clock)
+        self.settlement = Settlement(self.ledger, self.registry)
+        self.desk = Desk(self.ledger, self.settlement, clock)
         self.fleet = Fleet(self.ledger, clock)
         self.signer = Signer(folder)
         self.consumer = Consumer(
@@ -289,6 +292,14 @@ class Cloud:
         for message in self._outward.due(now_ms):
             self._publish(message)
         self._ask_again()
+        self._settle(now_ms)
+
+    def _settle(self, now_ms: float) -> None:
+        """What boxes have redeemed alone or taken back gets its verdict."""
+        for name, verdicts in self.settlement.due(now_ms).items():
+            box = self.registry.boxes[name]
+            command = self.fleet.command(SETTLE, {"verdicts": verdicts}, (box,), by="cloud")
+            self.publish(command, COMMANDS[SETTLE].role)
 
     def _ask_again(self) -> None:
         """Rows that a box took for acknowledged, by an ack that was not ours: it sends them again."""

@@ -21,6 +21,7 @@ from hw_sim.cloud.fleet import Fleet
 from hw_sim.cloud.ledger import Key, Ledger
 from hw_sim.cloud.points import Points, decode_claim, decode_receipt
 from hw_sim.cloud.registry import Box, Registry
+from hw_sim.cloud.settlement import decode_redemption
 from hw_sim.cloud.topics import Topics
 from sync.contract import MESSAGE_BYTES, Ack, Ask, Batch, Envelope, Reply, Reported, Row, State
 
@@ -212,12 +213,16 @@ class Consumer:
             told.append((box, batch.stream, row))
 
     def _event(self, box: Box, batch: Batch, row: Row) -> None:
-        """Claims and receipts decide about points. What doesn't decode is kept all the same: it was recorded."""
+        """Claims and receipts decide about points, redemptions about coupons. What doesn't decode is kept, too."""
         try:
             if batch.stream == Stream.CLAIMS:
                 self._points.heard_claim(box, batch.epoch, row.seq, decode_claim(row.event))
             elif batch.stream == Stream.RECEIPTS:
                 self._points.heard_receipt(box, decode_receipt(row.event))
+            elif batch.stream == Stream.REDEMPTIONS:
+                event = decode_redemption(row.event)
+                if event is not None:
+                    self._desk.settlement.heard(box, row, event, self._wall_ms())
         except (msgspec.MsgspecError, OverflowError) as fault:  # or a number that no database takes
             self._refuse(box.name, "event", f"{batch.stream} {batch.epoch} {row.seq}: {fault}"[:300])
 
