@@ -25,6 +25,7 @@ from edgebox.errors import ConfigError, EdgeboxError, StoreError
 from edgebox.keys import load_keys
 from edgebox.line.daemon import become_urgent
 from edgebox.loyalty.keyring import Keyring
+from edgebox.scan_desk import ScanDesk
 from edgebox.settings import Config
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def serve(path: Path | None, overrides: Sequence[str]) -> int:
 async def run(config: Config, path: Path | None = None, overrides: Sequence[str] = ()) -> bool:
     """Until SIGTERM or SIGINT: false; or until the fleet wants another run: true."""
     engine = Engine(config, load_keyring(config))
+    scans = ScanDesk(engine)
+    engine.parts.append(scans)
+    engine.listeners.append(scans.receipt)
     orders: Orders | None = None
     cloud: CloudLink | None = None
     stop, wants_another = asyncio.Event(), asyncio.Event()

@@ -160,6 +160,7 @@ spend_per_point = {SPEND_PER_POINT}
 
 [engine]
 socket = "{self.folder / "engine.sock"}"
+scan_socket = "{self.folder / "scan.sock"}"
 data = "{self.folder / "data"}"
 
 {self._sync}

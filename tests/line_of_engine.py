@@ -125,8 +125,8 @@ Play = Callable[..., Coroutine[Any, Any, None]]
 
 
 def settings(folder: Path, *overrides: str) -> Config:
-    own = [f"engine.socket={folder}/engine.sock", f"engine.data={folder}/data", *overrides]
-    return config.load(None, own)
+    own = [f"engine.socket={folder}/engine.sock", f"engine.scan_socket={folder}/scan.sock"]
+    return config.load(None, [*own, f"engine.data={folder}/data", *overrides])
 
 
 @contextlib.asynccontextmanager

@@ -204,15 +204,18 @@ def test_the_engine_stops_when_it_is_told_to(tmp_path: Path) -> None:
     where = Path(os.path.relpath(path, ROOT))
     command = [sys.executable, "-m", "edgebox.engine", "--set", f"engine.socket={where}"]
     command += ["--set", f"engine.data={tmp_path}/data", "--set", f"claims.keys={tmp_path}/none.toml"]
+    command += ["--set", f"engine.scan_socket={tmp_path}/scan.sock"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as engine:
         assert engine.stderr is not None
         said = [engine.stderr.readline(), engine.stderr.readline()]
         assert "no slips" in said[0]
         assert "listening on" in said[1]
         assert path.exists()
+        assert (tmp_path / "scan.sock").exists()
         engine.terminate()
         assert engine.wait(10) == 0
     assert not path.exists()
+    assert not (tmp_path / "scan.sock").exists()
 
 
 def test_config_check_names_what_keeps_a_line_from_starting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

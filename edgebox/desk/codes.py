@@ -20,6 +20,7 @@ from edgebox.desk.signed import Coupon, Verifier
 from edgebox.errors import ClaimError
 from edgebox.loyalty import comeback
 from edgebox.loyalty.comeback import Terms
+from edgebox.scan.codes import Kind
 
 HASH_BYTES = 16  # 32 hex digits, as other hashes of the record
 SCAN_MAX = 300  # characters; more is no code of ours
@@ -117,6 +118,12 @@ class Codes:
     def hash_of_serial(self, serial: int) -> str:
         """Under which a comeback coupon is recorded."""
         return self.hash("comeback", str(serial))
+
+    def hash_of(self, kind: Kind, code: str) -> str:
+        """Under which a scan is recorded; a coupon's is that of its redemption, wherever it can be known."""
+        if kind in (Kind.COUPON, Kind.COMEBACK, Kind.CLAIM):
+            return self.read(Scan(code)).code or self.hash("code", code.strip())
+        return self.hash(kind.value, code.strip())
 
     def hash(self, kind: str, value: str) -> str:
         """Of a code of this kind."""

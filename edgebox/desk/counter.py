@@ -27,7 +27,7 @@ from edgebox.desk.allowance import Here, Spell
 from edgebox.desk.answers import Answer, Channel
 from edgebox.desk.codes import Codes, Read, Scan, judged
 from edgebox.desk.lockout import Lockout
-from edgebox.desk.redemption import Redemption, Source, Worth
+from edgebox.desk.redemption import Redemption, Worth
 from edgebox.desk.said import Said
 from edgebox.errors import StoreError
 from edgebox.loyalty.comeback import SHORT_SERIALS, Terms
@@ -36,7 +36,7 @@ from edgebox.loyalty.windows import When
 from edgebox.slip_stock import SERIALS_PER_EPOCH
 from edgebox.store import offers, redemptions
 from edgebox.store.events import RedemptionRecord, RedemptionState
-from edgebox.store.redemptions import Entry, Open, Owed, Question, Shift
+from edgebox.store.redemptions import Entry, Owed, Question, Shift
 from edgebox.store.store import Store
 
 COMEBACK = "comeback"  # the stock of all comeback coupons
@@ -121,8 +121,8 @@ class Counter:
     async def reverse(self, number: int, cashier: str, reason: str) -> Said:
         """Takes the redemption with that slip's number back: the code may be used again. A reason is needed.
 
-        One that the cloud knows of is free here at once, and there when it has read the record: it answers with a
-        verdict (settlement.py), which is a conflict if who issued the code does not take it back.
+        One that the cloud redeemed is free again here alone: `channel` codes are given back by the cloud when it reads
+        the record.
         """
         try:
             entry = await self._store.read(lambda db: redemptions.numbered(db, number))
@@ -135,21 +135,6 @@ class Counter:
                 return await self._reversed(entry, cashier, reason)
         except StoreError:
             return Said(Answer.BUSY)
-
-    async def withdraw(self, question: Open, since: int) -> bool:
-        """Asks it no more, unless it was asked again after `since` or has its answer. On disk when this returns.
-        StoreError: it stays open."""
-        async with self._at_work.setdefault(question.code, asyncio.Lock()):
-            found = await self._store.read(lambda db: redemptions.open_question(db, question.code))
-            now = self._around.now().at
-            if found is None or found.request != question.request or since <= found.at <= now:
-                return False
-            await self._store.record(
-                RedemptionRecord(
-                    at=now, request=found.request, code=found.code, state=RedemptionState.WITHDRAWN, source=Source.CLOUD
-                )
-            )
-            return True
 
     # -- one code
 

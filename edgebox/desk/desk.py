@@ -26,14 +26,12 @@ from edgebox.desk.lockout import Lockout
 from edgebox.desk.owed import OwedSlips
 from edgebox.desk.paper import Paper, Printers
 from edgebox.desk.said import Said
-from edgebox.desk.settlement import DAY_S, Patience, Settlement, look_at
 from edgebox.desk.shift import Shifts
 from edgebox.desk.signed import Verifier
 from edgebox.desk.words import Say, Shop
 from edgebox.errors import ConfigError, SlipError, StoreError
 from edgebox.keys import field_key
 from edgebox.loyalty.windows import When
-from edgebox.notices import Health
 from edgebox.own_secret import own_secret
 from edgebox.scan.codes import Kind
 from edgebox.settings import Config
@@ -56,7 +54,6 @@ class Host(Printers, Protocol):
 
     config: Config
     clock: Callable[[], float]
-    health: Health
 
     def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
         """Counted and logged."""
@@ -71,7 +68,6 @@ class Desk:
         self.refusals_unsaid = 0
         self.counter: Counter | None = None
         self.shifts: Shifts | None = None
-        self.settlement: Settlement | None = None
         self._host = host
         self._paper = Paper(host, host.config.desk.line)
         self._zone = ZoneInfo(host.config.shop.tz)
@@ -100,9 +96,6 @@ class Desk:
         self.shifts = Shifts(store, counter, self._owed, self._written)
         counter.on_redeemed = self._owed.due
         counter.cloud = self._cloud
-        desk = self._host.config.desk
-        patience = Patience(desk.withdraw_s, desk.unsettled_days * DAY_S)
-        self.settlement = Settlement(store, counter, patience, lambda: int(self._host.clock()), self._host.health.note)
         self.counter = counter
 
     async def stop(self) -> None:
@@ -190,9 +183,7 @@ class Desk:
             self._begin(self._closed_by_report(receipt))
 
     async def look(self) -> None:
-        """Every few seconds: questions that nobody came back for, and that the cloud is there: its absence counts."""
-        if self.settlement is not None and self.counter is not None:
-            await look_at(self.settlement, self._fault)
+        """Every few seconds: notes that the cloud is there, from which the time without it is counted."""
         now, store = self._host.clock(), self._store
         if self.counter is None or store is None or self._cloud is None or not self._cloud.is_connected:
             return

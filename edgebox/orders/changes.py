@@ -39,7 +39,9 @@ class Change(NamedTuple):
     role: Role = Role.OWNER
 
 
-_FIXED = frozenset({"engine.socket", "engine.group", "engine.data", "claims.keys", "sync.credentials"})
+_FIXED = frozenset(
+    {"engine.socket", "engine.scan_socket", "engine.group", "engine.data", "claims.keys", "sync.credentials"}
+)
 _LIVE = frozenset({"log.level"})
 # Who the box is and whom it obeys: with these it could be taken away.
 _KEYMASTERS = frozenset(

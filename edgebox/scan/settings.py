@@ -40,6 +40,7 @@ class ScannerSettings(NamedTuple):
     scanner: str = ""
     till: str = ""
     engine: str = "/run/edgebox/scan.sock"  # empty: a plain wire
+    line: str = ""  # the engine's: whose printer gives the slips
     suffix: str = "cr"  # what the scanner sends behind a code; Enter of a keyboard wedge is cr, its Tab key tab
     till_suffix: str = "same"  # what the till gets behind it
     strip_aim: bool = False  # take the AIM identifier (]Q1) off what the till gets
@@ -57,7 +58,7 @@ class ScannerSettings(NamedTuple):
     )
     claims: tuple[str, ...] = ()
     comebacks: tuple[str, ...] = ("CB:",)  # [slip] coupon_prefix
-    coupons: tuple[str, ...] = ()
+    coupons: tuple[str, ...] = ("SC:",)  # [desk] signed_prefix
     members: tuple[str, ...] = ()
     pick_ups: tuple[str, ...] = ()
     mall: tuple[str, ...] = ()

@@ -105,9 +105,11 @@ class EngineProgram(Program):
         self.folder = folder / f"engine-{time.monotonic_ns()}"
         self.folder.mkdir()
         self.socket = str(self.folder / "engine.sock")
+        self.scan_socket = str(self.folder / "scan.sock")
         keys = self.folder / "keys.toml"
         cloud_keys.provision(self.folder / "cloud", keys, store=4711, device=1, now=int(time.time()))
-        sets = (f"engine.socket={self.socket}", f"engine.data={self.folder}", f"claims.keys={keys}", *settings)
+        sockets = (f"engine.socket={self.socket}", f"engine.scan_socket={self.scan_socket}")
+        sets = (*sockets, f"engine.data={self.folder}", f"claims.keys={keys}", *settings)
         command = [sys.executable, "-m", "edgebox.engine", *(word for pair in sets for word in ("--set", pair))]
         super().__init__("engine", command, folder, own_session=own_session)
         wait_for(lambda: Path(self.socket).exists(), self)

@@ -36,7 +36,7 @@ class Process:
         self.file = folder / "edgebox.toml"
         fleet = [public_text(PRIVATE[name], name) for name in ("operator-1", "keymaster-1")]
         self.file.write_text(
-            f'[engine]\nsocket = "{folder}/engine.sock"\ndata = "{folder}/data"\n'
+            f'[engine]\nsocket = "{folder}/engine.sock"\nscan_socket = "{folder}/scan.sock"\ndata = "{folder}/data"\n'
             f'[claims]\nkeys = "{folder}/keys.toml"\n'
             f'[sync]\nurl = "mqtt://127.0.0.1:{port}"\ntenant = "{HERE.tenant}"\nstore = "{HERE.store}"\n'
             f'box = "{HERE.box}"\nfleet_keys = {msgspec.json.encode(fleet).decode()}\nbackoff_max_s = 1\n',
