@@ -63,7 +63,7 @@ class Coupon(NamedTuple):
 
 
 class _Args(msgspec.Struct, frozen=True, kw_only=True):
-    code: Annotated[str, Meta(min_length=1, max_length=64)]
+    code: Annotated[str, Meta(min_length=1, max_length=300)]  # as long as a box reads [edgebox/desk/codes.py]
     amount_minor: Annotated[int, Meta(ge=0, le=10**12)] = 0
     instead_of: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
 
