@@ -117,6 +117,15 @@ class CodePort(Protocol):
         ...
 
 
+@runtime_checkable
+class StatusPort(Protocol):
+    """A till's port that is asked for the printer's state beside the data, and answers by itself (USB)."""
+
+    def show(self, *, offline: bool, paper_end: bool, fault: bool) -> None:
+        """What it answers from now on; the same again costs nothing. OSError once the till is gone."""
+        ...
+
+
 class TillEnd(Protocol):
     """Where the till plugs in."""
 

@@ -12,6 +12,8 @@ from drivers.base import PrinterEnd, Reason, TillEnd, Url, parse_url
 from edgebox.errors import DriverError
 
 SCHEMES = ("tcp", "serial", "file", "pty")
+TILL_SCHEMES = ("gadget", *SCHEMES)
+PRINTER_SCHEMES = ("usblp", "usb", *SCHEMES)
 SCANNER_SCHEMES = ("evdev", "hidraw", *SCHEMES)
 CODE_SCHEMES = ("hidkbd", "none", *SCHEMES)
 
@@ -40,7 +42,11 @@ def till_end(url: str, allow: Sequence[str] = ()) -> TillEnd:
         from drivers import pty
 
         return pty.PtyTill(parts)
-    raise _unknown(parts)
+    if parts.scheme == "gadget":
+        from drivers import gadget
+
+        return gadget.GadgetTill(parts)
+    raise _unknown(parts, TILL_SCHEMES)
 
 
 def printer_end(url: str) -> PrinterEnd:
@@ -62,7 +68,15 @@ def printer_end(url: str) -> PrinterEnd:
         from drivers import pty
 
         return pty.PtyPrinter(parts)
-    raise _unknown(parts)
+    if parts.scheme == "usblp":
+        from drivers import usblp
+
+        return usblp.UsbLpPrinter(parts)
+    if parts.scheme == "usb":
+        from drivers import usb
+
+        return usb.UsbPrinter(parts)
+    raise _unknown(parts, PRINTER_SCHEMES)
 
 
 def scanner_end(url: str) -> TillEnd:
@@ -98,6 +112,6 @@ def code_end(url: str) -> PrinterEnd:
     raise _unknown(parts, CODE_SCHEMES)
 
 
-def _unknown(url: Url, known: Sequence[str] = SCHEMES) -> DriverError:
+def _unknown(url: Url, known: Sequence[str]) -> DriverError:
     hint = f"known are {', '.join(f'{scheme}:' for scheme in known)}"
     return url.fault(Reason.UNKNOWN_SCHEME, f"no driver for {url.scheme}:", hint)

@@ -153,6 +153,7 @@ class Relay:
                 self._printer.write()
         self._printer.mind(self._till.owner is not None)
         self._till.mind(now, self._printer.up, self._printer.absent)
+        self._till.show(core.replies.status, self._printer.up)
         self._choose_pace()
         self._wake_at = self._next_wake()
 

@@ -16,7 +16,8 @@ from edgebox.line.core import LineCore
 from edgebox.line.poll import READ, WRITE, Handler, Poll
 
 if TYPE_CHECKING:
-    from drivers.base import Port, TillEnd
+    from drivers.base import Port, StatusPort, TillEnd
+    from edgebox.escpos.status import PrinterStatus
 
 CLIENTS_MAX = 8  # accepted; more wait in the listener's backlog
 QUIET_S = 1.0  # silence at a boundary before another client may take over: longer than between copies of a receipt
@@ -30,6 +31,7 @@ class TillSide:
     def __init__(self, core: LineCore, end: TillEnd, poll: Poll, log: Callable[[str], None]) -> None:
         self.core = core
         self.owner: Port | None = None
+        self._shows: StatusPort | None = None  # the owner, if it answers for the printer beside the data
         self.ended = False  # the owner has finished sending, and still reads
         self.quiet_since = 0.0
         self.back = b""  # for the owner, not yet taken
@@ -269,8 +271,24 @@ class TillSide:
         self._log(f"till {silent.peer}: silent, and {CLIENTS_MAX} tills are connected; let go for another")
         self._drop(silent)
 
+    def show(self, status: PrinterStatus, printer_up: bool) -> None:
+        """What a till on USB is told of the printer when it asks beside the data."""
+        if self._shows is None or self.owner is None:
+            return
+        try:
+            self._shows.show(
+                offline=not printer_up or bool(status & status.OFFLINE),
+                paper_end=bool(status & status.PAPER_END),
+                fault=bool(status & (status.ERROR | status.COVER_OPEN)),
+            )
+        except OSError as fault:
+            self.failed(fault)
+
     def _own(self, port: Port) -> None:
+        from drivers.base import StatusPort
+
         self.owner, self.ended = port, False
+        self._shows = port if isinstance(port, StatusPort) else None
         self.quiet_since = self._now
         self._open_floor(False)
         self.core.till_opened(self._now)
