@@ -19,7 +19,9 @@ from edgebox.slip_files import SHIPPED, load_images, read_slips
 from edgebox.slips.template import Template
 
 OWN_SLIPS = Path("/etc/edgebox/slips")
-DESK = ("redemption", "refusal", "tally", "pick_up", "z_check", "pairing")  # names of slips printed when asked for
+DESK = (  # names of slips printed when asked for
+    *("redemption", "refusal", "tally", "pick_up", "mall", "member", "prices", "z_check", "pairing"),
+)
 WIDEST_DOTS = 576  # pictures are made for 80 mm paper; on narrower paper a slip with a wider one is left out
 
 

@@ -13,9 +13,13 @@ from typing import NamedTuple
 from edgebox.model import DocumentKind, TenderKind
 from edgebox.slips.template import Purpose, Template
 
+# The desk and people ask for these; no document does.
 PRINTED_BY_OCCASION = frozenset(
-    {Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP, Purpose.TALLY, Purpose.Z_CHECK}
-)  # the desk and people ask for these; no document does
+    (
+        *(Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP, Purpose.MALL, Purpose.MEMBER, Purpose.PRICES),
+        *(Purpose.TALLY, Purpose.Z_CHECK, Purpose.PAIRING),
+    )
+)
 
 
 class Occasion(NamedTuple):

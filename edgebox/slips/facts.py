@@ -47,7 +47,8 @@ class Field(NamedTuple):
 
 
 _CODES = (Purpose.COUPON, Purpose.COMEBACK)
-_DESK = (Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP)
+_DESK = (Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP, Purpose.MALL)
+_BOOKED = (Purpose.REDEMPTION, Purpose.PICK_UP, Purpose.MALL)
 _WITH_URL = (
     Purpose.CLAIM, Purpose.INVOICE, Purpose.SOURCE, Purpose.PAYMENT, Purpose.COUPON, Purpose.COMEBACK, Purpose.LINK,
     Purpose.PAIRING,
@@ -67,7 +68,11 @@ FIELDS: Mapping[str, Field] = {
     "fiscal": Field("the scheme of an invoice code that the till itself printed", ""),
     "url": Field("what the code says", _SAMPLE_URL, _WITH_URL),
     "host": Field("the code's host, so that people can tell a code pasted over ours", "m.example.cn", _WITH_URL),
-    "points": Field("at least so many points", "33", (Purpose.CLAIM, Purpose.REDEMPTION)),
+    "points": Field(
+        "at least so many points; of a mall slip, what was paid",
+        "33",
+        (Purpose.CLAIM, Purpose.REDEMPTION, Purpose.MALL, Purpose.MEMBER),
+    ),
     "hours": Field("hours that the claim is good for", "72", (Purpose.CLAIM,)),
     "need": Field("what is missing to the threshold", Money(1610, "CNY"), (Purpose.PROMOTION,)),
     "threshold": Field("the threshold", Money(5000, "CNY"), (Purpose.PROMOTION,)),
@@ -80,8 +85,11 @@ FIELDS: Mapping[str, Field] = {
     "pending": Field("set when it was done without the cloud, to be confirmed", "", _DESK),
     "reason": Field("why it was refused, or taken back", "", _DESK),
     "copy": Field("set on a slip that may be out already", "", (*_DESK, Purpose.TALLY)),
-    "undone": Field("the number of the redemption that this one takes back", "", (Purpose.REDEMPTION,)),
+    "undone": Field("the number of the redemption that this one takes back", "", _BOOKED),
     "shelf": Field("where the goods are", "B3", (Purpose.PICK_UP,)),
+    "as_of": Field("when the member had so many points", "09:00", (Purpose.MEMBER,)),
+    "known": Field("what the table of members says of the code, if it is no tier", "", (Purpose.MEMBER,)),
+    "waits": Field("set when the next sale will be this member's", "1", (Purpose.MEMBER,)),
     "since": Field("where the period begins", "2026-11-18 09:00", (Purpose.TALLY, Purpose.Z_CHECK)),
     "total": Field("the sum of the rows", "12", (Purpose.TALLY, Purpose.Z_CHECK)),
     "minutes": Field("minutes that the code is good for", "30", (Purpose.PAIRING,)),
@@ -90,7 +98,7 @@ FIELDS: Mapping[str, Field] = {
 }
 # Lists of rows, each with a left and a right side; named by a columns block's `each`.
 ROWS: Mapping[str, tuple[Purpose, ...]] = {
-    "rows": (Purpose.TALLY, Purpose.Z_CHECK),
+    "rows": (Purpose.TALLY, Purpose.Z_CHECK, Purpose.PRICES),
     "items": (Purpose.REDEMPTION, Purpose.PICK_UP),
 }
 # What a template's `link` may name; whoever fills it writes them as a URL does. `amount_minor`: minor units.

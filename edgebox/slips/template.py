@@ -34,6 +34,9 @@ class Purpose(StrEnum):
     REDEMPTION = "redemption"
     REFUSAL = "refusal"  # why a code was not redeemed
     PICK_UP = "pick_up"
+    MALL = "mall"  # something was given for points
+    MEMBER = "member"  # who the scanned code is
+    PRICES = "prices"  # what the mall asks for its goods now
     TALLY = "tally"
     Z_CHECK = "z_check"
     PAIRING = "pairing"  # the way to the managers' page, for whoever holds the paper
