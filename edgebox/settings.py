@@ -78,7 +78,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     withdraw_s: Annotated[int, Meta(ge=60, le=86_400)] = 600  # a customer who was told "again" comes back sooner
     unsettled_days: Annotated[int, Meta(ge=1, le=90)] = 3  # a weekend without a network is no alarm
     buzzer: bool = True
-    leds: tuple[Annotated[str, Meta(pattern=r"^led:///[^?#]+\?for=[a-z,]+$")], ...] = ()
+    leds: tuple[Annotated[str, Meta(pattern=r"^led:///[^?#]+(\?for=[a-z,]+)?$")], ...] = ()
 
 
 class ClaimSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +116,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     audit_days: Annotated[int, Meta(ge=1, le=3660)] = 400  # some laws ask for six months of logs, some for a year
     paper_days: Annotated[int, Meta(ge=0, le=3660)] = 30  # a customer who complains does so within weeks
     paper_mb: Annotated[int, Meta(ge=1, le=1 << 16)] = 256  # 300,000 receipts of 800 bytes
+    visits_days: Annotated[int, Meta(ge=1, le=3660)] = 30  # who was in the shop: no longer than somebody looks at it
     sightings_s: Annotated[float, Meta(ge=0.05, le=60)] = 1.0
 
 
@@ -256,6 +257,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             date_order=shop.date_order,
             delivery_earns=till.delivery_earns,
             number_scope=till.number_scope,
+            keeps_papers=self.store.paper_days > 0,
             items_in_answer=bool(self.points.rules),  # rules may look at items; the four lines of [points] don't
         )
 

@@ -14,7 +14,8 @@ the disk take the room of sightings first, and of receipts last.
 
 What the cloud has is kept `keep_days` for the page, and shorter when the room is needed for what it hasn't: refusing a
 new receipt to keep an old one that is safe elsewhere would be the wrong way round. What it hasn't got is never removed,
-except sightings. Audit is kept `audit_days`, whatever happens.
+except sightings. Visits and sightings are about people, and are kept `visits_days` only; audit is kept `audit_days`,
+whatever happens.
 """
 
 from __future__ import annotations
@@ -115,11 +116,10 @@ def keep_ms(stream: Stream, settings: StoreSettings, now: Pressure) -> int:
     """How long a row of this stream stays after the cloud has it."""
     if stream is Stream.AUDIT:
         return settings.audit_days * DAY_MS
-    if now >= Pressure.RESERVE:
-        return min(settings.keep_days, SHORTEST_DAYS) * DAY_MS
-    if now >= Pressure.PRESSED and stream not in _MONEY:
-        return min(settings.keep_days, SHORTEST_DAYS) * DAY_MS
-    return settings.keep_days * DAY_MS
+    days = min(settings.keep_days, settings.visits_days) if stream is Stream.VISITS else settings.keep_days
+    if now >= Pressure.RESERVE or (now >= Pressure.PRESSED and stream not in _MONEY):
+        days = min(days, SHORTEST_DAYS)
+    return days * DAY_MS
 
 
 def to_free(settings: StoreSettings, usage: Usage) -> int:

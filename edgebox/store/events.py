@@ -241,13 +241,18 @@ class ScanRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="sca
 
 
 class VisitRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="visit"):
-    """A presence. `at`: its start; `until`: its end, 0 while it lasts."""
+    """A presence. `at`: its start; `until`: its end, 0 while it lasts. Known by tag, start and zone.
+
+    `tag`: a listed tag's name, of a member's the beginning of their keyed hash. `why` it ended: left, lost (not heard
+    any more), dropped (no longer listed), stopped, restart (the box did not see the end).
+    """
 
     tag: str
     until: int = 0
     zone: str = ""
     role: str = ""
     nearest_cm: int = 0
+    why: str = ""
 
 
 class SightingRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="sighting"):

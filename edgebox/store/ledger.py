@@ -64,9 +64,9 @@ _UNSPENT = "UPDATE comebacks SET spent_at = 0 WHERE serial = ?"
 _POOL_CODE = "UPDATE pool_codes SET state = ?, place = ? WHERE ref = ? AND pool = ?"
 _COMEBACK = "INSERT INTO comebacks (serial, value_minor, threshold_minor, last_day, at) VALUES (?, ?, ?, ?, ?)"
 _SCAN = "INSERT INTO scans VALUES (?, ?, ?, ?, ?)"
-_VISIT = """INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tag, at) DO UPDATE SET
-    place = excluded.place, until = excluded.until, zone = excluded.zone, role = excluded.role,
-    nearest_cm = excluded.nearest_cm"""
+_VISIT = """INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tag, at, zone) DO UPDATE SET
+    place = excluded.place, until = excluded.until, role = excluded.role, nearest_cm = excluded.nearest_cm,
+    why = excluded.why"""
 _HEALTH = """INSERT INTO health VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (part) DO UPDATE SET
     place = excluded.place, at = excluded.at, state = excluded.state, words = excluded.words, value = excluded.value"""
 _AUDIT = "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?)"
@@ -119,8 +119,8 @@ def _enter_rest(connection: sqlite3.Connection, event: Event, place: int) -> Non
     elif isinstance(event, CorrectionRecord):
         connection.execute(_CORRECTION, _correction(event, place))
     elif isinstance(event, VisitRecord):
-        row = (event.tag, event.at, place, event.until, event.zone, event.role, event.nearest_cm)
-        connection.execute(_VISIT, row)
+        of, what = (event.tag, event.at, event.zone), (event.until, event.role, event.nearest_cm, event.why)
+        connection.execute(_VISIT, (*of, place, *what))
 
 
 def _enter_redemption(connection: sqlite3.Connection, event: RedemptionRecord, place: int) -> None:

@@ -196,6 +196,23 @@ _SHOP: tuple[str, ...] = (
         state TEXT NOT NULL, was_minor INTEGER, amount_minor INTEGER NOT NULL, claim TEXT NOT NULL, who TEXT NOT NULL,
         reason TEXT NOT NULL) STRICT""",
     "CREATE INDEX corrections_document ON corrections (session, document)",
+    # A tag may enter two zones in one second, so a visit is known by its zone, too; and says why it ended.
+    "DROP INDEX visits_at",
+    "DROP INDEX visits_place",
+    "ALTER TABLE visits RENAME TO visits_of_v3",
+    """CREATE TABLE visits (
+        tag TEXT NOT NULL, at INTEGER NOT NULL, zone TEXT NOT NULL, place INTEGER NOT NULL, until INTEGER NOT NULL,
+        role TEXT NOT NULL, nearest_cm INTEGER NOT NULL, why TEXT NOT NULL,
+        PRIMARY KEY (tag, at, zone)) STRICT, WITHOUT ROWID""",
+    "INSERT INTO visits SELECT tag, at, zone, place, until, role, nearest_cm, '' FROM visits_of_v3",
+    "DROP TABLE visits_of_v3",
+    "CREATE INDEX visits_at ON visits (at)",
+    "CREATE INDEX visits_place ON visits (place)",
+    "CREATE INDEX visits_open ON visits (at) WHERE until = 0",
+    # How many came in an hour (its first second since 1970), without who. people: different tags.
+    """CREATE TABLE visit_hours (
+        hour INTEGER NOT NULL, zone TEXT NOT NULL, role TEXT NOT NULL, visits INTEGER NOT NULL, people INTEGER NOT NULL,
+        dwell_s INTEGER NOT NULL, PRIMARY KEY (hour, zone, role)) STRICT, WITHOUT ROWID""",
 )
 
 STEPS: tuple[Step, ...] = (Step("first", _FIRST), Step("offers", _OFFERS), Step("desk", _DESK), Step("shop", _SHOP))

@@ -68,7 +68,7 @@ _NEWEST: Mapping[type, _Newest] = {
     ClaimRecord: _Newest(("claim",), "SELECT place FROM claims WHERE claim = ?"),
     JobRecord: _Newest(("job",), "SELECT place FROM jobs WHERE job = ?"),
     HealthRecord: _Newest(("part",), "SELECT place FROM health WHERE part = ?"),
-    VisitRecord: _Newest(("tag", "at"), "SELECT place FROM visits WHERE tag = ? AND at = ?"),
+    VisitRecord: _Newest(("tag", "at", "zone"), "SELECT place FROM visits WHERE tag = ? AND at = ? AND zone = ?"),
 }
 
 
