@@ -19,6 +19,7 @@ from sync.contract_content import (
     ConfigContent,
     LexiconContent,
     MembersContent,
+    PickUpsContent,
     ProfilesContent,
     SlipsContent,
     TagsContent,
@@ -35,6 +36,7 @@ CONTENT: dict[str, type[msgspec.Struct]] = {
     "members": MembersContent,
     "profiles": ProfilesContent,
     "lexicon": LexiconContent,
+    "pick_ups": PickUpsContent,
 }
 
 

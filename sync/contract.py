@@ -235,6 +235,7 @@ class BundleKind(StrEnum):
     MEMBERS = "members"
     BEACONS = "beacons"
     TAGS = "tags"
+    PICK_UPS = "pick_ups"
 
 
 class Bundle(_Message, frozen=True, kw_only=True, omit_defaults=True):

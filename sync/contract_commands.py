@@ -344,6 +344,7 @@ COMMANDS: dict[str, CommandKind] = {
     "members.set": _bundle(BundleKind.MEMBERS),
     "beacon.set": _bundle(BundleKind.BEACONS),
     "tags.set": _bundle(BundleKind.TAGS),
+    "pick_ups.set": _bundle(BundleKind.PICK_UPS),
     "coupons.add": CommandKind(CouponsAddArgs, CouponsResult, _SHOP, Lane.CHANGE, keeps_args=False),
     "coupons.revoke": CommandKind(CouponsRevokeArgs, CountResult, _SHOP, Lane.CHANGE),
     "coupons.settle": CommandKind(CouponsSettleArgs, SettleResult, _SAFE, Lane.CHANGE, keeps_args=False),

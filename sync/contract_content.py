@@ -163,6 +163,38 @@ class MembersContent(_Content, frozen=True, kw_only=True):
     table: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]*={0,2}$", max_length=250_000)]
 
 
+PICK_UPS_MAX = 1000  # orders of one list: with all their words they fill half of a message (contract.MESSAGE_BYTES)
+BOX = r"^([A-Za-z0-9_.-]{1,64}|\*)$"
+
+
+class PickUpSpec(_Content, frozen=True, kw_only=True):
+    """An order that lies ready. `code`: the keyed hash of what the customer shows (docs/desk.md), `number`: the order's,
+    as people say it; one of the two. `day`…`until`: handed out from the one to the other, both inside, `until` "": on
+    `day` alone. `box`: as of the list, for this order."""
+
+    code: Annotated[str, Meta(pattern=r"^$|^[0-9a-f]{32}$")] = ""
+    number: Annotated[str, Meta(pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9_.:#/-]{0,31}$")] = ""
+    shelf: Annotated[str, Meta(max_length=16, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
+    what: Annotated[str, Meta(max_length=48, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
+    day: Date
+    until: Date | Literal[""] = ""
+    box: Annotated[str, Meta(pattern=rf"^$|{BOX}")] = ""
+
+    def __post_init__(self) -> None:
+        if not self.code and not self.number:
+            raise ValueError("expected code, or number")
+        if self.until and self.until < self.day:
+            raise ValueError("until is before day")
+
+
+class PickUpsContent(_Content, frozen=True, kw_only=True):
+    """Orders to be picked up (自提). `box`: the name of the one that hands them out without asking; "*": each box of the
+    shop does, and asks the cloud every time, so that none is handed out at two tills."""
+
+    box: Annotated[str, Meta(pattern=BOX)]
+    orders: Annotated[tuple[PickUpSpec, ...], Meta(max_length=PICK_UPS_MAX)] = ()
+
+
 class ProfilesContent(_Content, frozen=True, kw_only=True):
     """Receipt profiles by name, each the table of a file of `config/receipts`."""
 

@@ -39,6 +39,7 @@ _SHAPES: dict[BundleKind, type[msgspec.Struct]] = {
     BundleKind.MEMBERS: shapes.MembersContent,
     BundleKind.BEACONS: shapes.BeaconContent,
     BundleKind.TAGS: shapes.TagsContent,
+    BundleKind.PICK_UPS: shapes.PickUpsContent,
 }
 _BY_NAME = {BundleKind.SLIPS: "slips", BundleKind.PROFILES: "profiles"}
 

@@ -27,6 +27,7 @@ from sync.contract_content import (
     BeaconContent,
     LexiconContent,
     MembersContent,
+    PickUpsContent,
     ProfilesContent,
     SlipsContent,
     TagsContent,
@@ -63,6 +64,11 @@ def members(content: bytes) -> Members:
     given = msgspec.json.decode(content, type=MembersContent)
     rows = base64.b64decode(given.table, validate=True)
     return Members(rows, given.tiers, given.segments, given.as_of, given.max_age_s)
+
+
+def pick_ups(content: bytes) -> PickUpsContent:
+    """The list of orders of a bundle."""
+    return msgspec.json.decode(content, type=PickUpsContent)
 
 
 def rules(content: bytes, tz: str = TZ) -> Rules:
@@ -126,6 +132,18 @@ def _members(content: bytes) -> Rejected:
     return {}
 
 
+def _pick_ups(content: bytes) -> Rejected:
+    """No two orders may be told apart by nothing: one code is one order, and so is a number on one day."""
+    found: Rejected = {}
+    seen = set[tuple[str, ...]]()
+    for place, order in enumerate(pick_ups(content).orders, 1):
+        names = {name for name in (("code", order.code), ("number", order.number, order.day)) if name[1]}
+        if names & seen:
+            found[f"orders[{place}]"] = "an order before it has the same code, or the same number on that day"
+        seen |= names
+    return found
+
+
 def _of_shape(shape: type[_T]) -> Callable[[bytes], Rejected]:
     def check(content: bytes) -> Rejected:
         msgspec.json.decode(content, type=shape)
@@ -151,5 +169,6 @@ CHECKS: Mapping[BundleKind, Callable[[bytes], Rejected]] = {
     BundleKind.MEMBERS: _members,
     BundleKind.BEACONS: _of_shape(BeaconContent),
     BundleKind.TAGS: _of_shape(TagsContent),
+    BundleKind.PICK_UPS: _pick_ups,
 }
 """Of CONFIG judges edgebox/orders/config.py: who may change which setting is part of the question."""

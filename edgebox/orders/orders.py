@@ -229,6 +229,7 @@ class Orders:
             "members.set": bundle,
             "beacon.set": bundle,
             "tags.set": bundle,
+            "pick_ups.set": bundle,
             "coupons.add": self.coupons.add,
             "coupons.revoke": self.coupons.revoke,
             "coupons.settle": self.coupons.settle,
