@@ -22,6 +22,7 @@ from edgebox.cloud import CloudLink
 from edgebox.config import DEFAULT, load, parse, text_of
 from edgebox.engine import Engine
 from edgebox.errors import ConfigError, EdgeboxError, StoreError
+from edgebox.feedback import Feedback
 from edgebox.keys import load_keys
 from edgebox.line.daemon import become_urgent
 from edgebox.loyalty.keyring import Keyring
@@ -58,6 +59,9 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
     scans = ScanDesk(engine)
     engine.parts.append(scans)
     engine.listeners.append(scans.receipt)
+    feedback = Feedback(engine)
+    engine.parts.append(feedback)
+    scans.on_said = feedback.said
     orders: Orders | None = None
     cloud: CloudLink | None = None
     stop, wants_another = asyncio.Event(), asyncio.Event()

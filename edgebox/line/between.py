@@ -68,6 +68,9 @@ class Between:
             self._spool.note(self.jobs.refused("the till's stored symbol can't be restored"))
             return
         self._spool.note(note)
+        if entry.checked.is_sound:
+            outbox.push(body)
+            return
         for _ in range(max(1, entry.job.copies)):  # all at once: what the till sends now comes behind the last of them
             if entry.job.cut:
                 outbox.push(wrap_own(body, entry.checked, ending.modes_after, self._profile, stream.last_cut))

@@ -34,6 +34,7 @@ class Checked(NamedTuple):
 
     touched: frozenset[str]
     reason: str
+    is_sound: bool = False  # nothing but the buzzer: it moves no paper
 
 
 def fault_of(command: Command, *, drawer: bool = False) -> str:
@@ -52,6 +53,18 @@ def fault_of(command: Command, *, drawer: bool = False) -> str:
     return "" if allowed else f"body has {command.name}"
 
 
+def _beeps(event: object, profile: PrinterProfile) -> bool:
+    """The profile's own buzzer command: BEL opens the drawer of some printers."""
+    own = bytes.fromhex(profile.buzzer)
+    return (
+        isinstance(event, Command)
+        and event.effect is Effect.SOUND
+        and event.total == len(event.raw)
+        and bool(own)
+        and event.raw[:2] == own[:2]
+    )
+
+
 def check(body: bytes, profile: PrinterProfile, *, drawer: bool = False) -> Checked:
     """Reads a body as the printer would, from neutral modes at the start of a line. `drawer`: it may kick it."""
     if REAL_TIME.search(body):
@@ -59,7 +72,10 @@ def check(body: bytes, profile: PrinterProfile, *, drawer: bool = False) -> Chec
     parser, state = Parser(), PrinterState(profile)
     symbol = False
     open_payload = False
-    for event in (*parser.feed(body), *parser.take_open()):
+    events = (*parser.feed(body), *parser.take_open())
+    if events and parser.at_boundary and all(_beeps(event, profile) for event in events):
+        return Checked(frozenset(), "", is_sound=True)
+    for event in events:
         if isinstance(event, Command):
             fault = fault_of(event, drawer=drawer)
             if fault:
@@ -123,8 +139,8 @@ class Placed(NamedTuple):
 def insert(body: bytes, ending: Ending, own_cut: bytes, profile: PrinterProfile, proof: bytes) -> Placed:
     """The slip for one document. `own_cut`: the till's cut, where the slip is to be a paper of its own."""
     checked = check(body, profile)
-    if checked.reason:
-        return Placed(b"", b"", checked.reason)
+    if checked.reason or checked.is_sound:
+        return Placed(b"", b"", checked.reason or "body has nothing to print")
     if "symbol" in checked.touched and not ending.modes.symbol_ok:
         return Placed(b"", b"", "the till's stored symbol can't be restored")
     if own_cut:
