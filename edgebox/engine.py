@@ -296,13 +296,13 @@ class Engine:
     async def record(self, settled: Settled) -> None:
         """Puts the document on disk, receipt and claim at once, and only once. StoreError when that fails."""
         assert self.store is not None, "lines connect after start"
-        receipt, claim, award, offers = settled
+        receipt, claim, award, offers, paper = settled
         name = (receipt.session, receipt.document)
         async with self._recording.setdefault(name, asyncio.Lock()):  # it may come again while the disk is slow
             if self.is_recorded(*name):
                 return
             try:
-                await self.store.record(receipt, *([claim] if claim else []), *offers)
+                await self.store.record(receipt, *([claim] if claim else []), *offers, paper=paper)
             except StoreFull as fault:
                 self.health.note("recording", "failed", f"no slips: {fault}")
                 raise

@@ -14,6 +14,7 @@ from edgebox.handout import NOTHING, Handed
 from edgebox.line.frames import End, Outcome, Status
 from edgebox.model import Receipt
 from edgebox.reading import OpenDocument
+from edgebox.receipt.keeping import KeptPaper
 from edgebox.store.events import ClaimRecord, OfferRecord, ReceiptRecord
 
 if TYPE_CHECKING:
@@ -73,19 +74,22 @@ class Desk(Protocol):
 
 
 class Pending(NamedTuple):
-    """A document that has ended and waits for its outcome. `reading`: what the record needs can still be read."""
+    """A document that has ended and waits for its outcome. `reading`: what the record needs can still be read; `paper`:
+    it has been."""
 
     decided: Decided
     end: End
     at: int
     reading: OpenDocument | None = None
+    paper: KeptPaper | None = None
 
 
 class Settled(NamedTuple):
     """What is recorded of a document, together. `claim` None: nothing has become of a claim. `offers`: codes that went
-    with it."""
+    with it. `paper`: redacted, for this box alone (edgebox/stored_paper.py)."""
 
     receipt: ReceiptRecord
     claim: ClaimRecord | None
     award: Award
     offers: tuple[OfferRecord, ...] = ()
+    paper: bytes = b""

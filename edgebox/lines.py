@@ -45,7 +45,9 @@ from edgebox.line.frames import (
 from edgebox.line_desk import Decided, Desk, Pending, Settled
 from edgebox.model import DocumentKind, Receipt
 from edgebox.reading import OpenDocument
+from edgebox.receipt.familiar import FamiliarLines
 from edgebox.receipt.preprint import Outline, PreprintWatch
+from edgebox.stored_paper import sealed
 
 log = logging.getLogger("edgebox.line")
 
@@ -73,6 +75,7 @@ class LineSession(asyncio.Protocol):
         self._pending: dict[int, Pending] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._preprint = PreprintWatch()
+        self._familiar = FamiliarLines()
         self._press: Press | None = None  # of the last question: the next is likely to be the same
         self._jobs: dict[str, asyncio.Queue[JobState]] = {}
         self._pings: dict[int, asyncio.Future[Pong]] = {}
@@ -284,15 +287,16 @@ class LineSession(asyncio.Protocol):
         return reading.completed(receipt) if self._desk.needs_items else receipt
 
     def _completed(self, pending: Pending) -> Pending:
-        """With what only the record needs; of the paper's text nothing is kept behind this."""
-        reading, decided = pending.reading, pending.decided
+        """With what only the record needs; of the paper's text nothing but what may be kept stays behind this."""
+        reading, decided, paper = pending.reading, pending.decided, pending.paper
         if reading is not None:
             try:
                 self._watch_header(reading.outline)
                 decided = decided._replace(receipt=reading.completed(decided.receipt))
+                paper = reading.kept_paper(decided.receipt, self._familiar)
             except Exception as fault:  # as above; the claim is recorded all the same
                 self._desk.fault(self.name, "fault while reading for the record", fault)
-        return pending._replace(decided=decided, reading=None)
+        return pending._replace(decided=decided, reading=None, paper=paper)
 
     def _watch_header(self, outline: Outline) -> None:
         header = self._preprint.ended(outline)
@@ -324,6 +328,9 @@ class LineSession(asyncio.Protocol):
             self._desk.fault(self.name, "fault at the outcome", fault)
             unread = pending.decided._replace(receipt=_unread("fault at the outcome").receipt)
             settled = self._desk.settle(self, pending._replace(decided=unread), outcome)
+        if pending.paper is not None:
+            insert_at = pending.end.insert_at if outcome.result == Result.INSERTED else -1
+            settled = settled._replace(paper=sealed(pending.paper, insert_at))
         task = asyncio.get_running_loop().create_task(self._record(settled))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

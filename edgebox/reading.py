@@ -12,6 +12,8 @@ from edgebox.escpos.paper import Paper
 from edgebox.escpos.parser import Parser
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.model import Receipt
+from edgebox.receipt.familiar import FamiliarLines
+from edgebox.receipt.keeping import KeptPaper
 from edgebox.receipt.preprint import Outline
 from edgebox.receipt.reader import ReceiptReader
 
@@ -67,6 +69,10 @@ class OpenDocument:
     def completed(self, receipt: Receipt) -> Receipt:
         """An `answer`, or what the desk made of it, with what only the record needs. Nobody waits for it."""
         return self._reader.completed(receipt)
+
+    def kept_paper(self, receipt: Receipt, familiar: FamiliarLines) -> KeptPaper | None:
+        """What of the paper may be kept; None: the shop keeps none. `receipt`: as completed."""
+        return self._reader.kept_paper(receipt, familiar) if self._reader.keeps_papers else None
 
     def finish(self) -> Receipt:
         """Both at once."""

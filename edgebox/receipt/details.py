@@ -57,8 +57,8 @@ class DetailCollector:
     """Collects the details of one document."""
 
     __slots__ = (
-        "_about_person", "_decimals", "_items_over", "_labelled", "_personal", "_pseudonyms", "_sold", "date_order",
-        "fields", "fiscal", "fiscal_text", "layout", "lines", "pictures",
+        "_about_person", "_decimals", "_items_over", "_labelled", "_personal", "_pseudonyms", "_sold", "_sold_read",
+        "date_order", "fields", "fiscal", "fiscal_text", "layout", "lines", "pictures",
     )  # fmt: skip
 
     def __init__(self, date_order: str, decimals: int, lexicon: Lexicon, pseudonyms: Pseudonyms) -> None:
@@ -67,6 +67,7 @@ class DetailCollector:
         self.fields = FieldFinder(date_order, lexicon.fields)
         self._decimals = decimals
         self._sold: list[_Sold] = []  # lines that tell of what was sold, in order; read when somebody asks
+        self._sold_read: tuple[int, list[SoldItem]] = (0, [])  # of so many of them
         self.fiscal = FiscalFinder()
         self.fiscal_text = FiscalText()
         self.layout = LayoutMarks()
@@ -149,12 +150,15 @@ class DetailCollector:
         return tuple(sold.item for sold in self.sold())
 
     def sold(self) -> list[SoldItem]:
-        """What was sold. Costs more than all else of a line together."""
+        """What was sold. Costs more than all else of a line together, so it is read once."""
+        if self._sold_read[0] == len(self._sold):
+            return self._sold_read[1]
         lines = [
             Sold(place, self.lines[place].line.text[:LINE_MAX], minor, whole, is_discount)
             for place, minor, whole, is_discount in self._sold
         ]
-        return read_items(lines, self._decimals)
+        self._sold_read = len(self._sold), read_items(lines, self._decimals)
+        return self._sold_read[1]
 
     def shown_number(self) -> str:
         """The receipt's number as it may leave."""

@@ -58,7 +58,7 @@ def explained(
             roles.setdefault(entry.place, []).append(entry)
     sold = {one.place: one for one in details.sold()}
     zones = _zones(details.lines, roles, tuple(sold.values()))
-    chosen = _chosen(found, amount_minor)
+    chosen = chosen_line(found, amount_minor)
     fields = _fields(details.lines, receipt, details.date_order)
     out: list[Explained] = []
     for place, seen in enumerate(details.redacted()):
@@ -103,7 +103,7 @@ def _zone(line: Kept, found: Sequence[Entry]) -> Zone | None:
     return None
 
 
-def _chosen(found: EntryCollector, amount_minor: int | None) -> int:
+def chosen_line(found: EntryCollector, amount_minor: int | None) -> int:
     """The line of the total that was decided on; -1: it is printed on none."""
     if amount_minor is None:
         return -1

@@ -21,7 +21,9 @@ from edgebox.model import Confidence, Details, DocumentKind, Modifier, NumberSco
 from edgebox.receipt.details import DetailCollector
 from edgebox.receipt.entries import Entry, EntryCollector
 from edgebox.receipt.explained import Explained, explained
+from edgebox.receipt.familiar import FamiliarLines
 from edgebox.receipt.fiscal import Fiscal
+from edgebox.receipt.keeping import KeptPaper, Known, kept_paper
 from edgebox.receipt.kinds import HEADER_LINES, KindFinder, is_numbered
 from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.money import AmountFinder, Convention
@@ -60,6 +62,7 @@ class Shop(NamedTuple):
     delivery_earns: bool = True
     number_scope: str = "store"  # store | till
     profiles: tuple[Profile, ...] = ()
+    keeps_papers: bool = True  # for the managers' page
     items_in_answer: bool = True  # what was sold decides points; else it is read behind the answer
 
 
@@ -325,6 +328,15 @@ class ReceiptReader:
     def explained(self, amount_minor: int | None) -> tuple[Explained, ...]:
         """The paper's lines, redacted, with what each was taken for. `amount_minor`: what was decided on."""
         return explained(self.details, self._entries, self.answer(), amount_minor)
+
+    @property
+    def keeps_papers(self) -> bool:
+        """The shop does."""
+        return self._shop.keeps_papers
+
+    def kept_paper(self, receipt: Receipt, familiar: FamiliarLines) -> KeptPaper:
+        """What of the paper may be kept."""
+        return kept_paper(self.details, self._entries, receipt, Known(self._lexicon, self._finder, familiar))
 
     def _decide(self, fiscal: Fiscal | None, profile: Profile | None, told: Told | None) -> Decision:
         found, paid_at = self._entries, self._paid_at
