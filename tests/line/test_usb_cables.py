@@ -1,0 +1,121 @@
+"""The real line between a till on USB and a printer on USB: whatever is unplugged when, the next receipt prints."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from hw_sim.lpsim import LpNode
+from tests.line.box import Engine, Line, until
+from tests.line.wire import BODY
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("gcc") or shutil.which("cc")), reason="no C compiler: apt install gcc"
+)
+RECEIPT = b"\x1b@SHOP\nTOTAL 12.00\nCASH 12.00\n\x1bd\x04\x1dV\x00"
+PAPER_END = b"\x1c\x00\x0c\x00"  # ASB: off-line, roll paper end
+PAPER_BACK = b"\x10\x00\x00\x00"
+
+
+class Box(NamedTuple):
+    till: LpNode
+    printer: LpNode
+    line: Line
+    engine: Engine
+
+    def prints(self, *, sent: bool = False) -> bytes:
+        """A receipt; what comes out of the printer until its cut."""
+        if not sent:
+            self.till.give(RECEIPT)
+        paper = bytearray()
+        until(lambda: self._take(paper).endswith(b"\x1dV\x00"), f"a receipt, got {bytes(paper)!r}")
+        return bytes(paper)
+
+    def _take(self, paper: bytearray) -> bytearray:
+        paper += self.printer.take()
+        return paper
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    till, printer = LpNode(tmp_path), LpNode(tmp_path)
+    ends = f"gadget://{till.path}", f"usblp://{printer.path}"
+    with (
+        Engine(tmp_path / "engine") as engine,
+        Line(*ends, "--engine", str(engine.path), env=till.environment()) as line,
+    ):
+        until(lambda: till.is_open and printer.is_open and engine.connected, "both cables and the engine")
+        yield Box(till, printer, line, engine)
+    till.close()
+    printer.close()
+
+
+def soon(wanted: Callable[[], bool], what: str) -> None:
+    until(wanted, what, 4.0)
+
+
+def test_a_receipt_goes_through_with_its_slip(box: Box) -> None:
+    paper = box.prints()
+    head, _, tail = RECEIPT.partition(b"\x1bd")
+    assert paper.startswith(head + BODY)
+    assert paper.endswith(b"\x1bd" + tail)
+
+
+def test_the_till_sees_the_paper_end_on_its_own_port(box: Box) -> None:
+    box.till.give(b"\x1da\xff")  # the till turns status reports on
+    soon(lambda: box.printer.take() == b"\x1da\xff", "asked")
+    box.printer.give(PAPER_END)
+    soon(lambda: box.till.status == 0x20 | 0x00, "paper end, off-line")
+    assert box.till.take() == PAPER_END, "and in the data, as without the box"
+    box.printer.give(PAPER_BACK)
+    soon(lambda: box.till.status == 0x18, "paper is back")
+
+
+@pytest.mark.parametrize("when", ["idle", "inside a receipt", "behind a receipt"])
+def test_the_printer_is_unplugged_and_plugged_in_again(box: Box, when: str) -> None:
+    if when == "inside a receipt":
+        box.till.give(RECEIPT[:20])
+        time.sleep(0.05)
+    elif when == "behind a receipt":
+        box.prints()
+    box.printer.unplug()
+    soon(lambda: not box.printer.is_open, "let go")
+    soon(lambda: not box.till.status & 0x10, "the till is told: not selected")
+    box.printer.plug()
+    soon(lambda: box.printer.is_open, "found again")
+    if when == "inside a receipt":
+        box.till.give(RECEIPT[20:])
+        box.prints(sent=True)
+    assert BODY in box.prints()
+
+
+@pytest.mark.parametrize("when", ["idle", "inside a receipt", "behind a receipt"])
+def test_the_till_is_unplugged_and_plugged_in_again(box: Box, when: str) -> None:
+    if when == "inside a receipt":
+        box.till.give(RECEIPT[:20])
+        soon(lambda: bool(box.printer.take()), "on paper")
+    elif when == "behind a receipt":
+        box.prints()
+    box.till.unplug()
+    soon(lambda: not box.till.is_open, "closed before the gadget is bound anew")
+    box.till.plug()
+    soon(lambda: box.till.is_open, "there again")
+    assert BODY in box.prints()
+
+
+def test_a_printer_that_is_not_there_at_first_is_found(tmp_path: Path) -> None:
+    till, printer = LpNode(tmp_path), LpNode(tmp_path)
+    printer.unplug()
+    with Line(f"gadget://{till.path}", f"usblp://{printer.path}", env=till.environment()) as line:
+        soon(lambda: till.is_open, "the till's end is open")
+        printer.plug()
+        till.give(RECEIPT)
+        soon(lambda: printer.is_open, "found")
+        got = bytearray()
+        soon(lambda: got.extend(printer.take()) or bytes(got) == RECEIPT, f"all of it: {bytes(got)!r}")
+        assert line.rss_kib < 16 * 1024
+    till.close()
+    printer.close()
