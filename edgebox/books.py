@@ -139,6 +139,7 @@ def _receipt(line: LineSession, pending: Pending, outcome: Outcome) -> ReceiptRe
         table=receipt.details.table,
         transaction=receipt.details.transaction,
         member=receipt.details.member,
+        attached=receipt.details.attached,
         fiscal=receipt.details.fiscal,
         layout=receipt.details.layout,
         profile=receipt.details.profile,

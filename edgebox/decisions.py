@@ -25,6 +25,7 @@ from edgebox.loyalty.keyring import Keyring
 from edgebox.loyalty.members import Member, Members
 from edgebox.loyalty.rules import Rules
 from edgebox.loyalty.windows import When, till_agrees
+from edgebox.member_at_till import BY_TAG, AtTill
 from edgebox.model import DocumentKind, Receipt
 from edgebox.paper.letters import text_raster
 from edgebox.point_rules import check_currency, plain_rules, rules_of
@@ -91,6 +92,7 @@ class Decisions:
         self.stock = Stock(fault)
         self._zone = ZoneInfo(config.shop.tz)
         self.members: Members | None = None
+        self.at_till = AtTill()
         self.awards = Awards(plain_rules(config), keys, weak=config.claims.weak == "pending")
         self._means = Means()
         self.handout = Handout((), self._means)
@@ -151,7 +153,8 @@ class Decisions:
         return self.handout.hand(receipt, award, self.awards.hours(self._config.shop.trade), around, press)
 
     def _tier(self, receipt: Receipt, when: When) -> str:
-        member = self._member(receipt, when)
+        """By which points are promised. A tag can be copied: it promises nothing."""
+        member = self._member(receipt, when) if BY_TAG not in receipt.details.attached else None
         return member.tier if member else ""
 
     def claim_slip(self, granted: Granted, press: Press) -> Body:
@@ -290,6 +293,7 @@ class Decisions:
         self._ahead.clear()
         local = datetime.fromtimestamp(record.at, UTC).astimezone(self._zone)
         self.handout.note(record.member, record.slips, local.date())
+        self.at_till.recorded(record)
         if record.claim and not record.voided and record.points:
             self.awards.promise(record.points, When(record.at))
 

@@ -263,7 +263,7 @@ class Engine:
     def decide(self, receipt: Receipt, name: bytes, press: Press | None) -> Decided:
         """The award and the slips. No press: nothing is minted, for nothing can be printed."""
         line = self._line_of(name)
-        receipt = self._tills.believed(line, receipt)
+        receipt = self._known(line, receipt)
         if press is None or line in self.bypassed or self.health.states().get("recording") == "failed":
             return nothing(receipt, "no slip may go in here" if press is None else "slips are off on this line")
         return self.decisions.decide(receipt, name, line, press, int(self.clock()))
@@ -272,7 +272,11 @@ class Engine:
         """As `decide`, in a till's pause: nothing is given out."""
         line = self._line_of(name)
         if line not in self.bypassed:
-            self.decisions.decide_ahead(self._tills.believed(line, receipt), name, line, press, int(self.clock()))
+            self.decisions.decide_ahead(self._known(line, receipt), name, line, press, int(self.clock()))
+
+    def _known(self, line: str, receipt: Receipt) -> Receipt:
+        """With what is known of its till, and of who stands there."""
+        return self.decisions.at_till.attached(line, self._tills.believed(line, receipt))
 
     def _line_of(self, name: bytes) -> str:
         """The line that a document's name belongs to."""

@@ -126,7 +126,7 @@ class Details(NamedTuple):
     `cashier` and `table`: only if they are codes, never names. `transaction` and `member`: keyed hashes in hex, ""
     without a number or without a key. `sure`: field name and how sure its value is. `fiscal`: the scheme whose code the
     amount and number come from ("": none). `layout`: fingerprint of the paper's form; `profile`: the receipt profile
-    that was used.
+    that was used. `attached`: what the paper does not say, and from where: `member scan`, `member tag`, `cashier tag`.
     """
 
     cashier: str = ""
@@ -141,6 +141,7 @@ class Details(NamedTuple):
     profile: str = ""
     pictures: tuple[PrintedPicture, ...] = ()
     report: ShiftReport | None = None
+    attached: tuple[str, ...] = ()
 
 
 class Receipt(NamedTuple):

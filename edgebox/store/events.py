@@ -56,7 +56,8 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
     `voided`: its slip was not printed, so the claim is void. `result`: frames.Result's name. `transaction` and
     `member`: keyed hashes. `z_check`: what came of comparing a report with the receipts seen. `slips`: by name, what
     was printed with it; `shadowed`: what would have been; `slip_mm`: the paper that slips took, `slips_mm`: each of
-    them. `why`: it has no claim; `pending`: the cloud must confirm the points; `flagged`: a person should look at it.
+    them. `attached`: whom the paper does not name, and how they were known (`member scan`, `member tag`, `cashier tag`).
+    `why`: it has no claim; `pending`: the cloud must confirm the points; `flagged`: a person should look at it.
     """
 
     session: str
@@ -102,6 +103,7 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
     campaigns: tuple[str, ...] = ()
     pending: bool = False
     flagged: bool = False
+    attached: tuple[str, ...] = ()
 
 
 class ClaimState(StrEnum):

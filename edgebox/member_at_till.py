@@ -1,0 +1,83 @@
+"""Who stands at the till: the member whose code was scanned, or whose tag is there; and the cashier by their tag.
+
+Owns: what is added to a sale that the paper itself does not say, and from where. Never: decides who is near
+(edgebox/beacons), reads a code, or gives points: a member who is attached is a name on a receipt, no more. What the
+paper says is never replaced, and a code that somebody held under the scanner counts for more than a tag in a pocket.
+
+A scanned code is for the next sale of its line, once, and not for long. A tag counts only while the receipt is decided.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from edgebox.model import DocumentKind, Receipt
+from edgebox.store.events import ReceiptRecord
+
+SHOWN_MAX = 64  # lines; more than any shop has
+ANY_LINE = ""  # of a scanner that belongs to no line
+BY_SCAN, BY_TAG, STAFF_BY_TAG = "member scan", "member tag", "cashier tag"  # in records
+
+
+class Tagged(NamedTuple):
+    """Whose tags are at a line's till, where that is beyond doubt. `member`: keyed hash, as receipts carry it."""
+
+    member: str = ""
+    cashier: str = ""
+
+
+class _Shown(NamedTuple):
+    member: str
+    until_s: float
+
+
+class AtTill:
+    """Of all lines. `tags`: asked for a line's till; nobody, unless the shop wants its tags to count."""
+
+    def __init__(self, mono_s: Callable[[], float] = time.monotonic) -> None:
+        self.tags: Callable[[str], Tagged] = lambda line: Tagged()
+        self._mono_s = mono_s
+        self._shown: dict[str, _Shown] = {}
+
+    def show(self, line: str, member: str, for_s: float) -> None:
+        """A member's code was scanned; `member`: keyed hash. The next one replaces it."""
+        if line not in self._shown and len(self._shown) >= SHOWN_MAX:
+            self._shown.pop(next(iter(self._shown)))
+        self._shown[line] = _Shown(member, self._mono_s() + for_s)
+
+    def shown(self, line: str) -> str:
+        """The member whose code waits for this line's next sale; "" for none."""
+        now = self._mono_s()
+        found = [self._shown.get(line), self._shown.get(ANY_LINE)]
+        return next((one.member for one in found if one is not None and now < one.until_s), "")
+
+    def attached(self, line: str, receipt: Receipt) -> Receipt:
+        """A sale with who is known to be there; `details.attached` says from where. Other documents are nobody's."""
+        details = receipt.details
+        if receipt.kind is not DocumentKind.SALE or (details.member and details.cashier):
+            return receipt
+        tags, sources = self.tags(line), list(details.attached)
+        member, cashier = details.member, details.cashier
+        if not member and (shown := self.shown(line)):
+            member = shown
+            sources.append(BY_SCAN)
+        elif not member and tags.member:
+            member = tags.member
+            sources.append(BY_TAG)
+        if not cashier and tags.cashier:
+            cashier = tags.cashier
+            sources.append(STAFF_BY_TAG)
+        if len(sources) == len(details.attached):
+            return receipt
+        return receipt._replace(details=details._replace(member=member, cashier=cashier, attached=tuple(sources)))
+
+    def recorded(self, record: ReceiptRecord) -> None:
+        """The sale that a scanned code was for is on disk: the next one is somebody else's."""
+        if BY_SCAN not in record.attached:
+            return
+        for line in (record.line, ANY_LINE):
+            shown = self._shown.get(line)
+            if shown is not None and shown.member == record.member:
+                del self._shown[line]
