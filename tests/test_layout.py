@@ -33,9 +33,9 @@ class Room:
     pure: bool = True  # decides only: bytes, events and a clock value in; events or commands out
 
 
-LINE = ("edgebox.line", "edgebox.escpos")
+LINE = ("edgebox.line", "edgebox.escpos", "edgebox.alive")
 LINE_ADAPTERS = ("relay", "tillside", "printerside", "tap", "poll")
-SCAN = ("edgebox.scan", "edgebox.line.poll", "edgebox.dataplane")
+SCAN = ("edgebox.scan", "edgebox.line.poll", "edgebox.dataplane", "edgebox.alive")
 SCAN_ADAPTERS = ("daemon", "relay", "scannerside", "tillside", "tap")
 
 ROOMS = (
@@ -57,6 +57,7 @@ ROOMS = (
     # The scanner's, as the line's. They share the loop's epoll.
     *(Room(f"edgebox.scan.{name}", ours=SCAN, lazily=("drivers",), pure=False) for name in SCAN_ADAPTERS),
     Room("edgebox.dataplane", ours=(), pure=False),
+    Room("edgebox.alive", ours=(), pure=False),
 )
 
 # What a pure module never touches.

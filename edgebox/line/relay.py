@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgebox.alive import Alive
 from edgebox.line.core import TEE_BYTES, TEE_S, LineCore
 from edgebox.line.pace import Pace, ends_on_ink
 from edgebox.line.poll import READ, WRITE, Handler, Poll
@@ -47,10 +48,12 @@ class Relay:
         self._write: Callable[[bytes], int] = lambda data: 0
         self._wake_at = 0.0  # monotonic seconds; a stale, early one costs a turn and no more
         self._stop_at = 0.0  # 0: not asked to
+        self._alive = Alive()
 
     def run(self) -> None:
         """Until stopped and drained."""
         self._till.open(self.now)
+        self._alive.ready()
         wait, monotonic, handlers = self._poll.wait, time.monotonic, self._poll.handlers
         self._turn()
         while not self._finished():
@@ -76,11 +79,13 @@ class Relay:
         if self._tap is not None:
             self._tap.close(self.now)
         self._poll.close()
+        self._alive.close()
 
     def stop(self, within_s: float) -> None:
         """Asked to end: no new client, nothing held, finish the document that is on the way."""
         if not self._stop_at:  # asked twice is not given twice the time
             self._stop_at = time.monotonic() + within_s
+            self._alive.stopping()
         self._till.stop_listening()
         self.core.stop(self.now)
 
@@ -143,6 +148,7 @@ class Relay:
     def _turn(self) -> None:
         """After a wake-up: deadlines, then whatever can be written, then what to listen to and when to wake."""
         core, now = self.core, self.now
+        self._alive.worked(now)
         core.tick(now)
         self._till.write_back(core.printer_late(now))
         if core.outbox.size:
@@ -166,7 +172,13 @@ class Relay:
             self._fast, self._read, self._write = owner.fileno(), owner.read, printer.write
 
     def _next_wake(self) -> float:
-        times = [self.now + SLEEP_S, self.core.next_deadline(), self._till.next_wake(), self._printer.next_wake()]
+        times = [
+            self.now + SLEEP_S,
+            self._alive.due_at,
+            self.core.next_deadline(),
+            self._till.next_wake(),
+            self._printer.next_wake(),
+        ]
         if self._tap is not None and self._tap.socket is None:
             times.append(self._tap.retry_at)
         if self._stop_at:
