@@ -156,6 +156,35 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     browsers_max: Annotated[int, Meta(ge=1, le=64)] = 16
 
 
+class TagSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of [beacons] tags; TagSpec of the contract says the same (sync/contract_content.py)."""
+
+    name: Name
+    beacon: Annotated[str, Meta(min_length=1, max_length=64)]
+    role: Literal["", "staff", "member", "asset", "beacon"] = ""
+    zone: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{0,16}$")] = ""
+    offset_db: Annotated[int, Meta(ge=-40, le=40)] = 0
+    member: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?$")] = ""
+    cashier: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{0,64}$")] = ""
+
+
+class BeaconsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[beacons]"""
+
+    tags: Annotated[tuple[TagSettings, ...], Meta(max_length=500)] = ()
+    zones: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,16}=\d{1,2}(\.\d)?/\d{1,2}(\.\d)?$")], ...],
+        Meta(max_length=4),
+    ] = ("till=2/4", "shop=8/16")
+    line: Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,31})?$")] = ""
+    attach_members: bool = False
+    attach_staff: bool = True
+    reach_m: Annotated[float, Meta(ge=0.3, le=2.0)] = 1.0
+    count_unlisted: bool = False
+    visits_day: Annotated[int, Meta(ge=0, le=200_000)] = 5000  # 1 MB a day; a busy shop's tags come 500 times
+    sighting_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[log]"""
 
@@ -237,6 +266,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreSettings = StoreSettings()
     sync: SyncSettings = SyncSettings()
     web: WebSettings = WebSettings()
+    beacons: BeaconsSettings = BeaconsSettings()
     log: LogSettings = LogSettings()
     line: tuple[LineSettings, ...] = ()
     scanner: tuple[ScannerSettings, ...] = ()
@@ -273,6 +303,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "store": StoreSettings,
     "sync": SyncSettings,
     "web": WebSettings,
+    "beacons": BeaconsSettings,
     "log": LogSettings,
     "line": LineSettings,
     "scanner": ScannerSettings,
