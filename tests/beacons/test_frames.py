@@ -30,6 +30,7 @@ eddystones = st.builds(
     st.just(TagKind.EDDYSTONE),
     st.binary(min_size=10, max_size=10).map(bytes.hex),
     st.integers(0, (1 << 48) - 1),
+    st.just(0),
 )
 
 
