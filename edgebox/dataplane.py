@@ -1,6 +1,6 @@
-"""What every process on a wire needs of the system: its command line, its log, its urgency, its settings' reader.
+"""What every process on a wire needs of the system: command line, log, urgency, settings' reader, a socket handed down.
 
-Owns: these four. Never: the wire. Standard library only and little of it: what is imported here stays in a process that
+Owns: these five. Never: the wire. Standard library only and little of it: what is imported here stays in a process that
 may have 16 MB. argparse, logging and tomllib would cost one each.
 """
 
@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from edgebox.errors import ConfigError, EdgeboxError
+
+LISTEN_FDS_START = 3  # SD_LISTEN_FDS_START [sd_listen_fds(3)]
 
 
 def options_of(argv: Sequence[str], flags: Sequence[str], program: str) -> tuple[dict[str, str], list[str]]:
@@ -63,6 +65,27 @@ def become_urgent(priority: int) -> None:
             group.write(str(priority))
     except (PermissionError, FileNotFoundError):
         return
+
+
+def handed_down(url: str) -> str:
+    """The till's URL, with the listening socket that systemd holds for us in place of an address to bind.
+
+    `tcp://0.0.0.0:9100?allow=…` → `tcp://fd:3?allow=…` if descriptor 3 listens on that port: then a till's connection
+    waits while the line begins anew, instead of being refused. Another port's socket is left alone. [sd_listen_fds(3)]
+    """
+    head, question, options = url.partition("?")
+    port = head.rpartition(":")[2]
+    is_for_us = os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1"
+    if not is_for_us or not head.startswith("tcp://") or head.startswith("tcp://fd:"):
+        return url
+    import socket
+
+    with socket.socket(fileno=os.dup(LISTEN_FDS_START)) as listener:
+        bound = listener.getsockname()[1] if listener.family in (socket.AF_INET, socket.AF_INET6) else 0
+    if str(bound) != port:
+        say(f"the socket that was handed down is of port {bound}, not of {port}: check ListenStream=")
+        return url
+    return f"tcp://fd:{LISTEN_FDS_START}{question}{options}"
 
 
 def told_by_child(read: Callable[[], Any]) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebox.dataplane import become_urgent as become_urgent  # the engine takes it from here
-from edgebox.dataplane import options_of, say, told_by_child
+from edgebox.dataplane import handed_down, options_of, say, told_by_child
 from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.guard import GuardedCore
@@ -120,7 +120,7 @@ def _relay(settings: LineSettings, profile: PrinterProfile) -> Relay:
 
     core = GuardedCore(profile, settings, os.urandom(8), _first_document())
     core.on_fault = say
-    till = till_end(settings.till, settings.allow)
+    till = till_end(handed_down(settings.till), settings.allow)
     return Relay(core, till, printer_end(settings.printer), settings.engine, say)
 
 
