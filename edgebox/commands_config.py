@@ -17,6 +17,7 @@ from edgebox.config import DEFAULT, FOLDER, load, load_lexicon
 from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.point_rules import rules_of
 from edgebox.receipt.profiles import Profile
+from edgebox.scanner_check import unseen
 from edgebox.settings import Config, LineSettings, SyncSettings
 from edgebox.slip_shelf import filled
 
@@ -40,12 +41,15 @@ def run(options: argparse.Namespace) -> int:
     tills = Counter(line.till for line in config.line if not line.till.startswith("pty:"))
     faults += [f"two lines listen to {url}" for url, count in tills.items() if count > 1]
     faults += _scanner_faults(config)
+    faults += _lamp_faults(config)
     faults += _key_faults(Path(config.claims.keys))
     faults += _rule_faults(config)
     faults += _sync_faults(config.sync)
     faults += filled(config.slip.show).faults
     if faults:
         raise ConfigError("\n".join(faults), reason="bad_config")
+    for warning in unseen(config):
+        print(f"warning: {warning}")
     count = len(config.line)
     print(f"{options.config or DEFAULT}: good, {count} line{'' if count == 1 else 's'}")
     return 0
@@ -100,6 +104,19 @@ def _scanner_faults(config: Config) -> list[str]:
                 faults.append(f"scanner {row.name}: {fault}")
     ends = Counter(end for row in used for end in (row.scanner, row.till) if not end.startswith(("pty:", "none:")))
     return faults + [f"two scanners use {url}" for url, count in ends.items() if count > 1]
+
+
+def _lamp_faults(config: Config) -> list[str]:
+    from drivers.base import parse_url
+    from drivers.led import Lamp
+
+    faults = []
+    for url in config.desk.leds:
+        try:
+            Lamp(parse_url(url))
+        except EdgeboxError as fault:
+            faults.append(f"[desk] leds: {fault}")
+    return faults
 
 
 def _sync_faults(sync: SyncSettings) -> list[str]:

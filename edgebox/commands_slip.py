@@ -6,6 +6,7 @@ Owns: its arguments and words. Never: prints on a printer, or writes to the box'
     edgebox slip check FILE...
     edgebox slip preview points --receipt capture.bin --paper 58 --lang zh -o slip.png
     edgebox slip paper --month 2026-11
+    edgebox slip modes -o modes.bin
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _TAIL = b"\x1ba\x00\x1bE\x00\x1d!\x00\x1b2\x1bd\x04\x1dV\x00"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """list, check, preview, paper."""
+    """list, check, preview, paper, modes."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="the slips there are, what for, and how long on paper")
     check = actions.add_parser("check", help="every fault of slip files")
@@ -50,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     paper.add_argument("--config", type=Path, metavar="F", help="the shop's settings")
     paper.add_argument("--data", type=Path, metavar="D", help="the box's data folder (default: [engine] data)")
     paper.add_argument("--json", action="store_true", help="for a program, in millimetres")
+    modes = actions.add_parser("modes", help="a card with the scanner's mode keys as bar codes")
+    modes.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="bytes for `edgebox replay`")
+    modes.add_argument("--scanner", default="", metavar="NAME", help="whose keys (default: the first [[scanner]])")
+    modes.add_argument("--paper", choices=PAPERS, default="80", help="58 or 80 mm (default: 80)")
+    modes.add_argument("--profile", metavar="P", help="a printer instead of --paper")
+    modes.add_argument("--config", type=Path, metavar="F", help="the shop's settings")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
         return _check(options.files)
     if options.action == "list":
         return _list()
+    if options.action == "modes":
+        return _modes(options)
     return _paper(options) if options.action == "paper" else _preview(options)
 
 
@@ -132,6 +141,20 @@ def _paper(options: argparse.Namespace) -> int:
     except sqlite3.Error as fault:
         raise StoreError(f"{folder}: {fault}", reason="no_store", hint="[engine] data, or --data") from fault
     print(paper_report.as_json(found) if options.json else paper_report.words(found))
+    return 0
+
+
+def _modes(options: argparse.Namespace) -> int:
+    from edgebox.config import load
+    from edgebox.mode_card import card
+    from edgebox.scan.classify import mode_of
+
+    rows = [row for row in load(options.config).scanner if options.scanner in ("", row.name)]
+    if not rows:
+        raise ConfigError(f"no [[scanner]] {options.scanner!r}", reason="no_scanner")
+    keys = dict(map(mode_of, rows[0].modes))
+    options.output.write_bytes(card(keys, _press(options.profile or PAPERS[options.paper])))
+    print(f"{options.output}: {len(keys)} mode keys; edgebox replay {options.output} --printer URL prints it")
     return 0
 
 
