@@ -63,3 +63,8 @@ class OrderError(EdgeboxError):
 
 class PageError(EdgeboxError):
     """The managers' page refuses; `reason` says why (edgebox/web/refusals.py lists them with their HTTP status)."""
+
+
+class ReportError(EdgeboxError):
+    """The managers' page asks for what can't be: `bad_cursor`, `no_receipt`, `no_paper`, `amount`, `same`, `revision`,
+    `no_keys`, `taps`, `no_profile`."""

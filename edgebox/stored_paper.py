@@ -1,6 +1,6 @@
 """A paper as the store keeps it: JSON of its kept lines, of where its total stands, and of where the slip went in.
 
-Owns: `StoredPaper` and its form. Never: redacts (edgebox/receipt/keeping.py did), or packs (edgebox/store/papers.py).
+Owns: `StoredPaper` and its form. Never: redacts (edgebox/receipt/keeping.py did), or packs (edgebox/store/receipt_papers.py).
 
 Arrays, not objects: field names would take more room than the paper. New fields go to the end; old papers lack them.
 """
@@ -12,7 +12,7 @@ import msgspec
 from edgebox.errors import StoreError
 from edgebox.model import Item
 from edgebox.receipt.keeping import KeptPaper, Place
-from edgebox.store.papers import unpacked
+from edgebox.store.receipt_papers import unpacked
 
 VERSION = 1
 
@@ -70,7 +70,7 @@ def sealed(kept: KeptPaper, insert_at: int) -> bytes:
 
 
 def opened(body: bytes) -> StoredPaper:
-    """From a row of table `papers`. StoreError `damaged`: its bits have turned, or a newer version wrote it."""
+    """From a row of table `receipt_papers`. StoreError `damaged`: its bits have turned, or a newer version wrote it."""
     try:
         return _decode(unpacked(body))
     except msgspec.MsgspecError as fault:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from edgebox.store import papers
+from edgebox.store import receipt_papers
 from edgebox.store.events import STREAM_OF, ClaimRecord, Event, ReceiptRecord, SightingRecord, Stream
 from edgebox.store.journal import Journal, Stamp
 from edgebox.store.ledger import enter, enter_receipt, recorded_before
@@ -17,7 +17,7 @@ from edgebox.store.places import Place, unpack
 
 
 class Sealed(NamedTuple):
-    """An event and its JSON. `paper`: what stays in this box alone, beside a receipt (papers.py)."""
+    """An event and its JSON. `paper`: what stays in this box alone, beside a receipt (receipt_papers.py)."""
 
     event: Event
     body: bytes
@@ -41,7 +41,7 @@ def enter_record(
         return tuple([_named(journal, place) for place in known[: len(events)] if place])
     journal.append(Stream.RECEIPTS, (events[0].body,), stamp)
     if events[0].paper:
-        papers.enter(connection, journal.next_place(Stream.RECEIPTS) - 1, first.line, events[0].paper)
+        receipt_papers.enter(connection, journal.next_place(Stream.RECEIPTS) - 1, first.line, events[0].paper)
     place = Place(Stream.RECEIPTS, journal.epoch.name, journal.number(Stream.RECEIPTS))
     return (place, *[_one(journal, connection, stamp, sealed) for sealed in events[1:]])
 

@@ -156,6 +156,10 @@ _DESK = (
 
 # Not released yet: pick-ups, presence, papers, users.
 _SHOP: tuple[str, ...] = (
+    # Orders to be picked up: the list that came last, and what was handed out of earlier ones. code: as its redemption.
+    """CREATE TABLE pick_ups (
+        code TEXT PRIMARY KEY, number TEXT NOT NULL, shelf TEXT NOT NULL, what TEXT NOT NULL, day TEXT NOT NULL,
+        until TEXT NOT NULL, box TEXT NOT NULL, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
     # Who may use the managers' page. password: "scrypt$…" (edgebox/web/passwords.py). language "": as the browser says.
     """CREATE TABLE web_users (
         name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT NOT NULL, language TEXT NOT NULL,
@@ -188,8 +192,8 @@ _SHOP: tuple[str, ...] = (
     "CREATE INDEX card_steps_bill ON card_steps (bill)",
     "CREATE INDEX card_steps_member ON card_steps (member, at)",
     # A document's paper, redacted: for the page and for teaching, never sent. place: its receipt's. body: see
-    # edgebox/store/papers.py.
-    "CREATE TABLE papers (place INTEGER PRIMARY KEY, line TEXT NOT NULL, body BLOB NOT NULL) STRICT",
+    # edgebox/store/receipt_papers.py.
+    "CREATE TABLE receipt_papers (place INTEGER PRIMARY KEY, line TEXT NOT NULL, body BLOB NOT NULL) STRICT",
     # What a person read on the paper. receipt: its place; state: applied, requested.
     """CREATE TABLE corrections (
         place INTEGER PRIMARY KEY, at INTEGER NOT NULL, session TEXT NOT NULL, document INTEGER NOT NULL,
@@ -213,6 +217,20 @@ _SHOP: tuple[str, ...] = (
     """CREATE TABLE visit_hours (
         hour INTEGER NOT NULL, zone TEXT NOT NULL, role TEXT NOT NULL, visits INTEGER NOT NULL, people INTEGER NOT NULL,
         dwell_s INTEGER NOT NULL, PRIMARY KEY (hour, zone, role)) STRICT, WITHOUT ROWID""",
+    # Shifts of the desk that are closed. slips: behind `after`, through `last`. session: of the line that was to print
+    # the tally; is_out 1: it is on paper, or nobody waits for it.
+    """CREATE TABLE closed_shifts (
+        number INTEGER PRIMARY KEY, begun INTEGER NOT NULL, ended INTEGER NOT NULL, after INTEGER NOT NULL,
+        last INTEGER NOT NULL, who TEXT NOT NULL, line TEXT NOT NULL, session TEXT NOT NULL,
+        is_out INTEGER NOT NULL) STRICT""",
+    # Print jobs of the cloud. job: print/…, order/…, paid/…: one is printed once. session: of the line that has it.
+    # commands: who wants to hear of it. body: what is printed, closed with the box's own secret, until it is over.
+    """CREATE TABLE papers (
+        number INTEGER PRIMARY KEY, job TEXT NOT NULL UNIQUE, token TEXT NOT NULL, digest TEXT NOT NULL,
+        line TEXT NOT NULL, priority INTEGER NOT NULL, copies INTEGER NOT NULL, again INTEGER NOT NULL,
+        changed INTEGER NOT NULL, at INTEGER NOT NULL, expires INTEGER NOT NULL, state TEXT NOT NULL,
+        phase TEXT NOT NULL, reason TEXT NOT NULL, words TEXT NOT NULL, session TEXT NOT NULL, attempt INTEGER NOT NULL,
+        is_copy INTEGER NOT NULL, commands TEXT NOT NULL, body BLOB NOT NULL) STRICT""",
 )
 
 STEPS: tuple[Step, ...] = (Step("first", _FIRST), Step("offers", _OFFERS), Step("desk", _DESK), Step("shop", _SHOP))

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from edgebox.errors import StoreError, StoreFull
 from edgebox.settings import StoreSettings
-from edgebox.store import budget, papers
+from edgebox.store import budget, receipt_papers
 from edgebox.store.budget import Pressure, Usage
 from edgebox.store.events import STREAM_OF, Event, HealthRecord, Stream
 from edgebox.store.places import EPOCH_MAX, NUMBER_OF, STREAMS, pack, span, unpack
@@ -46,7 +46,7 @@ PART = "store.room"
 EXPIRED, THINNED = "expired", "thinned"
 _SIGHTING = b'{"type":"sighting"'
 _BY_PLACE = {  # tables that lose their rows with the journal's
-    Stream.RECEIPTS: (("receipts", ""), ("papers", "")),
+    Stream.RECEIPTS: (("receipts", ""), ("receipt_papers", "")),
     Stream.CLAIMS: (("claims", ""),),
     Stream.REDEMPTIONS: (("redemptions", " AND state NOT IN ('redeemed', 'reversed')"),),  # used once means for ever
     Stream.SCANS: (("scans", ""),),
@@ -173,7 +173,7 @@ class Retention:
         """The first papers past their time or their room; how many. While room is short they go before all else."""
         is_short = self.pressure is not Pressure.NONE
         before_ms = _newest_trusted_ms(connection) - self._settings.paper_days * budget.DAY_MS
-        return papers.thin(connection, before_ms, 0 if is_short else self._settings.paper_mb * budget.MB)
+        return receipt_papers.thin(connection, before_ms, 0 if is_short else self._settings.paper_mb * budget.MB)
 
     def _thin(self, connection: sqlite3.Connection) -> int:
         """The oldest sightings; how many. They leave one range in `lost` for each run of them."""

@@ -24,9 +24,9 @@ from edgebox.store.database import Database
 from edgebox.store.entries import Sealed
 from edgebox.store.events import ClaimRecord, Event, JobRecord, ReceiptRecord, SightingRecord, Stream
 from edgebox.store.journal import Journal
-from edgebox.store.papers import PAPER_BYTES
 from edgebox.store.peek import peek
 from edgebox.store.places import STREAMS, Backlog, Extent, JournalRow, Place
+from edgebox.store.receipt_papers import PAPER_BYTES
 from edgebox.store.writer import PUT_FACT, TRUSTED_FACT, Kind, Writer
 
 EVENT_BYTES = 1 << 20  # of one event's JSON: no broker of a cloud takes more, and a page's worth of text is 10 KB
@@ -71,7 +71,7 @@ class Store:
 
         A receipt that was recorded before (same session and document) is not recorded again, nor is what comes with it:
         the places are those of then. Who is canceled while it waits is recorded all the same. StoreError `refused`:
-        one of them is larger than EVENT_BYTES. `paper`: of the receipt that comes first (papers.py); not kept if it
+        one of them is larger than EVENT_BYTES. `paper`: of the receipt that comes first (receipt_papers.py); not kept if it
         is too large, or room is short.
         """
         if not events:
