@@ -75,6 +75,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     typed_tries: Annotated[int, Meta(ge=1, le=100)] = 5
     typed_lock_s: Annotated[int, Meta(ge=1, le=86_400)] = 600
     tally_with_report: bool = True
+    member_s: Annotated[int, Meta(ge=5, le=3600)] = 120  # from the card shown to the bill paid; the next customer waits
     withdraw_s: Annotated[int, Meta(ge=60, le=86_400)] = 600  # a customer who was told "again" comes back sooner
     unsettled_days: Annotated[int, Meta(ge=1, le=90)] = 3  # a weekend without a network is no alarm
     buzzer: bool = True
@@ -168,9 +169,34 @@ class TagSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cashier: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{0,64}$")] = ""
 
 
+class FrameSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of [beacons] send; FrameSpec of the contract says the same (sync/contract_content.py)."""
+
+    uuid: Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")]
+    major: Annotated[int, Meta(ge=0, le=0xFFFF)]
+    minor: Annotated[int, Meta(ge=0, le=0xFFFF)]
+    power_dbm: Annotated[int, Meta(ge=-100, le=20)] = -59  # what Apple's own examples say of an ordinary beacon
+
+
+_DAYS = "(mon|tue|wed|thu|fri|sat|sun)"
+
+
 class BeaconsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[beacons]"""
 
+    send: Annotated[tuple[FrameSettings, ...], Meta(max_length=8)] = ()  # as ADVERTS_MAX of drivers/advert_plan.py
+    interval_ms: Annotated[int, Meta(ge=100, le=10_240)] = 200  # less than 100: not before Bluetooth 5
+    flags: bool = False
+    hours: tuple[Annotated[str, Meta(pattern=rf"^({_DAYS}(-{_DAYS})? )*\d\d:\d\d-\d\d:\d\d$")], ...] = ()
+    scan: bool = False
+    listen: Annotated[
+        tuple[
+            Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{20})$")], ...
+        ],
+        Meta(max_length=64),
+    ] = ()
+    adapter: Annotated[str, Meta(pattern=r"^(hci[0-7])?$")] = ""
+    silence_s: Annotated[int, Meta(ge=10, le=300)] = 15  # longer than the 5 s that BlueZ pauses; over within 30 s
     tags: Annotated[tuple[TagSettings, ...], Meta(max_length=500)] = ()
     zones: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,16}=\d{1,2}(\.\d)?/\d{1,2}(\.\d)?$")], ...],

@@ -123,25 +123,41 @@ class SlipsContent(_Content, frozen=True, kw_only=True):
 # -- who is near, who is known
 
 
-class BeaconContent(_Content, frozen=True, kw_only=True):
-    """What the box says on the air. `power_dbm`: measured at one metre."""
+class FrameSpec(_Content, frozen=True, kw_only=True):
+    """One iBeacon. `power_dbm`: measured at one metre."""
 
-    enabled: bool
     uuid: Uuid
     major: U16
     minor: U16
     power_dbm: Annotated[int, Meta(ge=-100, le=20)] = -59
+
+
+class BeaconContent(_Content, frozen=True, kw_only=True):
+    """What the box says on the air, instead of what its settings say: these frames in these hours, no frames: nothing.
+
+    `hours`: `10:00-22:00` or `mon-fri 10:00-22:00` each, by the shop's clock; none: always. `flags`: Apple's 30 bytes
+    to the letter, which can be connected to.
+    """
+
+    frames: Annotated[tuple[FrameSpec, ...], Meta(max_length=8)]
     interval_ms: Annotated[int, Meta(ge=100, le=10_240)] = 200
+    hours: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=21)] = ()
+    flags: bool = False
 
 
 class TagSpec(_Content, frozen=True, kw_only=True):
-    """A beacon to listen for."""
+    """A beacon to listen for. `role`: staff, member, asset, beacon (the shop's own) or none. `zone`: only visits there
+    are recorded. `offset_db`: calibration, added to the power that the beacon says it has. `member`: the member's keyed
+    hash; `cashier`: as receipts name them, else the tag's own name."""
 
     uuid: Uuid
     major: U16
     minor: U16
     role: Word = ""
     zone: Word = ""
+    offset_db: Annotated[int, Meta(ge=-40, le=40)] = 0
+    member: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?$")] = ""
+    cashier: Word = ""
 
 
 class TagsContent(_Content, frozen=True, kw_only=True):
