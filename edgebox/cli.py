@@ -37,6 +37,7 @@ COMMANDS = (
     Command("backup", "edgebox.commands_store", "copy everything that is recorded to one file; the engine may run"),
     Command("restore", "edgebox.commands_store", "put a backup in the database's place; the engine must be stopped"),
     Command("export", "edgebox.commands_store", "the receipts of a period, to compare with the till's own books"),
+    Command("desk", "edgebox.commands_desk", "what the coupon desk has redeemed: a shift's tally, and conflicts"),
     Command("config", "edgebox.commands_config", "check the configuration"),
     Command("contract", "edgebox.commands_contract", "what box and cloud say to each other, as AsyncAPI and schemas"),
     Command("fleet", "edgebox.commands_fleet", "all boxes of a merchant: look, command, roll out, verify"),

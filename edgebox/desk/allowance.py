@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from edgebox.desk.answers import Answer
 from edgebox.desk.signed import Coupon
-from edgebox.loyalty.offers import OfflineRedeem, Proof
+from edgebox.loyalty.offers import CouponKind, OfflineRedeem, Proof
 
 
 class Here(NamedTuple):
@@ -42,7 +42,8 @@ def judge_terms(coupon: Coupon, here: Here, amount_minor: int | None) -> Answer 
         return Answer.NOT_STARTED
     if here.today > coupon.last_day:
         return Answer.EXPIRED
-    if amount_minor is not None and amount_minor < coupon.threshold:
+    is_bought = coupon.kind is not CouponKind.MALL  # what is paid with points needs no bill
+    if is_bought and amount_minor is not None and amount_minor < coupon.threshold:
         return Answer.THRESHOLD
     return None
 

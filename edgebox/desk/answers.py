@@ -27,11 +27,17 @@ class Answer(StrEnum):
     FORGED = "forged"
     GIVEN_AWAY = "given_away"  # on its way to a friend: nobody's until the friend takes it
     REVOKED = "revoked"
+    POINTS = "points"  # too few of them
+    SOLD_OUT = "sold_out"
+    PRICE = "price"  # the code names another price than the one in force
     LOCKED = "locked"  # too many wrong codes were typed
     OFFLINE = "offline"  # the cloud can't be asked, and the box may not decide this one alone
     LIMIT = "limit"  # nor this one, because it would go beyond what the shop allows
     FAILURE = "failure"  # the cloud, or who it asked, is in trouble
     BUSY = "busy"  # the box itself can't record now
+    MEMBER = "member"  # a member's code, and the table knows it
+    STRANGER = "stranger"  # it doesn't; the cloud may
+    STALE = "stale"  # it is too old to say
 
 
 class Beep(StrEnum):
@@ -66,11 +72,17 @@ SAID: Mapping[Answer, Phrase] = {
     Answer.FORGED: Phrase("券码无效", "Not a genuine code", Beep.BAD),
     Answer.GIVEN_AWAY: Phrase("此券转赠中", "Being given to a friend", Beep.BAD),
     Answer.REVOKED: Phrase("此券已作废", "Withdrawn", Beep.BAD),
+    Answer.POINTS: Phrase("积分不足", "Not enough points", Beep.BAD),
+    Answer.SOLD_OUT: Phrase("已兑完", "Sold out", Beep.BAD),
+    Answer.PRICE: Phrase("价格已变 请重新出码", "Price has changed: new code needed", Beep.BAD),
     Answer.LOCKED: Phrase("输错次数过多 请稍后再试", "Too many wrong codes, wait", Beep.AGAIN, is_final=False),
     Answer.OFFLINE: Phrase("网络中断 暂不能核销此券", "No network: can't be checked", Beep.AGAIN, is_final=False),
     Answer.LIMIT: Phrase("网络中断 已达离线核销上限", "No network: over the limit", Beep.AGAIN, is_final=False),
     Answer.FAILURE: Phrase("系统繁忙 请稍后重试", "System failure, try again", Beep.AGAIN, is_final=False),
     Answer.BUSY: Phrase("设备无法记录 请稍后重试", "Can't record now, try again", Beep.AGAIN, is_final=False),
+    Answer.MEMBER: Phrase("会员", "Member", Beep.GOOD),
+    Answer.STRANGER: Phrase("会员表中没有此码", "Not in the table of members", Beep.GOOD),
+    Answer.STALE: Phrase("会员表已过期", "The table of members is too old", Beep.GOOD),
 }
 
 
@@ -133,4 +145,4 @@ def refusal(reason: str) -> Answer:
         found = Answer(reason)
     except ValueError:
         return Answer.FAILURE
-    return Answer.FAILURE if found is Answer.REDEEMED else found
+    return Answer.FAILURE if SAID[found].beep is Beep.GOOD else found

@@ -16,11 +16,12 @@ import msgspec
 from msgspec import Meta
 
 from edgebox.desk.answers import Answer, Channel, refusal
-from edgebox.desk.redemption import Worth
+from edgebox.desk.redemption import Source, Worth
 from edgebox.errors import SyncError
 from edgebox.store.redemptions import Question
 
 REDEEM = "coupon.redeem"
+WHAT = {Source.MALL: "mall.redeem", Source.PICK_UP: "pick_up.take"}  # else REDEEM
 RETRY_S = 0.3  # between two tries of one question; a cloud that stumbles once is up again
 _Printed = Annotated[str, Meta(max_length=120, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 _Id = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
@@ -62,9 +63,12 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
     title: _Printed = ""
     value_minor: Annotated[int, Meta(ge=0, le=10**12)] = 0
     points: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    tier: _Id = ""
 
 
-async def ask(cloud: Cloud | None, question: Question, code: str, channel: Channel, within_s: float) -> Heard:
+async def ask(
+    cloud: Cloud | None, question: Question, code: str, channel: Channel, within_s: float, what: str = REDEEM
+) -> Heard:
     """What the cloud says about a code, within the time that a cashier waits."""
     loop = asyncio.get_running_loop()
     until = loop.time() + within_s
@@ -76,7 +80,7 @@ async def ask(cloud: Cloud | None, question: Question, code: str, channel: Chann
     heard = SILENCE
     while cloud is not None and (left_s := until - loop.time()) > 0:
         try:
-            heard = _heard(await cloud.ask(REDEEM, args, question.request, left_s))
+            heard = _heard(await cloud.ask(what, args, question.request, left_s))
         except SyncError as fault:
             return Heard(refused=Answer.FAILURE) if fault.reason == "busy" else heard
         if heard.refused is not Answer.FAILURE or until - loop.time() <= RETRY_S:
@@ -92,4 +96,4 @@ def _heard(reply: Reply) -> Heard:
         found = msgspec.convert(dict(reply.result), _Result)
     except msgspec.ValidationError:
         return Heard(refused=Answer.FAILURE)
-    return Heard(Worth(found.coupon, found.stock, found.title, found.value_minor, found.points))
+    return Heard(Worth(found.coupon, found.stock, found.title, found.value_minor, found.points, tier=found.tier))

@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 from edgebox.desk import signed
 from edgebox.desk.answers import Answer, Channel
-from edgebox.desk.redemption import Source
+from edgebox.desk.redemption import Source, Worth
 from edgebox.desk.signed import Coupon, Verifier
 from edgebox.errors import ClaimError
 from edgebox.loyalty import comeback
 from edgebox.loyalty.comeback import Terms
+from edgebox.loyalty.offers import CouponKind
+from edgebox.receipt.redact import Pseudonyms
 from edgebox.scan.codes import Kind
 
 HASH_BYTES = 16  # 32 hex digits, as other hashes of the record
@@ -30,7 +32,7 @@ _TYPED_SHORT = re.compile(r"[0-9A-Za-z]{5}[- ]?[0-9A-Za-z]{5}")
 
 class Scan(NamedTuple):
     """What the cashier presents. `channel`: who issued it, where the classifier knows; `amount_minor`: of the bill, if
-    known; `typed`: by hand; `line`: whose printer gives the slip, "" the desk's."""
+    known; `typed`: by hand; `line`: whose printer gives the slip, "" the desk's; `mall`: a code of the points mall."""
 
     code: str
     cashier: str = ""
@@ -38,6 +40,7 @@ class Scan(NamedTuple):
     channel: Channel = Channel.OWN
     typed: bool = False
     line: str = ""
+    mall: bool = False
 
 
 class Maker(NamedTuple):
@@ -58,7 +61,8 @@ class Short(NamedTuple):
 class Read(NamedTuple):
     """A code by its form. Exactly one of `terms`, `short`, `coupon` is there, or none: only the cloud knows it.
 
-    `code`: the hash; "" for a short code, whose serial isn't known yet. `refused`: it can't be good.
+    `code`: the hash; "" for a short code, whose serial isn't known yet. `refused`: it can't be good. `worth`: it is
+    good without asking anybody, unless it was used before.
     """
 
     source: Source
@@ -67,6 +71,7 @@ class Read(NamedTuple):
     short: Short | None = None
     coupon: Coupon | None = None
     refused: Answer | None = None
+    worth: Worth | None = None
 
 
 _COMEBACK = {
@@ -98,6 +103,9 @@ class Codes:
         text = scan.code.strip()
         if not 0 < len(text) <= SCAN_MAX or not text.isprintable():
             return Read(Source.CLOUD, self.hash("code", text[:SCAN_MAX]), refused=Answer.UNKNOWN)
+        if scan.mall:
+            found = self._signed(text) if signed.looks_signed(self._prefix, text) else None
+            return self._of_the_mall(found, text)
         if scan.channel is Channel.OWN:
             found = self._own(text, scan)
             if found is not None:
@@ -123,6 +131,8 @@ class Codes:
         """Under which a scan is recorded; a coupon's is that of its redemption, wherever it can be known."""
         if kind in (Kind.COUPON, Kind.COMEBACK, Kind.CLAIM):
             return self.read(Scan(code)).code or self.hash("code", code.strip())
+        if kind is Kind.MEMBER:  # as on receipts that print the number
+            return Pseudonyms(self._key).of("member", code)
         return self.hash(kind.value, code.strip())
 
     def hash(self, kind: str, value: str) -> str:
@@ -161,7 +171,16 @@ class Codes:
         except ClaimError as fault:
             answer = Answer.FORGED if fault.reason == "forged" else Answer.UNKNOWN
             return Read(Source.SIGNED, code, refused=answer)
-        return Read(Source.SIGNED, code, coupon=coupon)
+        read = Read(Source.SIGNED, code, coupon=coupon)
+        return self._of_the_mall(read, text) if coupon.kind is CouponKind.MALL else read
+
+    def _of_the_mall(self, read: Read | None, text: str) -> Read:
+        """A signed code says itself what it is for; any other is what the cashier takes it for."""
+        code = self.hash(Kind.MALL.value, text)
+        if read is None:
+            return Read(Source.MALL, code)
+        is_coupon = read.coupon is not None and read.coupon.kind is not CouponKind.MALL
+        return read._replace(source=Source.MALL, code=code, refused=Answer.UNKNOWN if is_coupon else read.refused)
 
 
 def judged(terms: Terms, amount_minor: int | None, today: int) -> Answer | None:

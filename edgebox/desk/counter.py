@@ -27,16 +27,17 @@ from edgebox.desk.allowance import Here, Spell
 from edgebox.desk.answers import Answer, Channel
 from edgebox.desk.codes import Codes, Read, Scan, judged
 from edgebox.desk.lockout import Lockout
-from edgebox.desk.redemption import Redemption, Worth
+from edgebox.desk.redemption import Redemption, Source, Worth
 from edgebox.desk.said import Said
+from edgebox.desk.signed import Coupon
 from edgebox.errors import StoreError
 from edgebox.loyalty.comeback import SHORT_SERIALS, Terms
-from edgebox.loyalty.offers import OfflineRedeem
+from edgebox.loyalty.offers import CouponKind, OfflineRedeem
 from edgebox.loyalty.windows import When
 from edgebox.slip_stock import SERIALS_PER_EPOCH
 from edgebox.store import offers, redemptions
 from edgebox.store.events import RedemptionRecord, RedemptionState
-from edgebox.store.redemptions import Entry, Owed, Question, Shift
+from edgebox.store.redemptions import Entry, Open, Owed, Question, Shift
 from edgebox.store.store import Store
 
 COMEBACK = "comeback"  # the stock of all comeback coupons
@@ -48,7 +49,7 @@ class Around(NamedTuple):
     """What the desk asks the rest of the box. `now`: the time and whether it is to be believed; `mono_s`: only forward.
 
     `revoked`: whether a batch, or a code by its hash, was withdrawn; `where`: name and session of the line that would
-    print; `store_number`, `device`: this shop's and this box's.
+    print; `store_number`, `device`: this shop's and this box's; `priced`: what is wrong with a mall code's price.
     """
 
     now: Callable[[], When]
@@ -61,6 +62,7 @@ class Around(NamedTuple):
     store_number: int
     device: int
     ask_s: float
+    priced: Callable[[Coupon], Answer | None] = lambda coupon: None
 
 
 class Counter:
@@ -84,8 +86,9 @@ class Counter:
         """Where the last run left off. StoreError."""
         self._number = await self._store.read(redemptions.last_number)
         known = await self._store.read(redemptions.shift)
-        if known is None:
-            known = Shift(number=1, begun=self._around.now().at, after=self._number)
+        if known is None:  # the first run, or a database whose fact was lost: no number comes twice
+            before = await self._store.read(redemptions.last_shift)
+            known = Shift(number=before + 1, begun=self._around.now().at, after=self._number)
             await self._store.change(lambda db: redemptions.put_shift(db, known))
         self.shift = known
 
@@ -100,13 +103,16 @@ class Counter:
 
     # -- what people do
 
-    async def redeem(self, scan: Scan) -> Said:
-        """Uses a code up, or says why not. Never raises for a code; the slip is printed after this returns."""
+    async def redeem(self, scan: Scan, known: Read | None = None) -> Said:
+        """Uses a code up, or says why not. Never raises for a code; the slip is printed after this returns.
+
+        `known`: what another desk has found the code to be.
+        """
         now_s = self._around.mono_s()
         if scan.typed and self.lockout.is_locked(now_s):
             return Said(Answer.LOCKED)
         try:
-            read = await self._identified(self.codes.read(scan))
+            read = known or await self._identified(self.codes.read(scan))
             lock = self._at_work.setdefault(read.code, asyncio.Lock())
             async with lock:
                 outcome = await self._redeem(scan, read)
@@ -121,8 +127,8 @@ class Counter:
     async def reverse(self, number: int, cashier: str, reason: str) -> Said:
         """Takes the redemption with that slip's number back: the code may be used again. A reason is needed.
 
-        One that the cloud redeemed is free again here alone: `channel` codes are given back by the cloud when it reads
-        the record.
+        One that the cloud knows of is free here at once, and there when it has read the record: it answers with a
+        verdict (settlement.py), which is a conflict if who issued the code does not take it back.
         """
         try:
             entry = await self._store.read(lambda db: redemptions.numbered(db, number))
@@ -135,6 +141,21 @@ class Counter:
                 return await self._reversed(entry, cashier, reason)
         except StoreError:
             return Said(Answer.BUSY)
+
+    async def withdraw(self, question: Open, since: int) -> bool:
+        """Asks it no more, unless it was asked again after `since` or has its answer. On disk when this returns.
+        StoreError: it stays open."""
+        async with self._at_work.setdefault(question.code, asyncio.Lock()):
+            found = await self._store.read(lambda db: redemptions.open_question(db, question.code))
+            now = self._around.now().at
+            if found is None or found.request != question.request or since <= found.at <= now:
+                return False
+            await self._store.record(
+                RedemptionRecord(
+                    at=now, request=found.request, code=found.code, state=RedemptionState.WITHDRAWN, source=Source.CLOUD
+                )
+            )
+            return True
 
     # -- one code
 
@@ -163,8 +184,9 @@ class Counter:
         if refused is not None:
             await self._note(one.refused(refused))
             return Said(refused)
-        if read.terms is not None:
-            return await self._commit(one.granted(_comeback(read.terms)))
+        worth = _comeback(read.terms) if read.terms is not None else read.worth
+        if worth is not None:
+            return await self._commit(one.granted(worth))
         return await self._asked(one, scan, read, question)
 
     async def _own_terms(self, read: Read, scan: Scan) -> Answer | None:
@@ -199,7 +221,8 @@ class Counter:
         one = Redemption(
             question.request, one.code, one.source, one.channel, one.cashier, one.line, scan.amount_minor
         ).asked()
-        heard = await asking.ask(self.cloud, question, scan.code.strip(), scan.channel, self._around.ask_s)
+        what = asking.WHAT.get(one.source, asking.REDEEM)
+        heard = await asking.ask(self.cloud, question, scan.code.strip(), scan.channel, self._around.ask_s, what)
         if heard.worth is not None:
             return await self._commit(one.granted(heard.worth))
         if heard.refused is not None and heard.refused is not Answer.FAILURE:
@@ -215,9 +238,9 @@ class Counter:
             since, done, total = await self._store.read(redemptions.spell)
             here = self._here()
             refused = allowance.judge_alone(read.coupon, here, scan.amount_minor, rules, Spell(since, done, total))
+            refused = refused or self._around.priced(read.coupon)
             if refused is None:
-                face = read.coupon.face_minor(scan.amount_minor) or 0
-                worth = Worth(read.coupon.kind.value, read.coupon.stock, "", face, ref=read.coupon.serial)
+                worth = _of_coupon(read.coupon, scan.amount_minor)
                 return await self._commit(one.granted(worth, offline=True), is_numbering=True)
         return await self._refuse(one, heard if heard is not None and refused is Answer.OFFLINE else refused)
 
@@ -292,6 +315,14 @@ class Counter:
 
     def _when(self, used: Entry) -> str:
         return f"{self._around.written(used.at)}  No. {used.number}"
+
+
+def _of_coupon(coupon: Coupon, amount_minor: int | None) -> Worth:
+    """What a signed one is worth to a box that decides alone."""
+    face = coupon.face_minor(amount_minor) or 0
+    if coupon.kind is CouponKind.MALL:
+        return Worth(coupon.stock.partition("@")[0], coupon.stock, "", face, coupon.value, coupon.serial)
+    return Worth(coupon.kind.value, coupon.stock, "", face, ref=coupon.serial)
 
 
 def _comeback(terms: Terms) -> Worth:

@@ -26,12 +26,15 @@ from edgebox.desk.lockout import Lockout
 from edgebox.desk.owed import OwedSlips
 from edgebox.desk.paper import Paper, Printers
 from edgebox.desk.said import Said
-from edgebox.desk.shift import Shifts
+from edgebox.desk.settlement import DAY_S, Patience, Settlement, look_at
+from edgebox.desk.shift import Closed, Shifts
 from edgebox.desk.signed import Verifier
+from edgebox.desk.tallies import Tallies
 from edgebox.desk.words import Say, Shop
 from edgebox.errors import ConfigError, SlipError, StoreError
 from edgebox.keys import field_key
 from edgebox.loyalty.windows import When
+from edgebox.notices import Health
 from edgebox.own_secret import own_secret
 from edgebox.scan.codes import Kind
 from edgebox.settings import Config
@@ -54,6 +57,7 @@ class Host(Printers, Protocol):
 
     config: Config
     clock: Callable[[], float]
+    health: Health
 
     def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
         """Counted and logged."""
@@ -68,6 +72,8 @@ class Desk:
         self.refusals_unsaid = 0
         self.counter: Counter | None = None
         self.shifts: Shifts | None = None
+        self.tallies: Tallies | None = None
+        self.settlement: Settlement | None = None
         self._host = host
         self._paper = Paper(host, host.config.desk.line)
         self._zone = ZoneInfo(host.config.shop.tz)
@@ -94,8 +100,12 @@ class Desk:
         self._store = store
         self._owed = OwedSlips(store, self._paper, self._say, self._fault)
         self.shifts = Shifts(store, counter, self._owed, self._written)
+        self.tallies = Tallies(store, self.shifts, self._paper, self._say_tally, self._fault)
         counter.on_redeemed = self._owed.due
         counter.cloud = self._cloud
+        desk = self._host.config.desk
+        patience = Patience(desk.withdraw_s, desk.unsettled_days * DAY_S)
+        self.settlement = Settlement(store, counter, patience, lambda: int(self._host.clock()), self._host.health.note)
         self.counter = counter
 
     async def stop(self) -> None:
@@ -148,11 +158,17 @@ class Desk:
         except StoreError as fault:
             self._fault("desk", f"the shift was not closed: {fault}")
             return False
-        if closed is not None:
-            since = self._written(closed.shift.begun)
-            say = words.tally(closed.tally, self._local(), since, self._shop, copy=False)
-            self._begin(self._print(Purpose.TALLY, say, line, f"tally-{closed.shift.number}-{closed.shift.begun}"))
+        if closed is not None and self.tallies is not None:
+            self._begin(self.tallies.pay_all(line))
         return True
+
+    async def print_tally(self, number: int = 0, line: str = "") -> bool:
+        """A closed shift's tally once more, marked as a copy; 0: the last one's. False: it was not printed."""
+        try:
+            return self.tallies is not None and await self.tallies.again(number, line)
+        except (StoreError, SlipError) as fault:
+            self._fault("desk", f"no tally: {fault}")
+            return False
 
     def hash_of(self, kind: Kind, code: str) -> str:
         """Under which a scan of this kind is recorded; a coupon's is that of its redemption. "": not open."""
@@ -171,6 +187,8 @@ class Desk:
         """A line has come: what could not be printed may go there."""
         if self._owed is not None:
             self._begin(self._owed.pay_all())
+        if self.tallies is not None:
+            self._begin(self.tallies.pay_all())
 
     def recorded(self, receipt: ReceiptRecord) -> None:
         """A document is on disk. Behind the till's own report come its check and, with it, the end of the shift."""
@@ -183,7 +201,9 @@ class Desk:
             self._begin(self._closed_by_report(receipt))
 
     async def look(self) -> None:
-        """Every few seconds: notes that the cloud is there, from which the time without it is counted."""
+        """Every few seconds: questions that nobody came back for, and that the cloud is there: its absence counts."""
+        if self.settlement is not None and self.counter is not None:
+            await look_at(self.settlement, self._fault)
         now, store = self._host.clock(), self._store
         if self.counter is None or store is None or self._cloud is None or not self._cloud.is_connected:
             return
@@ -207,6 +227,10 @@ class Desk:
         local = self._local(entry.at)
         count = entry.number - shift.after
         return words.redemption(entry, count, title, local, self._shop, copy=is_copy, undone=undone)
+
+    def _say_tally(self, closed: Closed, is_copy: bool) -> Say:
+        since, ended = self._written(closed.shift.begun), self._local(closed.shift.ended)
+        return words.tally(closed.tally, ended, since, self._shop, copy=is_copy)
 
     def _say_no(self, outcome: Said, line: str) -> None:
         if self._refusing >= REFUSALS_MAX:

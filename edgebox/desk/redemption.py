@@ -39,10 +39,13 @@ class Source(StrEnum):
     COMEBACK = "comeback"  # this box, which printed it
     SIGNED = "signed"  # the cloud; without it this box, within limits
     CLOUD = "cloud"  # the cloud alone
+    MALL = "mall"  # as SIGNED or CLOUD, for points: the balance is the cloud's
+    PICK_UP = "pick_up"  # the day's list of orders; no coupon at all
 
 
 class Worth(NamedTuple):
-    """What is redeemed. `coupon`: its kind's id; `stock`: its batch's, for counting; `ref`: of a comeback coupon."""
+    """What is redeemed. `coupon`: its kind's id, of the mall the goods'; `stock`: its batch's, for counting; `ref`: of
+    a comeback or signed coupon; `tier`: of who paid with points, where the cloud says it."""
 
     coupon: str = ""
     stock: str = ""
@@ -50,6 +53,7 @@ class Worth(NamedTuple):
     value_minor: int = 0
     points: int = 0
     ref: int = 0
+    tier: str = ""
 
 
 NOTHING = Worth()

@@ -16,14 +16,14 @@ from edgebox.desk.owed import OwedSlips
 from edgebox.desk.tally import Tally, tally
 from edgebox.store import redemptions
 from edgebox.store.events import AuditRecord
-from edgebox.store.redemptions import Entry, Shift
+from edgebox.store.redemptions import ClosedShift, Entry, Shift
 from edgebox.store.store import Store
 
 
 class Closed(NamedTuple):
     """A shift and its sums."""
 
-    shift: Shift
+    shift: ClosedShift
     tally: Tally
 
 
@@ -48,12 +48,25 @@ class Shifts:
             found = tally(await self.entries())
             if not is_asked and not found.slips[1]:
                 return None
-            following = Shift(number=shift.number + 1, begun=at, after=max(found.slips[1], shift.after))
-            await self._store.change(lambda db: redemptions.put_shift(db, following))
+            last = max(found.slips[1], shift.after)
+            following = Shift(number=shift.number + 1, begun=at, after=last)
+            closed = ClosedShift(shift.number, shift.begun, at, shift.after, last, who or "desk")
+            await self._store.change(lambda db: redemptions.close_shift(db, closed, following))
             self._counter.shift = following
         await self._owed.forgive(following.after)
         await self._store.record(self._audit(shift, found, who, at))
-        return Closed(shift, found)
+        return Closed(closed, found)
+
+    async def closed(self, number: int = 0) -> Closed | None:
+        """A shift that is over, with the sums it had; 0: the last one. None: there is no such shift. StoreError."""
+        if number:
+            found = await self._store.read(lambda db: redemptions.closed_shift(db, number))
+        else:
+            found = next(iter(await self._store.read(lambda db: redemptions.closed_shifts(db, 1))), None)
+        if found is None:
+            return None
+        entries = await self._store.read(lambda db: redemptions.of_shift(db, found.shift))
+        return Closed(found, tally(entries))
 
     def _audit(self, shift: Shift, found: Tally, who: str, at: int) -> AuditRecord:
         count, minor, points = found.total

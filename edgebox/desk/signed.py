@@ -38,10 +38,14 @@ class _Kind(IntEnum):
     GIFT = 3
     EXCHANGE = 4
     FIXED_PRICE = 5
+    MALL = 6
 
 
 class Coupon(NamedTuple):
-    """Its terms. Days since 1970 in the shop, both inside; `threshold`, `value`: minor units, or per cent."""
+    """Its terms. Days since 1970 in the shop, both inside; `threshold`, `value`: minor units, or per cent.
+
+    Of the mall: `value` is the price in points, `threshold` what the goods are worth, and `stock` names the goods and
+    the rules' revision that had this price: `COFFEE-M@42`."""
 
     store: int
     device: int
@@ -55,6 +59,8 @@ class Coupon(NamedTuple):
 
     def face_minor(self, amount_minor: int | None) -> int | None:
         """What it takes off the bill, or a gift's worth; None: that depends on a bill that isn't known."""
+        if self.kind is CouponKind.MALL:
+            return self.threshold
         if self.kind in (CouponKind.AMOUNT_OFF, CouponKind.GIFT, CouponKind.EXCHANGE):
             return self.value
         if amount_minor is None:

@@ -17,9 +17,10 @@ from edgebox.store.events import RedemptionState
 from edgebox.store.redemptions import Entry
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets would run [OWASP, CSV Injection]
-_COLUMNS = (
-    "number", "at", "state", "reason", "coupon", "stock", "value_minor", "points", "cashier", "offline", "source",
-    "channel", "shift", "line",
+BOM = "\ufeff"  # without it, Excel takes UTF-8 for the system's own code page
+COLUMNS = (
+    "number", "time", "what", "reason", "coupon", "batch", "count", "value", "currency", "points", "cashier", "offline",
+    "source", "channel", "shift", "line",
 )  # fmt: skip
 
 
@@ -52,15 +53,30 @@ def tally(entries: Sequence[Entry]) -> Tally:
     )
 
 
-def as_csv(entries: Iterable[Entry]) -> str:
-    """One line a slip, for a spreadsheet."""
+class Written(NamedTuple):
+    """How the shop writes. `time`: of seconds since 1970; `value`: of minor units, without the currency."""
+
+    time: Callable[[int], str]
+    value: Callable[[int], str]
+    currency: str
+
+
+def as_csv(entries: Iterable[Entry], written: Written, *, bom: bool = False) -> str:
+    """One line a slip, for a spreadsheet (RFC 4180). What was taken back has a minus: columns add up to the tally."""
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
     for entry in entries:
-        values = entry._asdict()
-        writer.writerow([_safe(values[name]) for name in _COLUMNS])
-    return out.getvalue()
+        sign = _sign(entry)
+        texts = (entry.state, entry.reason, entry.coupon or entry.source, entry.stock)
+        more = (entry.cashier, "yes" if entry.offline else "no", entry.source, entry.channel)
+        writer.writerow(
+            [
+                entry.number, written.time(entry.at), *map(_safe, texts), sign, written.value(sign * entry.value_minor),
+                written.currency, sign * entry.points, *map(_safe, more), entry.shift, _safe(entry.line),
+            ]
+        )  # fmt: skip
+    return (BOM if bom else "") + out.getvalue()
 
 
 def _sign(entry: Entry) -> int:
@@ -83,5 +99,6 @@ def _by(entries: Iterable[Entry], key: Callable[[Entry], str]) -> tuple[tuple[st
     return tuple((name, _sum(found[name])) for name in sorted(found))
 
 
-def _safe(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+def _safe(text: str) -> str:
+    """Text that no spreadsheet runs, also not behind spaces that it cuts off; amounts are ours, and not text."""
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text

@@ -15,13 +15,15 @@ from edgebox.loyalty.windows import ALWAYS, Window
 
 
 class CouponKind(StrEnum):
-    """What a coupon is worth: `value` is minor units, percent, nothing, or the new price."""
+    """What a coupon is worth: `value` is minor units, percent, nothing, or the new price; of MALL, which no [[coupon]]
+    is, points."""
 
     AMOUNT_OFF = "amount_off"
     PERCENT_OFF = "percent_off"
     GIFT = "gift"
     EXCHANGE = "exchange"
     FIXED_PRICE = "fixed_price"
+    MALL = "mall"
 
 
 class Proof(StrEnum):
@@ -62,7 +64,7 @@ class OfflineRedeem(NamedTuple):
 
 
 class MallItem(NamedTuple):
-    """Something to be had for points; prices by tier. `in_window`: while `when` is open."""
+    """Something to be had for points; prices by tier. `in_window`: while `when` is open; `title`: as a slip says it."""
 
     sku: str
     price_points: Mapping[str, int]
@@ -70,6 +72,7 @@ class MallItem(NamedTuple):
     in_window: Mapping[str, int] | None = None
     stock_source: str = "cloud"
     slip: str = ""
+    title: str = ""
 
     def price(self, tier: str, local: datetime, trusted: bool) -> int | None:
         """Points that the tier pays now; None: this tier can't have it. Without a trusted clock: outside the window."""

@@ -23,6 +23,7 @@ ASKED_MAX = 1000  # questions without an answer; beyond it the oldest are forgot
 _ROW = """SELECT number, at, state, reason, coupon, stock, value_minor, points, cashier, offline, source, channel,
     shift, line, ref, request, code, reversed, place FROM redemptions"""
 
+_CLOSED = "SELECT number, begun, ended, after, last, who, line, session, is_out FROM closed_shifts"
 _UNCONFIRMED = "offline = 1 AND settled = 0 AND number > 0 AND state = 'redeemed'"
 _UNRETURNED = "state = 'reversed' AND settled = 0 AND source <> 'comeback' AND number > 0"
 _CONFLICT = "at, reason, other, other_at, seen_at, seen_by"
@@ -34,6 +35,26 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     number: int = 1
     begun: int = 0
     after: int = 0
+
+
+class ClosedShift(NamedTuple):
+    """`after`, `last`: its slips are those behind the one, through the other. `line`, `session`: where its tally was to
+    be printed; `is_out`: that is on paper, or nobody waits for it."""
+
+    number: int
+    begun: int
+    ended: int
+    after: int
+    last: int
+    who: str
+    line: str = ""
+    session: str = ""
+    is_out: bool = False
+
+    @property
+    def shift(self) -> Shift:
+        """As it was while it was open."""
+        return Shift(number=self.number, begun=self.begun, after=self.after)
 
 
 class Synced(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +155,7 @@ def last_number(connection: sqlite3.Connection) -> int:
 
 
 def of_shift(connection: sqlite3.Connection, shift: Shift) -> list[Entry]:
-    """All rows with a number of a shift, in order."""
+    """All rows with a number of a shift, in order; open or closed."""
     rows = connection.execute(_ROW + " WHERE number > ? AND shift = ? ORDER BY number", (shift.after, shift.number))
     return [entry for entry in map(_entry, rows) if entry is not None]
 
@@ -158,6 +179,47 @@ def shift(connection: sqlite3.Connection) -> Shift | None:
 def put_shift(connection: sqlite3.Connection, now: Shift) -> None:
     """Another one is open from now on."""
     connection.execute(PUT_FACT, (SHIFT_FACT, msgspec.json.encode(now)))
+
+
+def close_shift(connection: sqlite3.Connection, closed: ClosedShift, following: Shift) -> None:
+    """One ends and the next begins, and its tally is owed; its slips are not any more."""
+    values = (*closed[:8], int(closed.is_out))
+    connection.execute("INSERT OR REPLACE INTO closed_shifts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    put_shift(connection, following)
+    connection.execute("DELETE FROM owed_slips WHERE number <= ?", (closed.last,))
+
+
+def closed_shifts(connection: sqlite3.Connection, limit: int) -> list[ClosedShift]:
+    """The newest first."""
+    return [_closed(row) for row in connection.execute(f"{_CLOSED} ORDER BY number DESC LIMIT ?", (limit,))]
+
+
+def closed_shift(connection: sqlite3.Connection, number: int) -> ClosedShift | None:
+    """The one of that number."""
+    row = connection.execute(f"{_CLOSED} WHERE number = ?", (number,)).fetchone()
+    return _closed(row) if row else None
+
+
+def tallies_owed(connection: sqlite3.Connection, limit: int) -> list[ClosedShift]:
+    """Shifts whose tally may not be on paper: the newest so many, in order."""
+    rows = connection.execute(f"{_CLOSED} WHERE is_out = 0 ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
+    return [_closed(row) for row in reversed(rows)]
+
+
+def tally_handed(connection: sqlite3.Connection, number: int, line: str, session: str) -> None:
+    """It goes to that line."""
+    connection.execute("UPDATE closed_shifts SET line = ?, session = ? WHERE number = ?", (line, session, number))
+
+
+def tally_out(connection: sqlite3.Connection, number: int) -> None:
+    """It is on paper, and so nobody waits for those before it either."""
+    connection.execute("UPDATE closed_shifts SET is_out = 1 WHERE number <= ?", (number,))
+
+
+def last_shift(connection: sqlite3.Connection) -> int:
+    """The highest number that a shift had; 0: there was none."""
+    found = connection.execute("SELECT max(shift) FROM redemptions").fetchone()[0] or 0
+    return max(found, connection.execute("SELECT max(number) FROM closed_shifts").fetchone()[0] or 0)
 
 
 def synced(connection: sqlite3.Connection) -> Synced:
@@ -289,6 +351,11 @@ def see(connection: sqlite3.Connection, number: int, who: str, at: int) -> bool:
     """Somebody has looked at it; False: it is no conflict, or was looked at before."""
     sql = "UPDATE conflicts SET seen_at = ?, seen_by = ? WHERE number = ? AND seen_at = 0"
     return connection.execute(sql, (at, who, number)).rowcount > 0
+
+
+def _closed(row: tuple[object, ...]) -> ClosedShift:
+    closed = ClosedShift(*row)  # type: ignore[arg-type]  # as the table's columns are
+    return closed._replace(is_out=bool(closed.is_out))
 
 
 def _entry(row: tuple[object, ...] | None) -> Entry | None:

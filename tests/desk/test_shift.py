@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 from pathlib import Path
 
 import msgspec
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebox.desk.codes import Scan
-from edgebox.desk.tally import as_csv, tally
+from edgebox.desk.tally import Written, as_csv, tally
 from edgebox.store.events import AuditRecord, RedemptionState, Stream
 from edgebox.store.peek import bodies
 from edgebox.store.redemptions import Entry
@@ -53,11 +55,31 @@ def test_every_way_to_cut_a_shift_has_the_same_sum(rows: list[tuple[str, str, st
         assert tuple(map(sum, zip((0, 0, 0), *[one for _, one in sums], strict=True))) == found.total
     with_stock = [one for one in entries if one.stock]
     assert sum(one[1] for _, one in found.by_stock) == tally(with_stock).total[1]
-    assert len(as_csv(entries).splitlines()) == len(entries) + 1
+    listed = list(csv.DictReader(io.StringIO(as_csv(entries, WRITTEN))))
+    sums = (sum(int(row[name]) for row in listed) for name in ("count", "value", "points"))
+    assert tuple(sums) == found.total, "a person who adds up the columns gets the tally"
 
 
-def test_a_spreadsheet_runs_nothing_that_a_cashier_typed() -> None:
-    assert "'=cmd" in as_csv([entry(1, reason="=cmd|' /C calc'!A0")])
+WRITTEN = Written(str, str, "CNY")
+
+
+@given(
+    st.sampled_from(["=", "+", "-", "@", "\t=", "\r=", " =", "\n-"]),
+    st.sampled_from(["reason", "coupon", "stock", "cashier", "line"]),
+)
+def test_a_spreadsheet_runs_nothing_that_anybody_typed(begins: str, field: str) -> None:
+    [row] = csv.DictReader(
+        io.StringIO(as_csv([entry(1, **{field: f"{begins}cmd|' /C calc'!A0"})], WRITTEN), newline="")
+    )
+    name = {"stock": "batch"}.get(field, field)
+    assert row[name].startswith("'")
+    assert all(not text.lstrip().startswith(("=", "+", "@")) for text in row.values())
+
+
+def test_excel_is_told_that_it_is_utf_8() -> None:
+    raw = as_csv([entry(1, coupon="奶茶")], WRITTEN, bom=True).encode()
+    assert raw.startswith(b"\xef\xbb\xbfnumber,")
+    assert raw.count(b"\r\n") == 2
 
 
 def test_the_tally_equals_ledger_and_slips(tmp_path: Path) -> None:
