@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from edgebox import slip_shelf
+from edgebox.beacons import sending
+from edgebox.beacons.sending import Sending
 from edgebox.config import load_lexicon
 from edgebox.decisions import Decisions
 from edgebox.errors import ConfigError
@@ -101,6 +103,22 @@ def users(engine: Reads) -> dict[BundleKind, User]:
         BundleKind.RULES: _rules(engine),
         BundleKind.SLIPS: _slips(engine),
     }
+
+
+class Sends(Protocol):
+    """The radio (edgebox/beacons/radio.py)."""
+
+    def use(self, sending: Sending | None) -> None:
+        """What is sent, at once; None: what the settings say. ConfigError."""
+
+
+def beacons(radio: Sends) -> User:
+    """Who uses `beacon.set`."""
+
+    def make(content: bytes | None) -> Sending | None:
+        return sending.of_content(content) if content is not None else None
+
+    return _Use(BundleKind.BEACONS, make, radio.use)
 
 
 def _rules(engine: Reads) -> User:
