@@ -13,11 +13,13 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebox import overlay
+from edgebox.alive import Alive
 from edgebox.cloud import CloudLink
 from edgebox.config import DEFAULT, load, parse, text_of
 from edgebox.engine import Engine
@@ -56,12 +58,7 @@ def serve(path: Path | None, overrides: Sequence[str]) -> int:
 async def run(config: Config, path: Path | None = None, overrides: Sequence[str] = ()) -> bool:
     """Until SIGTERM or SIGINT: false; or until the fleet wants another run: true."""
     engine = Engine(config, load_keyring(config))
-    scans = ScanDesk(engine)
-    engine.parts.append(scans)
-    engine.listeners.append(scans.receipt)
-    feedback = Feedback(engine)
-    engine.parts.append(feedback)
-    scans.on_said = feedback.said
+    furnish(engine)
     orders: Orders | None = None
     cloud: CloudLink | None = None
     stop, wants_another = asyncio.Event(), asyncio.Event()
@@ -75,6 +72,7 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
         nonlocal orders
         orders = await take_orders(engine, path, overrides, restart)
 
+    told = Told(engine)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -92,12 +90,55 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
         gc.disable()  # the rest is collected by the engine itself, when no receipt is on its way
         await stop.wait()
     finally:
+        told.stop()
         if orders is not None:
             await orders.close()
         if cloud is not None:
             await cloud.stop()
         await engine.stop()
     return wants_another.is_set()
+
+
+def furnish(engine: Engine) -> None:
+    """Gives the engine the parts that live in it besides the lines and the desk."""
+    scans = ScanDesk(engine)
+    engine.parts.append(scans)
+    engine.listeners.append(scans.receipt)
+    feedback = Feedback(engine)
+    engine.parts.append(feedback)
+    scans.on_said = feedback.said
+    if engine.config.web.listen:
+        from edgebox.web.part import ManagersPage  # 12 MB that a box without a page doesn't pay for
+
+        engine.parts.append(ManagersPage(engine))
+
+
+class Told:
+    """Tells systemd that the loop turns and the store answers. A disk that refuses does answer; one that hangs doesn't.
+
+    Ready from the start: a store that can't be opened yet is waited for (`started`), and nobody waits for us. While it
+    is being opened, which may take minutes behind an unclean stop, the loop's turning is enough.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._alive = Alive()
+        self._alive.ready()
+        self._task = asyncio.get_running_loop().create_task(self._tell())
+
+    def stop(self) -> None:
+        """The end has begun."""
+        self._task.cancel()
+        self._alive.stopping()
+        self._alive.close()
+
+    async def _tell(self) -> None:
+        while self._alive.every_s:
+            await asyncio.sleep(self._alive.every_s)
+            if self._engine.store is not None:
+                with contextlib.suppress(StoreError):
+                    await self._engine.store.read(lambda db: db.execute("SELECT 1").fetchone())
+            self._alive.worked(time.monotonic())
 
 
 async def started(engine: Engine, obey: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:

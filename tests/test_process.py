@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from pathlib import Path
 
 import msgspec
@@ -89,6 +91,39 @@ def test_a_disk_that_is_full_at_the_start_is_waited_for(tmp_path: Path) -> None:
             assert not starting.done()
             free(disk)
             assert await asyncio.wait_for(starting, 10)
+            await engine.stop()
+
+        asyncio.run(play())
+
+
+def test_systemd_hears_of_the_engine_as_long_as_its_store_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "60000")
+
+        async def heard() -> str:
+            return (await asyncio.to_thread(manager.recv, 100)).decode()
+
+        async def play() -> None:
+            engine = Engine(settings(tmp_path / "data", tmp_path), None)
+            told = process.Told(engine)
+            assert await heard() == "READY=1"
+            assert await heard() == "WATCHDOG=1", "the loop turns, and no store is there yet"
+            await engine.start()
+            assert await heard() == "WATCHDOG=1"
+            assert engine.store is not None
+            monkeypatch.setattr(engine.store, "read", lambda work: asyncio.sleep(3600))  # as on a disk that hangs
+            with contextlib.suppress(TimeoutError):
+                while True:  # one that was on its way
+                    manager.settimeout(0.2)
+                    await heard()
+            told.stop()
+            manager.settimeout(5)
+            assert await heard() == "STOPPING=1"
             await engine.stop()
 
         asyncio.run(play())

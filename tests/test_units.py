@@ -1,0 +1,94 @@
+"""The systemd units: every word is known to systemd, each service is shut in, and each does what its notes promise."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+UNITS = ROOT / "systemd"
+SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
+DATA_PLANES = ("edgebox-line@.service", "edgebox-scan@.service")
+EXPOSURE_MAX = 2.0  # of 10; thingsboard-gateway and mosquitto as Debian ships it: 9.2
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="no systemd-analyze here: this machine runs no systemd"
+)
+
+
+def settings(name: str) -> dict[str, list[str]]:
+    """Key → values, in their order; systemd's files repeat keys."""
+    found: dict[str, list[str]] = {}
+    for line in (UNITS / name).read_text("utf-8").splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The units with programs that exist on any machine."""
+    for path in UNITS.iterdir():
+        if path.suffix in (".service", ".socket", ".target"):
+            text = re.sub(
+                r"^(Exec\w+=\S?)/usr/bin/edgebox\S*", r"\1/bin/true", path.read_text("utf-8"), flags=re.MULTILINE
+            )
+            (tmp_path / path.name.replace("@.", "@line1.")).write_text(text, "utf-8")
+    return tmp_path
+
+
+@needs_systemd
+def test_systemd_understands_every_line(installed: Path) -> None:
+    names = sorted(str(path) for path in installed.iterdir())
+    result = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *names], capture_output=True, text=True, check=False
+    )
+    said = [line for line in result.stderr.splitlines() if "edgebox" in line]
+    assert (result.returncode, said) == (0, [])
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_that_is_taken_over_reaches_little(name: str, installed: Path) -> None:
+    path = installed / name.replace("@.", "@line1.")
+    result = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", result.stdout)
+    assert found is not None, result.stderr
+    assert float(found[1]) <= EXPOSURE_MAX
+
+
+@pytest.mark.parametrize("name", DATA_PLANES)
+def test_a_data_plane_is_never_given_up_and_is_the_last_to_be_killed(name: str) -> None:
+    told = settings(name)
+    assert told["Restart"] == ["always"]
+    assert told["RestartSec"] == ["0"]
+    assert told["StartLimitIntervalSec"] == ["0"]
+    assert int(told["OOMScoreAdjust"][0]) <= -900
+    needs = " ".join((*told.get("Requires", []), *told.get("Wants", []), *told.get("BindsTo", [])))
+    assert needs.split() == ["local-fs.target"], "neither network nor clock nor engine"
+
+
+@pytest.mark.parametrize("name", [*DATA_PLANES, "edgebox.service"])
+def test_a_hung_service_is_started_anew(name: str) -> None:
+    told = settings(name)
+    assert told["Type"] == ["notify"]
+    assert 0 < int(told["WatchdogSec"][0]) <= 300
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "edgebox-gadget.service"])
+def test_no_service_runs_as_root_but_the_one_that_makes_the_gadget(name: str) -> None:
+    told = settings(name)
+    assert told["User"] == ["edgebox"]
+    assert told["CapabilityBoundingSet"] == [""]
+
+
+def test_the_socket_hands_the_port_to_its_own_line() -> None:
+    told = settings("edgebox-line@.socket")
+    assert told["Service"] == ["edgebox-line@%i.service"]
+    assert told["Backlog"] == ["8"], "as drivers/tcp.py has it"
