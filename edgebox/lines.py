@@ -20,6 +20,7 @@ from edgebox.errors import EdgeboxError, StoreError
 from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.frames import (
+    PROOF_ASKED,
     Answer,
     Begin,
     Data,
@@ -360,7 +361,7 @@ class LineSession(asyncio.Protocol):
         if states is None:
             return
         states.put_nowait(state)
-        if state.phase in OVER:
+        if state.phase in OVER and state.reason != PROOF_ASKED:
             del self._jobs[state.job]
 
     def _printer_state(self, status: Status) -> None:

@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Meta
 
 from sync.contract import BundleKind
-from sync.contract_content import BlockSpec, CouponSpec, Seconds, Word
+from sync.contract_content import CouponSpec, Seconds, Word
+from sync.contract_print import OrderArgs, OrderPaidArgs, PaperResult, PrintArgs, PrintCancelArgs
 
 RESEND_MAX = 100_000  # rows that one `resend` may ask for; more in several
 
@@ -145,12 +146,10 @@ class KeysRevokeArgs(_Args, frozen=True, kw_only=True):
     epochs: Annotated[tuple[Annotated[int, Meta(ge=0, le=(1 << 32) - 1)], ...], Meta(min_length=1, max_length=520)]
 
 
-class PrintArgs(_Args, frozen=True, kw_only=True):
-    """A paper of its own between the till's documents. Waits for a quiet till, at most until the command expires."""
+class CancelArgs(_Args, frozen=True, kw_only=True):
+    """The command that is not to be carried out, by its id."""
 
-    line: Line
-    blocks: Annotated[tuple[BlockSpec, ...], Meta(min_length=1, max_length=64)]
-    cut: bool = True
+    id: Word
 
 
 class ReprintArgs(_Args, frozen=True, kw_only=True):
@@ -277,13 +276,6 @@ class KeysResult(_Shape, frozen=True, kw_only=True):
     days_left: int
 
 
-class PaperResult(_Shape, frozen=True, kw_only=True):
-    """How far it came: `sent` (the printer has taken it) or `printed` (the printer said so)."""
-
-    line: str
-    phase: str
-
-
 class TimeResult(_Shape, frozen=True, kw_only=True):
     """The box's clock; `offset_ms`: how far it is ahead of the sender's, the message's way included."""
 
@@ -316,7 +308,10 @@ class BackupResult(_Shape, frozen=True, kw_only=True):
 
 
 class CommandKind(NamedTuple):
-    """A row of the table. `role`: the least that may. `keeps_args`: they may be written down as they are."""
+    """A row of the table. `role`: the least that may. `keeps_args`: they may be written down as they are.
+
+    `waits`: it stays `queued` until its handler says that it has begun.
+    """
 
     args: type[msgspec.Struct]
     result: type[msgspec.Struct]
@@ -324,6 +319,7 @@ class CommandKind(NamedTuple):
     lane: Lane
     keeps_args: bool = True
     bundle: BundleKind | None = None
+    waits: bool = False
 
 
 def _bundle(kind: BundleKind, role: Role = Role.OWNER) -> CommandKind:
@@ -351,7 +347,11 @@ COMMANDS: dict[str, CommandKind] = {
     "keys.add": CommandKind(SealedArgs, KeysResult, _KEYS, Lane.CHANGE, keeps_args=False),
     "keys.revoke": CommandKind(KeysRevokeArgs, KeysResult, _KEYS, Lane.CHANGE),
     "tls.set": CommandKind(SealedArgs, SetResult, _KEYS, Lane.CHANGE, keeps_args=False),
-    "print": CommandKind(PrintArgs, PaperResult, _SAFE, Lane.PAPER, keeps_args=False),
+    "print": CommandKind(PrintArgs, PaperResult, _SAFE, Lane.PAPER, keeps_args=False, waits=True),
+    "print.cancel": CommandKind(PrintCancelArgs, CountResult, _SAFE, Lane.ASK),
+    "order": CommandKind(OrderArgs, PaperResult, _SAFE, Lane.PAPER, keeps_args=False, waits=True),
+    "order.paid": CommandKind(OrderPaidArgs, PaperResult, _SAFE, Lane.PAPER, keeps_args=False, waits=True),
+    "cancel": CommandKind(CancelArgs, NoArgs, _SAFE, Lane.ASK),
     "receipt.reprint": CommandKind(ReprintArgs, PaperResult, _SAFE, Lane.PAPER),
     "line.bypass": CommandKind(BypassArgs, CountResult, _SAFE, Lane.CHANGE),
     "diag.bundle": CommandKind(DiagArgs, DiagResult, _SAFE, Lane.BULK),

@@ -211,13 +211,19 @@ class Jobs:
             await self._refuse(verdict, "", b"")
 
     async def finish(self, name: str, ended: Ended) -> None:
-        """A command that went on has ended."""
+        """A command that went on has ended, or has come a step further (RUNNING)."""
         known = self._memory.ids.get(name)
         if known is None or not may_follow(known.phase, ended.phase):
             return
         reply = reply_of(name, known.command, ended, self._here.box)
-        await self._step(reply, AuditRecord(at=self._at(), who="fleet", what=known.command, target=name,
-                                            after=ended.phase.value, reason=ended.reason))  # fmt: skip
+        audit = AuditRecord(
+            at=self._at(), who="fleet", what=known.command, target=name, after=ended.phase.value, reason=ended.reason
+        )
+        await self._step(reply, audit if ended.phase in commands.FINAL else None)
+
+    def known(self, name: str) -> Known | None:
+        """What is remembered of a command."""
+        return self._memory.ids.get(name)
 
     # -- judging
 
@@ -317,11 +323,14 @@ class Jobs:
 
     async def _do(self, order: Order, limit_s: float) -> None:
         command = order.command
+        if self._memory.ids[command.id].phase in commands.FINAL:
+            return  # canceled while it waited
         if command.expires <= self.now:
             await self._end(order, Ended(JobPhase.EXPIRED, Refused.EXPIRED.value, "it waited too long"))
             return
         try:
-            await self._step(reply_of(command.id, command.command, Ended(JobPhase.RUNNING), self._here.box))
+            if not order.kind.waits:
+                await self._step(reply_of(command.id, command.command, Ended(JobPhase.RUNNING), self._here.box))
         except StoreError as fault:
             await self._end(order, Ended(JobPhase.FAILED, Refused.NO_STORE.value, str(fault)))
             return

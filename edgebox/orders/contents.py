@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from edgebox.beacons import sending, tags
 from edgebox.errors import ClaimError, ConfigError
 from edgebox.loyalty.members import Members
 from edgebox.loyalty.rules import Rules
@@ -24,13 +25,11 @@ from edgebox.slip_files import slip_from
 from edgebox.slips.template import Template
 from sync.contract import BundleKind
 from sync.contract_content import (
-    BeaconContent,
     LexiconContent,
     MembersContent,
     PickUpsContent,
     ProfilesContent,
     SlipsContent,
-    TagsContent,
 )
 
 WHOLE = "content"  # the key under which a fault of the whole is told
@@ -167,8 +166,8 @@ CHECKS: Mapping[BundleKind, Callable[[bytes], Rejected]] = {
     BundleKind.PROFILES: _profiles,
     BundleKind.LEXICON: _lexicon,
     BundleKind.MEMBERS: _members,
-    BundleKind.BEACONS: _of_shape(BeaconContent),
-    BundleKind.TAGS: _of_shape(TagsContent),
+    BundleKind.BEACONS: lambda content: dict(sending.rejected(content)),
+    BundleKind.TAGS: lambda content: dict(tags.rejected(content)),
     BundleKind.PICK_UPS: _pick_ups,
 }
 """Of CONFIG judges edgebox/orders/config.py: who may change which setting is part of the question."""

@@ -23,8 +23,9 @@ import msgspec
 from edgebox import sealed
 from edgebox.desk.desk import Desk
 from edgebox.envelope import Envelopes
+from edgebox.errors import ConfigError
 from edgebox.loyalty.keyring import Keyring
-from edgebox.orders import contents, uses
+from edgebox.orders import contents, tags, uses
 from edgebox.orders.box import BoxDesk, Clocks
 from edgebox.orders.bundles import Bundles
 from edgebox.orders.changes import Source
@@ -33,7 +34,13 @@ from edgebox.orders.coupons import CouponDesk, Pools
 from edgebox.orders.diag import DiagDesk, LogTail
 from edgebox.orders.keys import KeyDesk
 from edgebox.orders.paper import PaperDesk, Printers
+from edgebox.orders.prints import PrintDesk
 from edgebox.orders.uses import Reads
+from edgebox.own_secret import own_secret
+from edgebox.parts import Part
+from edgebox.print_jobs.job import PrintJob
+from edgebox.print_jobs.press_room import PressRoom
+from edgebox.print_jobs.print_jobs import PrintJobs
 from edgebox.store.events import HealthRecord, Stream
 from edgebox.store.places import EPOCH_MAX, span
 from edgebox.store.store import Store
@@ -56,9 +63,13 @@ class Box(Printers, Reads, Protocol):
 
     counters: Any
     desk: Desk
+    parts: list[Part]
 
     def warm(self) -> None:
         """A receipt read, a claim minted, a slip composed."""
+
+    def fault(self, line: str, what: str) -> None:
+        """Counted, and said."""
 
 
 class Link(Protocol):
@@ -117,6 +128,11 @@ class Orders:
         self.coupons = CouponDesk(store, pools, lambda: engine.desk.settlement)
         engine.desk.coupon_title, engine.desk.is_revoked = self.coupons.title, self.coupons.is_revoked
         self.paper = PaperDesk(engine, store, self._now)
+        room = PressRoom(engine, self._now)
+        self.print_jobs = PrintJobs(
+            room, lambda: own_secret(data), lambda: self.jobs.now, self._paper_told, engine.fault
+        )
+        self._prints = PrintDesk(self.print_jobs, lambda: self.jobs)
         self._keys = KeyDesk(config, self._box, self._seal, self.settings, self._use_keys, self._now)
         self._own = BoxDesk(
             version=importlib.metadata.version("edgebox"),
@@ -145,11 +161,17 @@ class Orders:
 
         await self.bundles.open(how, self.settings.at_least)
         ended = {**self.settings.ends(Held()), **ended}
+        try:
+            await self.print_jobs.open(self._store)
+            ended |= self._prints.open_commands()
+        except ConfigError as fault:  # no secret to close papers with: all else is obeyed
+            self._engine.fault("print jobs", str(fault))
         await self.jobs.open(ended, self._store.epoch)
         await self.settings.told()
         self.settings.begin()
         self.bundles.on_change = self.report
         self._task = asyncio.create_task(self.bundles.run())
+        self.print_jobs.begin()
         self.report()
 
     async def close(self) -> None:
@@ -158,6 +180,7 @@ class Orders:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        await self.print_jobs.stop()
         await self.settings.close()
         await self.jobs.close()
         self._own.close()
@@ -202,6 +225,9 @@ class Orders:
 
     def warm(self) -> None:
         """A receipt read, a claim minted, a slip composed."""
+
+    def fault(self, line: str, what: str) -> None:
+        """Counted, and said."""
         self._engine.warm()
 
     # -- the table
@@ -210,7 +236,8 @@ class Orders:
         self.jobs.handlers = self._handlers()
         self.jobs.take_bundle = self.bundles.offer
         self.bundles.finish = self.jobs.finish
-        self.bundles.users = {**uses.users(self._engine), BundleKind.CONFIG: self.settings}
+        hearing = tags.users(self._engine.parts, self._store)
+        self.bundles.users = {**uses.users(self._engine), **hearing, BundleKind.CONFIG: self.settings}
         self.settings.settle = lambda fault: self.bundles.settle(BundleKind.CONFIG, fault)
         self.settings.finish = self.jobs.finish
         self.settings.use_level = self._own.configure
@@ -236,7 +263,11 @@ class Orders:
             "keys.add": self._keys.add,
             "keys.revoke": self._keys.revoke,
             "tls.set": self._keys.set_tls,
-            "print": self.paper.print,
+            "print": self._prints.print,
+            "print.cancel": self._prints.cancel_print,
+            "order": self._prints.order,
+            "order.paid": self._prints.paid,
+            "cancel": self._prints.cancel,
             "receipt.reprint": self.paper.reprint,
             "line.bypass": self.paper.bypass,
             "diag.bundle": self._diag.bundle,
@@ -252,6 +283,9 @@ class Orders:
         args = doing.order.args
         assert isinstance(args, RollbackArgs), "the table of commands says so"
         return await self.bundles.step_back(BundleKind.CONFIG, doing, args.revision)
+
+    async def _paper_told(self, command: str, job: PrintJob) -> None:
+        await self._prints.told(command, job)
 
     # -- what the desks ask for
 
@@ -285,7 +319,11 @@ class Orders:
         }  # fmt: skip
 
     def _counters(self) -> Mapping[str, int]:
-        return {**self._engine.counters, **{f"commands: {name}": n for name, n in self.jobs.counters.items()}}
+        more = {"commands": self.jobs.counters, "papers": self.print_jobs.counters}
+        return {
+            **self._engine.counters,
+            **{f"{of}: {name}": n for of, ones in more.items() for name, n in ones.items()},
+        }
 
     def _configured(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = msgspec.to_builtins(self._engine.config)

@@ -1,8 +1,7 @@
-"""What the fleet has printed, and where it has slips turned off: `print`, `receipt.reprint`, `line.bypass`.
+"""Slips of receipts from afar: printed once more, and turned off for a line: `receipt.reprint`, `line.bypass`.
 
-Owns: blocks → a body → a job of the line, and its steps back. Never: raw bytes. A body is composed here and checked
-again by the line (edgebox/line/insertion.py), so nothing from afar can cut, kick a drawer, reset or reprogram a
-printer. A job is printed between the till's documents, once, and not after its command has expired.
+Owns: a claim's slip as a job of the line, and its steps back. Never: other papers of the fleet (edgebox/print_jobs). It
+is printed between the till's documents, once, and not after its command has expired.
 """
 
 from __future__ import annotations
@@ -16,8 +15,7 @@ import msgspec
 from edgebox.awards import Awards, Granted
 from edgebox.decisions import Decisions
 from edgebox.errors import ClaimError, ConfigError, OrderError, SlipError
-from edgebox.escpos.blocks import Align, Block, Feed, Qr, Rule, Text
-from edgebox.escpos.compose import Budget, Press, compose
+from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.frames import JobPhase as LinePhase
 from edgebox.line.frames import JobState
@@ -28,17 +26,15 @@ from edgebox.settings import Config
 from edgebox.slips import qr
 from edgebox.store.events import AuditRecord, ClaimRecord, ClaimState
 from sync.contract import JobPhase
-from sync.contract_commands import BypassArgs, CountResult, PaperResult, PrintArgs, ReprintArgs
-from sync.contract_content import BlockSpec, FeedSpec, QrSpec, TextSpec
+from sync.contract_commands import BypassArgs, CountResult, ReprintArgs
+from sync.contract_print import PaperResult
 from sync.jobs import Doing, Ledger
 from sync.steps import Ended
 
-PAPER_MM = 400  # of one print: two long receipts
 FACT = "bypassed"
 LINES_MAX = 64  # with slips off; more than any shop has
 WAIT_MAX_S = 3000  # for a quiet till and paper; within what a command of this lane may take (sync/jobs.py)
 GRACE_S = 30.0  # for a job that began just before its command expired
-_ALIGN = {"left": Align.LEFT, "center": Align.CENTER, "right": Align.RIGHT}
 _OVER = {
     LinePhase.SENT: JobPhase.SUCCEEDED,
     LinePhase.PRINTED: JobPhase.SUCCEEDED,
@@ -75,17 +71,6 @@ class PaperDesk(NamedTuple):
         """Lines whose slips were off stay so. StoreError."""
         raw = await self.ledger.get(FACT)
         self.engine.bypassed = frozenset(msgspec.json.decode(raw, type=tuple[str, ...]) if raw else ())
-
-    async def print(self, doing: Doing) -> Ended:
-        """`print`."""
-        args = doing.order.args
-        assert isinstance(args, PrintArgs), "the table of commands says so"
-        press = self._press(args.line)
-        try:
-            body = compose([_block(spec) for spec in args.blocks], press, Budget(mm=PAPER_MM))
-        except SlipError as fault:
-            raise OrderError(str(fault), reason=fault.reason) from fault
-        return await self._printed(doing, args.line, body.raw, cut=args.cut)
 
     async def reprint(self, doing: Doing) -> Ended:
         """`receipt.reprint`: the token that was given out, on a paper of its own."""
@@ -173,11 +158,3 @@ class PaperDesk(NamedTuple):
                 result = PaperResult(line=line, phase=phase.name.lower())
                 return Ended(_OVER[phase], reason, state.reason, result)
             await doing.tell(0.5 if phase is LinePhase.PRINTING else 0.1, phase.name.lower())
-
-
-def _block(spec: BlockSpec) -> Block:
-    if isinstance(spec, TextSpec):
-        return Text(spec.text, _ALIGN[spec.align], bold=spec.bold, width=spec.width, height=spec.height)
-    if isinstance(spec, QrSpec):
-        return Qr(spec.data, caption=Text(spec.caption, Align.CENTER) if spec.caption else None)
-    return Feed(spec.lines) if isinstance(spec, FeedSpec) else Rule()

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from edgebox.model import DocumentKind, TenderKind
 from edgebox.slips.template import Purpose, Template
 
-# The desk and people ask for these; no document does.
+# The desk, the cloud and people ask for these; no document does.
 PRINTED_BY_OCCASION = frozenset(
     (
         *(Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP, Purpose.MALL, Purpose.MEMBER, Purpose.PRICES),
-        *(Purpose.TALLY, Purpose.Z_CHECK, Purpose.PAIRING),
+        *(Purpose.TALLY, Purpose.Z_CHECK, Purpose.PAIRING, Purpose.ORDER, Purpose.ORDER_PAID),
     )
 )
 

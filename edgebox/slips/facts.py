@@ -48,10 +48,11 @@ class Field(NamedTuple):
 
 _CODES = (Purpose.COUPON, Purpose.COMEBACK)
 _DESK = (Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP, Purpose.MALL)
+_ORDERS = (Purpose.ORDER, Purpose.ORDER_PAID)
 _BOOKED = (Purpose.REDEMPTION, Purpose.PICK_UP, Purpose.MALL)
 _WITH_URL = (
     Purpose.CLAIM, Purpose.INVOICE, Purpose.SOURCE, Purpose.PAYMENT, Purpose.COUPON, Purpose.COMEBACK, Purpose.LINK,
-    Purpose.PAIRING,
+    Purpose.ORDER, Purpose.PAIRING,
 )  # fmt: skip
 _SAMPLE_URL = "HTTPS://M.EXAMPLE.CN/C/" + "AEBAGBAFAYDQQCIKBMGA2DQPCAIREEYUCULBOGAZDINRYHI6D4QCCIRDEQ"
 
@@ -79,14 +80,17 @@ FIELDS: Mapping[str, Field] = {
     "code": Field("the coupon's code, to be typed", "7KQ4-M2XW", (*_CODES, *_DESK, Purpose.PAIRING)),
     "value": Field("what the coupon is worth", Money(500, "CNY"), (*_CODES, Purpose.REDEMPTION)),
     "until": Field("the last day on which it is good", "2026-12-18", (*_CODES, Purpose.SOURCE)),
-    "title": Field("what it is, in words", "Tea", (*_CODES, *_DESK)),
+    "title": Field("what it is, in words", "Tea", (*_CODES, *_DESK, *_ORDERS)),
     "serial": Field("the slip's own number", "17", _DESK),
     "count": Field("how many there were in this shift", "5", _DESK),
     "pending": Field("set when it was done without the cloud, to be confirmed", "", _DESK),
     "reason": Field("why it was refused, or taken back", "", _DESK),
-    "copy": Field("set on a slip that may be out already", "", (*_DESK, Purpose.TALLY)),
+    "copy": Field("set on a slip that may be out already", "", (*_DESK, *_ORDERS, Purpose.TALLY)),
     "undone": Field("the number of the redemption that this one takes back", "", _BOOKED),
     "shelf": Field("where the goods are", "B3", (Purpose.PICK_UP,)),
+    "pick_up": Field("what the customer says at the counter", "A7", (Purpose.ORDER,)),
+    "due": Field("when an order is wanted, in words", "18:30", (Purpose.ORDER,)),
+    "changed": Field("an order's revision, where another ticket of it is out", "", (Purpose.ORDER,)),
     "as_of": Field("when the member had so many points", "09:00", (Purpose.MEMBER,)),
     "known": Field("what the table of members says of the code, if it is no tier", "", (Purpose.MEMBER,)),
     "waits": Field("set when the next sale will be this member's", "1", (Purpose.MEMBER,)),
@@ -99,7 +103,7 @@ FIELDS: Mapping[str, Field] = {
 # Lists of rows, each with a left and a right side; named by a columns block's `each`.
 ROWS: Mapping[str, tuple[Purpose, ...]] = {
     "rows": (Purpose.TALLY, Purpose.Z_CHECK, Purpose.PRICES),
-    "items": (Purpose.REDEMPTION, Purpose.PICK_UP),
+    "items": (Purpose.REDEMPTION, Purpose.PICK_UP, Purpose.ORDER),
 }
 # What a template's `link` may name; whoever fills it writes them as a URL does. `amount_minor`: minor units.
 LINK_FIELDS = frozenset({"number", "date", "time", "till", "staff", "table", "amount_minor"})

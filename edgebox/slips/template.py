@@ -39,6 +39,8 @@ class Purpose(StrEnum):
     PRICES = "prices"  # what the mall asks for its goods now
     TALLY = "tally"
     Z_CHECK = "z_check"
+    ORDER = "order"  # an online order's ticket
+    ORDER_PAID = "order_paid"  # and the notice of its payment
     PAIRING = "pairing"  # the way to the managers' page, for whoever holds the paper
 
 
