@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from edgebox import overlay
 from edgebox.alive import Alive
+from edgebox.beacons.radio import Radio
 from edgebox.cloud import CloudLink
 from edgebox.config import DEFAULT, load, parse, text_of
 from edgebox.engine import Engine
@@ -102,11 +103,13 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
 def furnish(engine: Engine) -> None:
     """Gives the engine the parts that live in it besides the lines and the desk."""
     scans = ScanDesk(engine)
+    scans.handlers.update(engine.desk.services.handlers)
     engine.parts.append(scans)
     engine.listeners.append(scans.receipt)
     feedback = Feedback(engine)
     engine.parts.append(feedback)
     scans.on_said = feedback.said
+    engine.parts.append(Radio(engine))
     if engine.config.web.listen:
         from edgebox.web.part import ManagersPage  # 12 MB that a box without a page doesn't pay for
 

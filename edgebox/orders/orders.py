@@ -237,7 +237,8 @@ class Orders:
         self.jobs.take_bundle = self.bundles.offer
         self.bundles.finish = self.jobs.finish
         hearing = tags.users(self._engine.parts, self._store)
-        self.bundles.users = {**uses.users(self._engine), **hearing, BundleKind.CONFIG: self.settings}
+        sending = uses.senders(self._engine.parts)
+        self.bundles.users = {**uses.users(self._engine), **hearing, **sending, BundleKind.CONFIG: self.settings}
         self.settings.settle = lambda fault: self.bundles.settle(BundleKind.CONFIG, fault)
         self.settings.finish = self.jobs.finish
         self.settings.use_level = self._own.configure

@@ -9,14 +9,16 @@ What takes time (files, words, tables of 15,000 rows) is read in a thread; what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from edgebox import slip_shelf
 from edgebox.beacons import sending
+from edgebox.beacons.radio import Radio
 from edgebox.beacons.sending import Sending
 from edgebox.config import load_lexicon
 from edgebox.decisions import Decisions
+from edgebox.desk.desk import Desk
 from edgebox.errors import ConfigError
 from edgebox.loyalty.members import Members
 from edgebox.loyalty.rules import Rules
@@ -41,6 +43,10 @@ class Reads(Protocol):
     @property
     def config(self) -> Config:
         """The settings in force."""
+
+    @property
+    def desk(self) -> Desk:
+        """Who hands orders out."""
 
     @property
     def decisions(self) -> Decisions:
@@ -83,6 +89,25 @@ class _Use(Generic[_T]):
         return True
 
 
+class _PickUps:
+    """The desk's list of orders: on disk when it is in force."""
+
+    def __init__(self, engine: Reads) -> None:
+        self._engine = engine
+
+    def check(self, content: bytes, role: Role) -> Checked:
+        """By the shape; and no two orders under one name. Blocks."""
+        return Checked(contents.rejected(BundleKind.PICK_UPS, content))
+
+    async def take(self, kept: Kept | None) -> bool:
+        """In force when it returns. StoreError: the list before is."""
+        given = contents.pick_ups(bytes(kept.content)) if kept is not None else None
+        revision = kept.revision if kept is not None else 0
+        orders, box = (given.orders, given.box) if given is not None else ((), "")
+        await self._engine.desk.services.use_list(revision, orders, box)
+        return True
+
+
 def users(engine: Reads) -> dict[BundleKind, User]:
     """Who uses what on this box."""
 
@@ -97,6 +122,7 @@ def users(engine: Reads) -> dict[BundleKind, User]:
         return contents.members(content) if content is not None else None
 
     return {
+        BundleKind.PICK_UPS: _PickUps(engine),
         BundleKind.PROFILES: _Use(BundleKind.PROFILES, profiles, engine.use_profiles),
         BundleKind.LEXICON: _Use(BundleKind.LEXICON, words, engine.use_words),
         BundleKind.MEMBERS: _Use(BundleKind.MEMBERS, members, engine.decisions.use_members),
@@ -105,20 +131,16 @@ def users(engine: Reads) -> dict[BundleKind, User]:
     }
 
 
-class Sends(Protocol):
-    """The radio (edgebox/beacons/radio.py)."""
-
-    def use(self, sending: Sending | None) -> None:
-        """What is sent, at once; None: what the settings say. ConfigError."""
-
-
-def beacons(radio: Sends) -> User:
-    """Who uses `beacon.set`."""
+def senders(parts: Iterable[object]) -> dict[BundleKind, User]:
+    """Who uses what the box says on the air; nobody where there is no radio."""
+    radio = next((part for part in parts if isinstance(part, Radio)), None)
+    if radio is None:
+        return {}
 
     def make(content: bytes | None) -> Sending | None:
         return sending.of_content(content) if content is not None else None
 
-    return _Use(BundleKind.BEACONS, make, radio.use)
+    return {BundleKind.BEACONS: _Use(BundleKind.BEACONS, make, radio.use)}
 
 
 def _rules(engine: Reads) -> User:

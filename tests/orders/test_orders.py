@@ -198,7 +198,7 @@ GOOD: dict[str, tuple[str, Any]] = {
         "",
         {"as_of": NOW, "max_age_s": 86400, "tiers": ["gold"], "table": b64(b"\x01" * 8 + b"\x00\xff\x00\x00")},
     ),
-    "beacon.set": (NOBODY, {"enabled": True, **TAG}),
+    "beacon.set": (NOBODY, {"frames": [TAG], "hours": ["mon-fri 10:00-22:00"]}),
     "tags.set": (NOBODY, {"tags": {"t1": TAG}}),
     "rules.set": ("", {"schema": 1, "rev": 1, "currency": "CNY", "tier": [{"id": "b", "spend_per_point": 1800}]}),
     "slips.set": ("", {"slips": {}}),
@@ -207,7 +207,7 @@ GOOD: dict[str, tuple[str, Any]] = {
 }
 BAD: dict[str, Any] = {
     "members.set": {"as_of": NOW, "max_age_s": 86400, "table": "AAAA"},
-    "beacon.set": {"enabled": True, "uuid": "x", "major": 1, "minor": 2},
+    "beacon.set": {"frames": [TAG], "hours": ["10:00-10:00"]},
     "tags.set": {"tags": {"t1": {"uuid": "x"}}},
     "rules.set": {"schema": 1, "rev": 1, "currency": "euro"},
     "slips.set": {"slips": {"points": {"blocks": "none"}}},
