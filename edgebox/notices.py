@@ -135,6 +135,11 @@ class Health:
         newest = {**self._recorded, **self._waiting}
         return {part: state for part, (state, _) in newest.items()}
 
+    def wrong(self) -> dict[str, tuple[str, str]]:
+        """The parts that are not well: state and words."""
+        newest = {**self._recorded, **self._waiting}
+        return {part: said for part, said in newest.items() if said[0] != "ok"}
+
     def stop(self) -> None:
         """Records what waits for its time."""
         for timer in self._timers.values():

@@ -1,0 +1,55 @@
+"""A shop with its page open: the real engine and line, a simulated printer, and no cloud."""
+
+import re
+import time
+from pathlib import Path
+
+from hw_sim.cloud.broker import free_port
+from hw_sim.cloud.cloud import Cloud
+from hw_sim.cloud.registry import Shop as Rules
+from hw_sim.drawing import TicketDrawer
+from hw_sim.receipt_words import SHOPS, Shop
+from hw_sim.scenario import BOX, DEVICE, PREFIX, STORE, Scenario
+
+WITHIN_S = 20.0
+
+
+class ShopWithPage(Scenario):
+    """While its context is open. `more`: lines of edgebox.toml besides."""
+
+    def __init__(self, folder: Path, more: str = "", shop: Shop | None = None) -> None:
+        super().__init__(folder, shop or next(one for one in SHOPS if one.language == "zh-CN"), "generic-80")
+        self.page = f"127.0.0.1:{free_port()}"
+        self.url = f"https://{self.page}"
+        self._more = more
+
+    def _start_cloud(self) -> None:
+        with Cloud(self.folder / "cloud", None) as cloud:
+            rules = Rules(STORE, self._shop.name, self._shop.currency, self._shop.decimals, 100, prefix=PREFIX)
+            cloud.furnish(cloud.enroll(BOX, rules, DEVICE), self.folder / "credentials", self.keys_file)
+
+    def _config(self) -> str:
+        return super()._config() + f'[web]\nlisten = "{self.page}"\n{self._more}'
+
+    def pairing_code(self) -> str:
+        """What stands on the slip that came out of the printer."""
+        until = time.monotonic() + WITHIN_S
+        while time.monotonic() < until:
+            assert self._printer is not None
+            with self._printer.printer() as (printer, _):
+                found = re.findall(rb"[2-9A-HJKMNP-TV-Z]{4}-[2-9A-HJKMNP-TV-Z]{4}", bytes(printer.received))
+            if found:
+                return str(found[-1].decode("ascii"))
+            time.sleep(0.05)
+        raise AssertionError("no pairing slip was printed")
+
+    def slips(self) -> int:
+        """How many papers came out."""
+        return len(self._printer_report().tickets)
+
+    def draw_last(self, path: Path) -> None:
+        """The last paper as a picture."""
+        assert self._printer is not None
+        with self._printer.printer() as (printer, _):
+            stream, ticket = bytes(printer.received), printer.report().tickets[-1]
+        TicketDrawer(self._profile).save(stream, ticket, path)
