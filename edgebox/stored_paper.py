@@ -1,6 +1,7 @@
 """A paper as the store keeps it: JSON of its kept lines, of where its total stands, and of where the slip went in.
 
-Owns: `StoredPaper` and its form. Never: redacts (edgebox/receipt/keeping.py did), or packs (edgebox/store/receipt_papers.py).
+Owns: `StoredPaper` and its form. Never: redacts (edgebox/receipt/keeping.py did), or packs it
+(edgebox/store/receipt_papers.py).
 
 Arrays, not objects: field names would take more room than the paper. New fields go to the end; old papers lack them.
 """

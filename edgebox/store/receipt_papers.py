@@ -1,7 +1,7 @@
 """The papers of receipts: redacted lines as a row beside the receipt's, for the page and for teaching.
 
-Owns: the table `receipt_papers`: how a row is packed, read, and thinned. Never: in the journal, and never sent: what a paper
-says stays in this box. Never redacts (edgebox/receipt/keeping.py does, before a paper gets here).
+Owns: the table `receipt_papers`: how a row is packed, read, and thinned. Never: in the journal, and never sent: what a
+paper says stays in this box. Never redacts (edgebox/receipt/keeping.py does, before a paper gets here).
 
 A row is written in its receipt's transaction and packed on the writer's thread, where nobody's paper waits. A paper of
 40 lines is 1.5 KB of JSON and 0.7 KB packed. What a salvage can't read is gone: the receipt itself is kept twice.
@@ -57,7 +57,8 @@ def newest(connection: sqlite3.Connection, limit: int, line: str = "", before: i
     """Places and packed papers, newest first; of one line, if it is named; `before`: older than that place."""
     top = before or span(Stream.RECEIPTS, EPOCH_MAX)[1]
     rows: list[tuple[int, bytes]] = connection.execute(
-        "SELECT place, body FROM receipt_papers WHERE place < ?1 AND (?2 = '' OR line = ?2) ORDER BY place DESC LIMIT ?3",
+        "SELECT place, body FROM receipt_papers WHERE place < ?1 AND (?2 = '' OR line = ?2)"
+        " ORDER BY place DESC LIMIT ?3",
         (top, line, min(limit, READ_MAX)),
     ).fetchall()
     return rows

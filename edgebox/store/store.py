@@ -71,8 +71,8 @@ class Store:
 
         A receipt that was recorded before (same session and document) is not recorded again, nor is what comes with it:
         the places are those of then. Who is canceled while it waits is recorded all the same. StoreError `refused`:
-        one of them is larger than EVENT_BYTES. `paper`: of the receipt that comes first (receipt_papers.py); not kept if it
-        is too large, or room is short.
+        one of them is larger than EVENT_BYTES. `paper`: of the receipt that comes first (receipt_papers.py); not kept
+        if it is too large, or room is short.
         """
         if not events:
             return ()
