@@ -119,6 +119,13 @@ class Awards:
         known = self._granted.get(claim_id)
         return known is not None and known.printed and known.url == url
 
+    def bill(self, receipt: Receipt) -> tuple[str, bool]:
+        """The id that a receipt's copies have, too, in hex, and whether there was a sale with it; "": it has none."""
+        if self.keys is None or receipt.kind is not DocumentKind.SALE:
+            return "", False
+        claim_id, weak = self._id(receipt, b"", self.keys)
+        return ("", False) if weak else (claim_id.hex(), claim_id in self._granted)
+
     def granted(self, claim_id: bytes) -> Granted | None:
         """A claim in memory."""
         return self._granted.get(claim_id)

@@ -25,7 +25,7 @@ from edgebox.loyalty.keyring import Keyring
 from edgebox.loyalty.members import Member, Members
 from edgebox.loyalty.rules import Rules
 from edgebox.loyalty.windows import When, till_agrees
-from edgebox.member_at_till import BY_TAG, AtTill
+from edgebox.member_at_till import BY_TAG, AtTill, Bill
 from edgebox.model import DocumentKind, Receipt
 from edgebox.paper.letters import text_raster
 from edgebox.point_rules import check_currency, plain_rules, rules_of
@@ -156,6 +156,10 @@ class Decisions:
         """By which points are promised. A tag can be copied: it promises nothing."""
         member = self._member(receipt, when) if BY_TAG not in receipt.details.attached else None
         return member.tier if member else ""
+
+    def with_member(self, line: str, receipt: Receipt, name: bytes) -> Receipt:
+        """A sale with who stands at its till. `name` b"": the document has not ended."""
+        return self.at_till.attached(line, receipt, name, Bill(*self.awards.bill(receipt)))
 
     def claim_slip(self, granted: Granted, press: Press) -> Body:
         """The slip of a claim that was given out, once more. SlipError; `no_slip`: none of the shop's slips has it."""

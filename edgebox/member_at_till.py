@@ -5,18 +5,27 @@ Owns: what is added to a sale that the paper itself does not say, and from where
 paper says is never replaced, and a code that somebody held under the scanner counts for more than a tag in a pocket.
 
 A scanned code is for the next sale of its line, once, and not for long. A tag counts only while the receipt is decided.
+
+One scan, one sale. It is given to a document by the document's name when that is decided, so the next one does not get
+it although the first isn't on disk yet, and a document that a line sends again does. A reprint, a copy and a part of a
+split bill take no scan: whose they are isn't known. A bill settled again keeps whom it had. All of it is in memory:
+after a restart the code is scanned again.
 """
 
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edgebox.model import DocumentKind, Receipt
+from edgebox.model import DocumentKind, Modifier, Receipt
 from edgebox.store.events import ReceiptRecord
 
 SHOWN_MAX = 64  # lines; more than any shop has
+BILLS_MAX = 1000  # sales whose scanned member is remembered: more than a till has in a day
+NOBODYS = frozenset({Modifier.REPRINT, Modifier.COPY, Modifier.SPLIT})  # use up no scan
+DOCUMENT_BYTES = 8  # of a document's name: its number, behind the session's name
 ANY_LINE = ""  # of a scanner that belongs to no line
 BY_SCAN, BY_TAG, STAFF_BY_TAG = "member scan", "member tag", "cashier tag"  # in records
 
@@ -28,9 +37,18 @@ class Tagged(NamedTuple):
     cashier: str = ""
 
 
+class Bill(NamedTuple):
+    """Which sale a document is. `claim`: the id that its copies have, too, in hex, "" for none; `is_known`: a sale with
+    that id was there before."""
+
+    claim: str = ""
+    is_known: bool = False
+
+
 class _Shown(NamedTuple):
     member: str
     until_s: float
+    given: bytes = b""  # the document whose sale it is
 
 
 class AtTill:
@@ -40,6 +58,7 @@ class AtTill:
         self.tags: Callable[[str], Tagged] = lambda line: Tagged()
         self._mono_s = mono_s
         self._shown: dict[str, _Shown] = {}
+        self._bills: OrderedDict[str, str] = OrderedDict()  # claim → member
 
     def show(self, line: str, member: str, for_s: float) -> None:
         """A member's code was scanned; `member`: keyed hash. The next one replaces it."""
@@ -51,16 +70,19 @@ class AtTill:
         """The member whose code waits for this line's next sale; "" for none."""
         now = self._mono_s()
         found = [self._shown.get(line), self._shown.get(ANY_LINE)]
-        return next((one.member for one in found if one is not None and now < one.until_s), "")
+        return next((one.member for one in found if one is not None and not one.given and now < one.until_s), "")
 
-    def attached(self, line: str, receipt: Receipt) -> Receipt:
-        """A sale with who is known to be there; `details.attached` says from where. Other documents are nobody's."""
+    def attached(self, line: str, receipt: Receipt, name: bytes = b"", bill: Bill = Bill()) -> Receipt:  # noqa: B008 - immutable
+        """A sale with who is known to be there; `details.attached` says from where. Other documents are nobody's.
+
+        `name`: of a document that is decided now, for good; b"": it may yet become another.
+        """
         details = receipt.details
         if receipt.kind is not DocumentKind.SALE or (details.member and details.cashier):
             return receipt
         tags, sources = self.tags(line), list(details.attached)
         member, cashier = details.member, details.cashier
-        if not member and (shown := self.shown(line)):
+        if not member and (shown := self._given(line, receipt, name, bill)):
             member = shown
             sources.append(BY_SCAN)
         elif not member and tags.member:
@@ -73,11 +95,37 @@ class AtTill:
             return receipt
         return receipt._replace(details=details._replace(member=member, cashier=cashier, attached=tuple(sources)))
 
+    def _given(self, line: str, receipt: Receipt, name: bytes, bill: Bill) -> str:
+        """Whose code was scanned for this sale."""
+        shown = [(where, self._shown[where]) for where in (line, ANY_LINE) if where in self._shown]
+        for _, one in shown:
+            if name and one.given == name:
+                return one.member
+        if bill.claim in self._bills:
+            return self._bills[bill.claim]
+        if bill.is_known or NOBODYS & set(receipt.modifiers):
+            return ""
+        for where, one in shown:
+            if not one.given and self._mono_s() < one.until_s:
+                self._shown[where] = one._replace(given=name)
+                return one.member
+        return ""
+
     def recorded(self, record: ReceiptRecord) -> None:
         """The sale that a scanned code was for is on disk: the next one is somebody else's."""
         if BY_SCAN not in record.attached:
             return
+        if record.claim:
+            self._bills[record.claim] = record.member
+            if len(self._bills) > BILLS_MAX:
+                self._bills.popitem(last=False)
+        name = name_of(record.session, record.document)
         for line in (record.line, ANY_LINE):
             shown = self._shown.get(line)
-            if shown is not None and shown.member == record.member:
+            if shown is not None and shown.member == record.member and shown.given in (b"", name):
                 del self._shown[line]
+
+
+def name_of(session: str, document: int) -> bytes:
+    """A document's name, as lines give it (edgebox/lines.py)."""
+    return bytes.fromhex(session) + document.to_bytes(DOCUMENT_BYTES, "big", signed=True)

@@ -176,6 +176,7 @@ class ScanDesk:
         line = self._lines.get(scanner.name, "")
         name = f"{scanner.session}-{scan.number}"
         one = Scanned(scan.code.decode(), Kind(scan.kind), scanner.name, line, name)
+        one = one._replace(cashier=self._cashiers.get(self._line_of(one), ""))
         task = asyncio.get_running_loop().create_task(self._work(one))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -244,7 +245,7 @@ class ScanDesk:
         try:
             async with asyncio.timeout(WORK_S):
                 if one.kind in COUPONS:
-                    scan = codes.Scan(one.code, self._cashiers.get(self._line_of(one), ""), line=one.line)
+                    scan = codes.Scan(one.code, one.cashier, line=one.line)
                     return await self._host.desk.redeem(scan)
                 return await self.handlers[one.kind](one)
         except Exception as fault:  # whatever it is, the cashier hears that nothing was decided

@@ -62,7 +62,7 @@ class Read(NamedTuple):
     """A code by its form. Exactly one of `terms`, `short`, `coupon` is there, or none: only the cloud knows it.
 
     `code`: the hash; "" for a short code, whose serial isn't known yet. `refused`: it can't be good. `worth`: it is
-    good without asking anybody, unless it was used before.
+    good without asking anybody, unless it was used before; `asks`: or rather, if the cloud says yes.
     """
 
     source: Source
@@ -72,6 +72,7 @@ class Read(NamedTuple):
     coupon: Coupon | None = None
     refused: Answer | None = None
     worth: Worth | None = None
+    asks: bool = False
 
 
 _COMEBACK = {

@@ -185,7 +185,7 @@ class Counter:
             await self._note(one.refused(refused))
             return Said(refused)
         worth = _comeback(read.terms) if read.terms is not None else read.worth
-        if worth is not None:
+        if worth is not None and not read.asks:
             return await self._commit(one.granted(worth))
         return await self._asked(one, scan, read, question)
 
@@ -224,7 +224,7 @@ class Counter:
         what = asking.WHAT.get(one.source, asking.REDEEM)
         heard = await asking.ask(self.cloud, question, scan.code.strip(), scan.channel, self._around.ask_s, what)
         if heard.worth is not None:
-            return await self._commit(one.granted(heard.worth))
+            return await self._commit(one.granted(read.worth or heard.worth))
         if heard.refused is not None and heard.refused is not Answer.FAILURE:
             return await self._refuse(one, heard.refused)
         return await self._alone(one, scan, read, heard.refused)

@@ -17,15 +17,18 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from edgebox.desk import words
+from edgebox.desk import service_words, words
 from edgebox.desk.answers import Answer
 from edgebox.desk.asking import Cloud
-from edgebox.desk.codes import Codes, Maker, Scan
+from edgebox.desk.codes import Codes, Maker, Read, Scan
 from edgebox.desk.counter import Around, Counter
 from edgebox.desk.lockout import Lockout
 from edgebox.desk.owed import OwedSlips
 from edgebox.desk.paper import Paper, Printers
+from edgebox.desk.redemption import Source
 from edgebox.desk.said import Said
+from edgebox.desk.service_words import Marks
+from edgebox.desk.services import Services
 from edgebox.desk.settlement import DAY_S, Patience, Settlement, look_at
 from edgebox.desk.shift import Closed, Shifts
 from edgebox.desk.signed import Verifier
@@ -86,6 +89,7 @@ class Desk:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refusing = 0
         self._synced_at = 0
+        self.services = Services(host, self)
 
     # -- life
 
@@ -94,6 +98,7 @@ class Desk:
         try:
             counter = Counter(store, self._codes(), self._around(), self._lockout())
             await counter.open()
+            await self.services.open(store)
         except (StoreError, ConfigError) as fault:
             self._host.fault("desk", f"no coupons can be redeemed: {fault}")
             return
@@ -129,12 +134,19 @@ class Desk:
 
     async def redeem(self, scan: Scan) -> Said:
         """Uses a code up, or says why not. Its slip is on its way when this returns, and beeps are the caller's."""
+        outcome = await self.book(scan)
+        if outcome.answer is not Answer.REDEEMED and self.counter is not None:
+            source = Source.MALL if scan.mall else Source.CLOUD
+            say = service_words.refusal(source, outcome.answer, outcome.detail, self._local(), self._shop)
+            self.tell(Purpose.REFUSAL, say, scan.line)
+        return outcome
+
+    async def book(self, scan: Scan, known: Read | None = None) -> Said:
+        """The same, and a refusal is not printed. `known`: what a code was found to be."""
         if self.counter is None:
             return Said(Answer.BUSY)
-        outcome = await self.counter.redeem(scan)
-        if outcome.answer is not Answer.REDEEMED:
-            self._say_no(outcome, scan.line)
-        elif outcome.worth.title:
+        outcome = await self.counter.redeem(scan, known)
+        if outcome.worth.title and outcome.answer is Answer.REDEEMED:
             self._titles[outcome.number] = outcome.worth.title
             while len(self._titles) > TITLES_MAX:
                 del self._titles[next(iter(self._titles))]
@@ -217,7 +229,7 @@ class Desk:
 
     # -- paper
 
-    def _say(self, entry: Entry, undone: int, is_copy: bool) -> Say | None:
+    def _say(self, entry: Entry, undone: int, is_copy: bool) -> tuple[Purpose, Say] | None:
         """What the slip of a row says; of a closed shift there is none any more."""
         assert self.counter is not None, "opened"
         shift = self.counter.shift
@@ -226,19 +238,22 @@ class Desk:
         title = self._titles.get(entry.number) or self.coupon_title(entry.coupon)
         local = self._local(entry.at)
         count = entry.number - shift.after
-        return words.redemption(entry, count, title, local, self._shop, copy=is_copy, undone=undone)
+        own = self.services.slip(entry, self._titles.get(entry.number, ""), Marks(count, local, is_copy, undone))
+        if own is not None:
+            return own
+        return Purpose.REDEMPTION, words.redemption(entry, count, title, local, self._shop, copy=is_copy, undone=undone)
 
     def _say_tally(self, closed: Closed, is_copy: bool) -> Say:
         since, ended = self._written(closed.shift.begun), self._local(closed.shift.ended)
         return words.tally(closed.tally, ended, since, self._shop, copy=is_copy)
 
-    def _say_no(self, outcome: Said, line: str) -> None:
+    def tell(self, purpose: Purpose, say: Say, line: str) -> None:
+        """News on paper, soon or not at all: a refusal, who a member is, prices."""
         if self._refusing >= REFUSALS_MAX:
             self.refusals_unsaid += 1
             return
-        say = words.refusal(outcome.answer, outcome.detail, self._local(), self._shop)
         self._refusing += 1
-        task = self._begin(self._print(Purpose.REFUSAL, say, line, "", expires_ms=REFUSAL_MS))
+        task = self._begin(self._print(purpose, say, line, "", expires_ms=REFUSAL_MS))
         task.add_done_callback(lambda _: self._said_no())
 
     def _said_no(self) -> None:
@@ -328,6 +343,7 @@ class Desk:
             store_number=keys.store if keys is not None else 0,
             device=keys.device if keys is not None else 0,
             ask_s=self._host.config.desk.ask_ms / 1000,
+            priced=self.services.priced,
         )
 
 

@@ -24,7 +24,7 @@ from edgebox.store.store import Store
 TRIES = 4  # of one slip while one line is there; then it waits for the next time the line comes
 AT_ONCE = 16  # jobs of ours in a line's queue, which holds 64
 # A row, the number it takes back, and whether its slip may be out already; None: not worth paper.
-Compose = Callable[[Entry, int, bool], Say | None]
+Compose = Callable[[Entry, int, bool], tuple[Purpose, Say] | None]
 Fault = Callable[[str, str], None]
 
 
@@ -110,7 +110,7 @@ class OwedSlips:
         is_copy = await self._handed(owed, where)
         for attempt in range(TRIES):
             say = self._say(entry, undone, is_copy)
-            body = self._paper.composed(Purpose.REDEMPTION, say, where.line) if say is not None else None
+            body = self._paper.composed(*say, where.line) if say is not None else None
             if body is None:
                 return True
             name = f"desk-{owed.number}-{entry.request[:12]}.{attempt}{'c' if is_copy else ''}"

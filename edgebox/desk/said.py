@@ -18,7 +18,8 @@ from edgebox.scan.codes import Kind
 class Scanned(NamedTuple):
     """A code of ours, which the till did not get. `line`: whose printer gives the slip, "" the desk's.
 
-    `name`: of this one scan, once and for all: the scanner process's random name and the scan's number.
+    `name`: of this one scan, once and for all: the scanner process's random name and the scan's number. `cashier`: who
+    is at the line's till, as the last receipt said.
     """
 
     code: str
@@ -26,6 +27,7 @@ class Scanned(NamedTuple):
     scanner: str
     line: str = ""
     name: str = ""
+    cashier: str = ""
 
     def __repr__(self) -> str:
         """Without the code: a member's is a person's, and a traceback is a log."""

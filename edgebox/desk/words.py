@@ -1,4 +1,4 @@
-"""What the desk's slips say: a redemption, a refusal, a shift's tally, a report's check, as facts for their templates.
+"""What the desk's slips say: a redemption, a shift's tally, a report's check, as facts for their templates.
 
 Owns: which fact comes from where. Never: a template's words, or the paper (both edgebox/slips, edgebox/decisions.py).
 No slip shows a code: it lies about on the counter, and a coupon may have been taken back.
@@ -6,11 +6,10 @@ No slip shows a code: it lies about on the counter, and a coupon may have been t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from edgebox.desk.answers import SAID, Answer
 from edgebox.desk.tally import Tally
 from edgebox.model import format_minor
 from edgebox.slips.facts import Facts, Money, facts
@@ -60,15 +59,6 @@ def redemption(
     return say
 
 
-def refusal(answer: Answer, detail: str, local: datetime, shop: Shop) -> Say:
-    """Why not. `detail`: when and under which number it was used, and the like; figures only, for every language."""
-
-    def say(languages: tuple[str, ...]) -> Facts:
-        return facts({**_when(local, shop), "reason": said(answer, languages), "title": detail})
-
-    return say
-
-
 def tally(found: Tally, local: datetime, zone_since: str, shop: Shop, *, copy: bool) -> Say:
     """A shift's sums: each cashier, each coupon, each batch; what was taken back, what is to be confirmed."""
 
@@ -95,11 +85,6 @@ def z_check(words: str, equal: bool, rows: Sequence[tuple[str, str]], local: dat
         return facts({**_when(local, shop), "since": since, "verdict": verdict}, {"rows": tuple(rows)})
 
     return say
-
-
-def said(answer: Answer, languages: Iterable[str]) -> str:
-    """An answer in the slip's languages."""
-    return " / ".join(dict.fromkeys(SAID[answer].words(language) for language in languages))
 
 
 def _named(coupon: str, languages: Sequence[str]) -> str:

@@ -55,12 +55,16 @@ class Members:
     def __len__(self) -> int:
         return len(self._rows) // ROW_BYTES
 
+    def is_believed(self, now: int, *, clock_trusted: bool = True) -> bool:
+        """It is not too old to say who is who."""
+        return clock_trusted and 0 <= now - self.as_of <= self.max_age_s
+
     def find(self, member: str, now: int, *, clock_trusted: bool = True) -> Member | None:
         """A member by the keyed hash (hex, as receipts carry it). None: not in it, or the table is too old to say.
 
         Without a trusted clock its age isn't known, and it counts as too old: a default slip is never wrong.
         """
-        if not clock_trusted or not 0 <= now - self.as_of <= self.max_age_s:
+        if not self.is_believed(now, clock_trusted=clock_trusted):
             return None
         try:
             wanted = bytes.fromhex(member)[:HASH_BYTES]

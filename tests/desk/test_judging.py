@@ -36,7 +36,9 @@ def test_every_answer_has_its_own_words_in_both_languages() -> None:
         said = [one.words(language) for one in SAID.values()]
         assert len(set(said)) == len(said)
         assert all(said)
-    assert [answer for answer, one in SAID.items() if one.beep is Beep.GOOD] == [Answer.REDEEMED]
+    assert [answer for answer, one in SAID.items() if one.beep is Beep.GOOD] == [
+        *(Answer.REDEEMED, Answer.MEMBER, Answer.STRANGER, Answer.STALE)
+    ]
     assert all((one.beep is Beep.AGAIN) is not one.is_final for one in SAID.values())
 
 
