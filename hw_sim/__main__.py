@@ -1,20 +1,23 @@
 """`make run`: the box on simulated hardware, and what it does with each receipt, said in plain words.
 
-Owns: the terminal and the order of the show: receipts, their way to the cloud, their points, a broker that is killed.
-Never: the parts (scenario.py) or the words (said.py). With --receipts N the till prints N times, then the broker dies
-for two more, then it sums up and ends with 0; else it goes on until Ctrl-C, and whoever sends ESC/POS to the port that
-it names sees the box at work too.
+Owns: the terminal and the order of the show: receipts, their way to the cloud, their points, a coupon that is scanned,
+a broker that is killed. Never: the parts (scenario.py) or the words (said.py). With --receipts N the till prints N
+times, then the customer comes back with a coupon, then the broker dies for two more, then it sums up and ends with 0;
+else it goes on until Ctrl-C, and whoever sends ESC/POS to the port that it names sees the box at work too.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import cycle, islice
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from edgebox.errors import EdgeboxError
 from edgebox.keys import load_keys
@@ -22,9 +25,10 @@ from edgebox.loyalty import claims
 from edgebox.store.events import Stream as Kind
 from hw_sim import layouts, said
 from hw_sim.cloud.broker import PACKAGE
+from hw_sim.counter import ScanSeen
 from hw_sim.loop import SYNC_S, Arrivals, compare
 from hw_sim.phone import Phone, codes_on
-from hw_sim.receipt_words import SHOPS, shop
+from hw_sim.receipt_words import SHOPS, Shop, shop
 from hw_sim.receipts import Stream
 from hw_sim.said import Record
 from hw_sim.scenario import BOX, PREFIX, Scenario
@@ -37,13 +41,23 @@ DURING_OUTAGE = ("crlf", "gs_v_65_feeds")
 PROFILES = {"zh-CN": "xprinter-xp-80", "zh-TW": "generic-80"}
 PAUSE_S = 3.0  # between receipts when nobody said how many
 ONLINE_S = 5.0  # the box connects within a second of its start
+COUPON_PREFIX = "CB:"  # [slip] coupon_prefix
+PAYMENT = "134567890123456789"  # WeChat's form: money for a minute, and none of the box's business
+TILL_ZONE = ZoneInfo("Asia/Shanghai")  # [shop] tz
 OUTAGE_SEED = 1000  # receipts of their own: the same number and date would be a reprint
 
 
 def streams(language: str) -> Iterator[Stream]:
     """The till's prints, one after the other, for ever."""
     for seed, name in enumerate(cycle(DAY)):
-        yield layouts.compose(name, shop(language), seed)
+        yield printed_now(layouts.compose(name, shop(language), seed), shop(language))
+
+
+def printed_now(stream: Stream, its: Shop) -> Stream:
+    """With today's date: a box whose own clock nobody has set believes it if the till's says the same."""
+    now = datetime.now(TILL_ZONE).strftime(its.date).encode("ascii")
+    then = re.sub("%[dmHMS]", r"\\d\\d", its.date.replace("%Y", r"\d{4}")).encode("ascii")
+    return stream._replace(raw=re.sub(then, now, stream.raw))
 
 
 class Show:
@@ -61,6 +75,8 @@ class Show:
         self._cloud = scenario.cloud
         self._arrivals = Arrivals(self._cloud) if self._cloud is not None else None
         page = self._cloud.page if self._cloud is not None else None
+        self.scans: list[ScanSeen] = []
+        self._coupon = ""  # off the newest receipt that has one
         self._home = page.address if page is not None else str
         self._phone = Phone(self._home)
 
@@ -82,7 +98,7 @@ class Show:
         urls = []
         for record, paper in zip(printed.records, papers, strict=False):
             self.records.append(record)
-            url = self._read(paper) if record["result"] == "inserted" and paper is not None else ""
+            url = self._claim(paper) if record["result"] == "inserted" and paper is not None else ""
             print(said.document(len(self.records), record, bool(url)))
             if paper is not None:
                 print(f"      {paper}")
@@ -95,6 +111,17 @@ class Show:
             print(f"      printer: {fault}")
         self.faults += len(printed.faults)
         return urls
+
+    def returns(self) -> None:
+        """The customer is back with the coupon off a receipt: it is scanned twice, and then a payment code."""
+        if not self._coupon:
+            return
+        print("\nThe customer comes back with the coupon off the receipt. The cashier scans it:")
+        first = self._scan("the coupon", self._coupon)
+        again = self._scan("the same coupon again", self._coupon)
+        payment = self._scan("the payment code on the customer's phone", PAYMENT)
+        states = (first.redemption.get("state"), again.redemption.get("reason"), payment.passed)
+        self.failed += states != ("redeemed", "used", True)
 
     def outage(self) -> None:
         """The broker dies as by a power cut; two receipts; it comes back."""
@@ -122,6 +149,8 @@ class Show:
     def sum_up(self) -> int:
         """The last words; the exit code."""
         print("\n" + said.summary(self.records, self.faults, time.monotonic() - self._began))
+        if self.scans:
+            print(said.counted(self.scans))
         if self._cloud is not None:
             collected = self._cloud.points.total()
             found = compare(self.scenario.folder / "data", self._cloud, BOX.box)
@@ -134,13 +163,23 @@ class Show:
 
     # -- inside
 
-    def _read(self, paper: Path) -> str:
-        """The claim that a phone's camera finds on the paper, verified; "" none."""
-        for text in codes_on(paper):
+    def _claim(self, paper: Path) -> str:
+        """The claim that a phone's camera finds on the paper, verified; "" none. A coupon is kept for later."""
+        found = codes_on(paper)
+        self._coupon = next((text for text in found if text.startswith(COUPON_PREFIX)), self._coupon)
+        for text in found:
             if text.startswith(PREFIX):
                 claims.verify(text, self._keys, int(time.time()))
                 return text
         return ""
+
+    def _scan(self, what: str, code: str) -> ScanSeen:
+        seen = self.scenario.counter.scan(code)
+        self.scans.append(seen)
+        print(f"      {said.scanned(what, seen)}")
+        if seen.paper is not None:
+            print(f"      {seen.paper}")
+        return seen
 
     def _way_of(self, record: Record) -> float | None:
         """How long it took to the cloud: the receipt, and the claim if it has one."""
@@ -206,10 +245,12 @@ def run(show: Show, receipts: int) -> int:
             streams(show.language) if endless else islice(streams(show.language), receipts)
         ):
             if endless and number == len(DAY):
+                show.returns()
                 show.outage()
             show.receipt(stream)
             if endless:
                 time.sleep(PAUSE_S)
+        show.returns()
         show.outage()
     except KeyboardInterrupt:
         print()

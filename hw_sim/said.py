@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from hw_sim.counter import ScanSeen
 from hw_sim.loop import Balance
 from hw_sim.phone import PageSeen
 from sync.contract import Reply
@@ -67,6 +68,29 @@ def page(address: str, seen: PageSeen) -> str:
     """What the customer's phone showed."""
     balance = f" ({seen.balance})" if seen.balance else ""
     return f"phone: {seen.head}{balance}, {seen.ms:.0f} ms: {address}"
+
+
+def scanned(what: str, seen: ScanSeen) -> str:
+    """What became of a code at the counter."""
+    head = f"scan: {what}: "
+    if seen.passed:
+        return head + f"the till has it after {seen.ms:.0f} ms"
+    one = seen.redemption
+    if not one:
+        return head + f"nothing happened within {seen.ms / 1000:.0f} s"
+    if one["state"] == "redeemed":
+        return head + f"redeemed, recorded as number {one['number']} after {seen.ms:.0f} ms"
+    return head + f"{one['state']}, {one['reason'].replace('_', ' ')}"
+
+
+def counted(scans: Sequence[ScanSeen]) -> str:
+    """The counter's sum; "" where nothing was scanned."""
+    states = [seen.redemption.get("state") for seen in scans]
+    passed = sum(seen.passed for seen in scans)
+    return (
+        f"{len(scans)} codes scanned: {states.count('redeemed')} redeemed, {states.count('refused')} refused, {passed}"
+        " for the till."
+    )
 
 
 def summary(records: Sequence[Record], faults: int, seconds: float) -> str:

@@ -1,7 +1,7 @@
-"""One shop on simulated hardware: till, line, engine, printer, and the cloud with its broker.
+"""One shop on simulated hardware: till, scanner, line, engine, printer, and the cloud with its broker.
 
 Owns: the parts as real processes on loopback, their folder, and what one printed stream came to. Never: talks to a
-person (hw_sim/__main__.py does). The line and the engine are the very commands that run in a shop. Where mosquitto is
+person (hw_sim/__main__.py does). Line, scanner and engine are the very commands that run in a shop. Where mosquitto is
 not installed there is no cloud, and all else runs.
 """
 
@@ -25,6 +25,7 @@ from hw_sim.cloud.broker import Broker, find_mosquitto, free_port
 from hw_sim.cloud.cloud import Cloud
 from hw_sim.cloud.registry import Place
 from hw_sim.cloud.registry import Shop as Rules
+from hw_sim.counter import DemoCounter
 from hw_sim.drawing import TicketDrawer
 from hw_sim.ink import Ticket
 from hw_sim.printer import Printer, Settings
@@ -41,7 +42,7 @@ PREFIX = "HTTPS://M.EXAMPLE.CN/C/"
 # What runs leave behind: a folder with anything else in it is never emptied.
 OWN = frozenset(
     {"broker", "cloud", "credentials", "data", "edgebox.toml", "engine.log", "engine.sock", "keys.toml", "line.log"}
-    | {"papers"}
+    | {"papers", "scan.log", "scan.sock"}
 )
 BOX = Place("demo", "shop-1", "box-1")
 _LANGUAGE_OF = {"zh-CN": "zh", "zh-TW": "zh"}
@@ -75,6 +76,7 @@ class Scenario:
         self._sync = ""
         self.broker: Broker | None = None
         self.cloud: Cloud | None = None
+        self.counter = DemoCounter(folder / "data", self._slip)
 
     def __enter__(self) -> Self:
         if self.folder.exists():
@@ -92,6 +94,7 @@ class Scenario:
             self._start("engine", "edgebox.cli", "run", "--config", str(config))
             self._wait_for(self.folder / "engine.sock")
             self._start("line", "edgebox.line.daemon", "--config", str(config))
+            self._start("scan", "edgebox.scan.daemon", "--config", str(config))
             self._wait_for_port()
         except BaseException:
             self.__exit__()
@@ -106,6 +109,7 @@ class Scenario:
         if self._printer is not None:
             self._printer.stop()
         self._parts.close()
+        self.counter.close()
 
     def _start_cloud(self) -> None:
         """Broker and cloud; without mosquitto only the keys that a cloud would have sent."""
@@ -151,6 +155,7 @@ date_order = "{_date_order(shop.date)}"
 
 [slip]
 languages = ["{_LANGUAGE_OF.get(shop.language, "en")}"]
+show = ["points", "comeback"]
 
 [claims]
 keys = "{self.keys_file}"
@@ -170,6 +175,12 @@ till = "tcp://{self.till_address[0]}:{self.till_address[1]}"
 printer = "tcp://{host}:{port}"
 profile = "{self._profile_name}"
 engine = "{self.folder / "engine.sock"}"
+
+[[scanner]]
+name = "scanner-1"
+scanner = "{self.counter.scanner.url}"
+till = "{self.counter.till.url}"
+engine = "{self.folder / "scan.sock"}"
 """
 
     def _start(self, name: str, module: str, *arguments: str) -> None:
@@ -200,11 +211,12 @@ engine = "{self.folder / "engine.sock"}"
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.01)
-        while b"connected, printer" not in (self.folder / "engine.log").read_bytes():
-            self._check_alive()
-            if time.monotonic() > until:
-                raise TimeoutError(f"the line did not find the engine in {START_S:.0f} s; see {self.folder}/*.log")
-            time.sleep(0.01)
+        for words in (b"connected, printer", b"scanner connected"):
+            while words not in (self.folder / "engine.log").read_bytes():
+                self._check_alive()
+                if time.monotonic() > until:
+                    raise TimeoutError(f"not all found the engine in {START_S:.0f} s; see {self.folder}/*.log")
+                time.sleep(0.01)
 
     def _check_alive(self) -> None:
         for process in self._processes:
@@ -222,6 +234,10 @@ engine = "{self.folder / "engine.sock"}"
                 return [json.loads(body) for body in found]
             self._check_alive()
             time.sleep(0.005)
+
+    def _slip(self) -> Path | None:
+        """The desk's next slip, drawn; None: it did not come."""
+        return next(iter(self._draw(1)), None)
 
     def _draw(self, documents: int) -> list[Path]:
         """Pictures of the tickets that have come out since the last time."""

@@ -42,7 +42,11 @@ def test_three_receipts_become_points_and_a_dead_broker_loses_none(
     assert "lost 0, duplicates after dedupe 0; the box has its word for all" in said
     (slips,), (collected,) = re.findall(r"slips, (\d+) points", said), re.findall(r"has collected (\d+) points", said)
     assert slips == collected
-    assert len(list((folder / "papers").glob("*.png"))) == 6
+    assert re.search(r"scan: the coupon: redeemed, recorded as number 1 after \d+ ms", before)
+    assert "scan: the same coupon again: refused, used" in before
+    assert re.search(r"payment code on the customer's phone: the till has it after \d+ ms", before)
+    assert "3 codes scanned: 1 redeemed, 1 refused, 1 for the till." in said
+    assert len(list((folder / "papers").glob("*.png"))) == 8
 
 
 def test_without_mosquitto_it_names_the_package_and_goes_on(
@@ -53,6 +57,7 @@ def test_without_mosquitto_it_names_the_package_and_goes_on(
     said = capsys.readouterr().out
     assert "mosquitto is not installed (sudo apt-get install mosquitto)" in said
     assert "QR on the paper verifies" in said
+    assert "scan: the coupon: redeemed" in said, "a comeback coupon needs no cloud"
     assert "cloud:" not in said
 
 

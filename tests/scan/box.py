@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+import hw_sim.cables
 from edgebox.scan.frames import Decoder, Frame, Hello, Outcome, Ping, Pong, Result, Scan, Verdict, encode
 
 PATIENCE_S = 8.0
@@ -180,30 +181,9 @@ class Engine:
             self.die()
 
 
-class Cable:
-    """A pty: the process opens `path`, we have the other end."""
-
-    def __init__(self) -> None:
-        self.master, self.slave = os.openpty()
-        os.set_blocking(self.master, False)
-        self.path = os.ttyname(self.slave)
-        self.url = f"serial://{self.path}?baud=9600&flow=none"
-        self.heard = bytearray()
-
-    def listen(self) -> bytes:
-        """All that has come so far."""
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self.master, 65536):
-                self.heard += data
-        return bytes(self.heard)
+class Cable(hw_sim.cables.Cable):
+    """As hw_sim's, and a test can wait for what it should bring."""
 
     def comes(self, wanted: bytes) -> None:
         until(lambda: len(self.listen()) >= len(wanted), f"{len(wanted)} bytes, after {bytes(self.heard)!r}")
         assert bytes(self.heard) == wanted
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.master)
-        os.close(self.slave)
