@@ -13,9 +13,11 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from edgebox.desk.redemption import Source
 from edgebox.store.events import RedemptionState
 from edgebox.store.redemptions import Entry
 
+SERVICES = (Source.MALL, Source.PICK_UP)  # what is no coupon has rows of its own
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets would run [OWASP, CSV Injection]
 BOM = "\ufeff"  # without it, Excel takes UTF-8 for the system's own code page
 COLUMNS = (
@@ -28,7 +30,11 @@ Sum = tuple[int, int, int]  # how many, minor units, points
 
 
 class Tally(NamedTuple):
-    """`slips`: numbers of all, first and last; the sums are by name. `reversed`, `offline`: numbers of slips."""
+    """`slips`: numbers of all, first and last; the sums are by name. `reversed`, `offline`: numbers of slips.
+
+    `by_goods`: of the points mall; `pick_ups`: orders handed out. Both are in `total` and with their cashiers, and no
+    coupons.
+    """
 
     slips: tuple[int, int]
     total: Sum
@@ -37,19 +43,24 @@ class Tally(NamedTuple):
     by_stock: tuple[tuple[str, Sum], ...]
     reversed: tuple[int, ...]
     offline: tuple[int, ...]
+    by_goods: tuple[tuple[str, Sum], ...] = ()
+    pick_ups: Sum = (0, 0, 0)
 
 
 def tally(entries: Sequence[Entry]) -> Tally:
     """The sums of a shift's rows, in order of number."""
     numbers = [entry.number for entry in entries]
+    coupons = [entry for entry in entries if entry.source not in SERVICES]
     return Tally(
         (min(numbers, default=0), max(numbers, default=0)),
         _sum(entries),
         _by(entries, lambda entry: entry.cashier),
-        _by(entries, lambda entry: entry.coupon or entry.source),
-        _by([entry for entry in entries if entry.stock], lambda entry: entry.stock),
+        _by(coupons, lambda entry: entry.coupon or entry.source),
+        _by([entry for entry in coupons if entry.stock], lambda entry: entry.stock),
         tuple(entry.number for entry in entries if entry.state == RedemptionState.REVERSED),
         tuple(entry.number for entry in entries if entry.offline and entry.state == RedemptionState.REDEEMED),
+        _by([entry for entry in entries if entry.source == Source.MALL], lambda entry: entry.coupon),
+        _sum(entry for entry in entries if entry.source == Source.PICK_UP),
     )
 
 

@@ -67,7 +67,9 @@ def tally(found: Tally, local: datetime, zone_since: str, shop: Shop, *, copy: b
         rows: list[tuple[str, str]] = []
         for heading, sums in zip(words[:3], (found.by_cashier, found.by_coupon, found.by_stock), strict=True):
             rows += [(f"{heading} {name or '-'}", _sum(one, shop)) for name, one in sums]
-        for heading, numbers in zip(words[3:], (found.reversed, found.offline), strict=True):
+        rows += [(f"{words[5]} {name or '-'}", _sum(one, shop)) for name, one in found.by_goods]
+        rows += [(words[6], _sum(found.pick_ups, shop))] if any(found.pick_ups) else []
+        for heading, numbers in zip(words[3:5], (found.reversed, found.offline), strict=True):
             rows += [(heading, _numbers(numbers))] if numbers else []
         total = _sum(found.total, shop)
         values = {**_when(local, shop), "since": zone_since, "total": total, "copy": "1" if copy else ""}
@@ -106,8 +108,8 @@ _OWN = {
     "fixed_price": {"zh": "特价券", "en": "Special price"},
 }
 _WORDS = {
-    "zh": ("收银员", "券", "批次", "撤销单号", "待确认单号"),
-    "en": ("cashier", "coupon", "batch", "taken back", "to be confirmed"),
+    "zh": ("收银员", "券", "批次", "撤销单号", "待确认单号", "积分兑换", "自提"),
+    "en": ("cashier", "coupon", "batch", "taken back", "to be confirmed", "for points", "pick-ups"),
 }
 
 
