@@ -21,6 +21,7 @@ import msgspec
 from edgebox import rules_schema as schema
 from edgebox.errors import ConfigError
 from edgebox.loyalty.campaigns import Campaign
+from edgebox.loyalty.commit_card import CommitCard
 from edgebox.loyalty.item_rules import ItemRule
 from edgebox.loyalty.offers import Coupon, MallItem, OfflineRedeem
 from edgebox.loyalty.rules import Caps, ClaimTerms, Qualify, Rules, Tier, Unsure
@@ -174,6 +175,7 @@ def _rules(reader: _Reader, table: Mapping[str, Any]) -> Rules | None:
     item_rules = rows(schema.ItemRule, "item_rule", lambda row, where: _item_rule(reader, row, where))
     coupons = rows(schema.Coupon, "coupon", lambda row, where: _coupon(reader, row, where))
     mall = rows(schema.MallItem, "mall", lambda row, where: _mall_item(reader, row, where, tiers))
+    cards = rows(schema.CommitCard, "commit_card", lambda row, where: _commit_card(reader, row, where))
     if not tiers and isinstance(table.get("tier", []), list) and not table.get("tier"):
         reader.fault("tier", "missing: at least one [[tier]] with id and spend_per_point")
     zone = _zone(reader, table["tz"])
@@ -197,6 +199,7 @@ def _rules(reader: _Reader, table: Mapping[str, Any]) -> Rules | None:
         coupons=coupons,
         offline_redeem=_offline(offline),
         mall=mall,
+        cards=cards,
     )
 
 
@@ -240,6 +243,8 @@ def _item_rule(reader: _Reader, row: schema.ItemRule, where: str) -> ItemRule:
 
 
 def _coupon(reader: _Reader, row: schema.Coupon, where: str) -> Coupon:
+    if row.kind == "mall":
+        reader.fault(f"{where}.kind", "goods for points are a [[mall]]")
     if row.kind == "percent_off" and not 1 <= row.value <= 100:
         reader.fault(f"{where}.value", f"expected 1 to 100 percent, got {row.value}")
     if row.kind == "amount_off" and row.threshold and row.value > row.threshold:
@@ -256,7 +261,16 @@ def _mall_item(reader: _Reader, row: schema.MallItem, where: str, tiers: tuple[T
     if row.price_points_in_window and not row.when:
         reader.fault(f"{where}.when", "missing: price_points_in_window needs it")
     window = _window(reader, row.when, f"{where}.when")
-    return MallItem(row.sku, row.price_points, window, row.price_points_in_window, row.stock_source, row.slip)
+    return MallItem(row.sku, row.price_points, window, row.price_points_in_window, row.stock_source, row.slip, row.title)
+
+
+def _commit_card(reader: _Reader, row: schema.CommitCard, where: str) -> CommitCard:
+    if row.count == "item" and not row.match:
+        reader.fault(f"{where}.match", 'missing: count = "item" needs the items that count')
+    if not row.match and not row.min_spend:
+        reader.fault(where, "every receipt would count: expected min_spend or match")
+    match = tuple(normalise(pattern) for pattern in row.match)
+    return CommitCard(row.id, row.min_spend, match, row.count == "item", _window(reader, row.when, f"{where}.when"))
 
 
 def _offline(given: schema.OfflineRedeem) -> OfflineRedeem:

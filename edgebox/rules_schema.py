@@ -21,11 +21,12 @@ from edgebox.model import DocumentKind, TenderKind
 
 TZ = "Asia/Shanghai"  # as [shop] of edgebox.toml
 TABLES_MAX = 200  # of one kind: far more than a shop can explain to its customers, far less than costs time per receipt
-_ID, _CLOCK, _SPAN, _CURRENCY = (
+_ID, _CLOCK, _SPAN, _CURRENCY, _TITLE = (
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
     r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
     r"^[1-9][0-9]{0,4}[mhd]$",
     r"^[A-Z]{3}$",
+    r"^[^\x00-\x1f\x7f-\x9f]*$",
 )
 # What a person is told instead of a pattern.
 FORMS = {
@@ -33,12 +34,14 @@ FORMS = {
     _CLOCK: 'a time like "14:00"',
     _SPAN: 'a span like "72h", "90m" or "3d"',
     _CURRENCY: 'three letters like "CNY"',
+    _TITLE: "words without control characters",
 }
 Id = Annotated[str, Meta(pattern=_ID)]
 Minor = Annotated[int, Meta(ge=0, le=10**12)]
 Count = Annotated[int, Meta(ge=0, le=10**9)]
 Clock = Annotated[str, Meta(pattern=_CLOCK)]
 Span = Annotated[str, Meta(pattern=_SPAN)]
+Title = Annotated[str, Meta(max_length=48, pattern=_TITLE)]  # a line of paper
 Pattern = Annotated[str, Meta(min_length=1, max_length=60)]  # as long as a name that the reader keeps
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 TenderName = Literal[
@@ -53,7 +56,7 @@ TENDERS = {
 }
 TABLES = (
     *("basis", "qualify", "rounding", "tier", "campaign", "item_rule", "caps", "claim"),
-    *("coupon", "offline_redeem", "mall"),
+    *("coupon", "offline_redeem", "mall", "commit_card"),
 )
 
 
@@ -184,3 +187,14 @@ class MallItem(msgspec.Struct, frozen=True, kw_only=True):
     price_points_in_window: dict[Id, Count] | None = None
     stock_source: Literal["cloud"] = "cloud"
     slip: str = ""
+    title: Title = ""
+
+
+class CommitCard(msgspec.Struct, frozen=True, kw_only=True):
+    """[[commit_card]]"""
+
+    id: Id
+    min_spend: Minor = 0
+    match: Annotated[tuple[Pattern, ...], Meta(max_length=1000)] = ()
+    count: Literal["receipt", "item"] = "receipt"
+    when: Mapping[str, Any] = {}

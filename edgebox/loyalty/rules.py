@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from edgebox.loyalty.campaigns import PLAIN_PCT, Boost, Campaign, combine, in_force, thresholds
+from edgebox.loyalty.commit_card import CommitCard
 from edgebox.loyalty.item_rules import ItemRule, line_weights, weigh
 from edgebox.loyalty.offers import Coupon, MallItem, OfflineRedeem
 from edgebox.loyalty.sales import Basis, Earning, Sale, earning
@@ -114,6 +115,7 @@ class Rules(NamedTuple):
     coupons: tuple[Coupon, ...] = ()
     offline_redeem: OfflineRedeem = OfflineRedeem()
     mall: tuple[MallItem, ...] = ()
+    cards: tuple[CommitCard, ...] = ()
 
     def tier(self, tier: str) -> Tier:
         """The tier of that id; the lowest one for a member that isn't known, or a tier that no longer exists."""

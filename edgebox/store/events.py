@@ -58,6 +58,7 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
     was printed with it; `shadowed`: what would have been; `slip_mm`: the paper that slips took, `slips_mm`: each of
     them. `attached`: whom the paper does not name, and how they were known (`member scan`, `member tag`, `cashier tag`).
     `why`: it has no claim; `pending`: the cloud must confirm the points; `flagged`: a person should look at it.
+    `cards`: how many steps of which commit-and-save cards it is for its member.
     """
 
     session: str
@@ -104,6 +105,7 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
     pending: bool = False
     flagged: bool = False
     attached: tuple[str, ...] = ()
+    cards: tuple[tuple[str, int], ...] = ()
 
 
 class ClaimState(StrEnum):

@@ -39,7 +39,7 @@ def test_the_shipped_example_loads_and_shows_every_key() -> None:
     assert rules.qualify.skip_tender == {TenderKind.WECHAT}
     shown = tomllib.loads(EXAMPLE.read_text("utf-8"))
     types = (schema.Basis, schema.Qualify, schema.RoundingTable, schema.Tier, schema.Campaign, schema.ItemRule)
-    others = (schema.Caps, schema.Claim, schema.Coupon, schema.OfflineRedeem, schema.MallItem)
+    others = (schema.Caps, schema.Claim, schema.Coupon, schema.OfflineRedeem, schema.MallItem, schema.CommitCard)
     sections: dict[str, Any] = dict(zip(schema.TABLES, (*types, *others), strict=True))
     assert {field.name for field in msgspec.structs.fields(schema.Top)} <= set(shown)
     for name, kind in sections.items():
