@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from edgebox import overlay
 from edgebox.alive import Alive
 from edgebox.beacons.radio import Radio
+from edgebox.cards import Cards
 from edgebox.cloud import CloudLink
 from edgebox.config import DEFAULT, load, parse, text_of
 from edgebox.engine import Engine
@@ -33,6 +34,7 @@ from edgebox.scan_desk import ScanDesk
 from edgebox.settings import Config
 
 if TYPE_CHECKING:
+    from edgebox.beacons.watch import BeaconWatch
     from edgebox.orders.orders import Orders
 
 log = logging.getLogger("edgebox")
@@ -109,7 +111,13 @@ def furnish(engine: Engine) -> None:
     feedback = Feedback(engine)
     engine.parts.append(feedback)
     scans.on_said = feedback.said
-    engine.parts.append(Radio(engine))
+    cards = Cards(engine)
+    engine.parts.append(cards)
+    engine.listeners.append(cards.recorded)
+    radio = Radio(engine)
+    if engine.config.beacons.scan:
+        watch_beacons(engine, radio)
+    engine.parts.append(radio)
     if engine.config.web.listen:
         from edgebox.web.part import ManagersPage  # 12 MB that a box without a page doesn't pay for
 
@@ -228,3 +236,17 @@ def _count_trial(path: Path | None, overrides: Sequence[str]) -> None:
         log.error("%s", fault)
     except OSError as fault:
         log.error("a start on trial could not be counted: %s", fault.strerror)
+
+
+def watch_beacons(engine: Engine, radio: Radio) -> BeaconWatch:
+    """What the radio hears becomes visits, a table for people, and who is at the till."""
+    from edgebox.beacons.watch import BeaconWatch
+    from edgebox.beacons.window import Window
+
+    watch = BeaconWatch(engine, engine.decisions.at_till)
+    watch.on_spaces = radio.listen
+    radio.listeners.append(watch)
+    window = Window(Path(engine.config.engine.socket), watch, group=engine.config.engine.group)
+    window.state = lambda: "" if radio.listening_stands()[0] == "ok" else radio.listening_stands()[1]
+    engine.parts += [watch, window]
+    return watch

@@ -25,7 +25,7 @@ from edgebox.beacons.own import OwnBeacons
 from edgebox.beacons.presence import Moved, Presence, Seen, Zone
 from edgebox.beacons.tags import Role, Tag, Tags
 from edgebox.beacons.visits import RESTART, STOPPED, Moment, Visits
-from edgebox.errors import StoreError
+from edgebox.errors import ConfigError, StoreError
 from edgebox.member_at_till import AtTill, Tagged
 from edgebox.notices import Health
 from edgebox.settings import BeaconsSettings, Config
@@ -82,7 +82,7 @@ class Row(NamedTuple):
 
 
 class BeaconWatch:
-    """A part of the engine. ConfigError `bad_tag`. `mono_s`: the steady clock that `Heard` carries."""
+    """A part of the engine. `mono_s`: the steady clock that `Heard` carries. `on_spaces`: told what to listen for."""
 
     def __init__(self, host: Host, at_till: AtTill, mono_s: Callable[[], float] = time.monotonic) -> None:
         settings = host.config.beacons
@@ -92,11 +92,11 @@ class BeaconWatch:
         self._host = host
         self._settings = settings
         self._mono_s = mono_s
-        self._own_tags = tag_list.of_settings(settings.tags)
-        self.tags = Tags(self._own_tags)
-        zones = _zones(settings)
-        self.presence = Presence(zones, reach_m=settings.reach_m)
-        self._strangers = Presence(zones) if settings.count_unlisted else None
+        self._own_tags: list[Tag] = []
+        self._wanted: Counter[str] = Counter()  # spaces that somebody calibrates in
+        self.tags = Tags()
+        self.presence = Presence(reach_m=settings.reach_m)
+        self._strangers: Presence | None = None
         self.visits = Visits(settings.visits_day, mono_s())
         self.own = OwnBeacons(mono_s())
         self._sighted: dict[TagKey, float] = {}
@@ -113,11 +113,21 @@ class BeaconWatch:
     # -- life
 
     async def open(self, store: Store) -> None:
-        """Visits of a run that was killed get their end; then it listens. StoreError."""
+        """Visits of a run that was killed get their end; then it listens. StoreError; ConfigError `bad_tag`,
+        `bad_zone`."""
+        self.begin()
         self._store = store
         await self._end_old(store)
         self._ticked_s = self._mono_s()
         self._task = asyncio.create_task(self._run())
+
+    def begin(self) -> None:
+        """The tags and zones of the settings are in force. ConfigError `bad_tag`, `bad_zone`."""
+        self._own_tags = tag_list.of_settings(self._settings.tags)
+        zones = zones_of(self._settings)
+        self.presence = Presence(zones, reach_m=self._settings.reach_m)
+        self._strangers = Presence(zones) if self._settings.count_unlisted else None
+        self.use_tags(())
 
     async def look(self) -> None:
         """Every ten seconds: are the shop's own beacons alive?"""
@@ -231,9 +241,17 @@ class BeaconWatch:
                 self.own.forget(tag.key)
                 self._sighted.pop(tag.key, None)
         self.visits.forget(key for tag in before if self.tags.of(key := tag.key) is None)
-        self.on_spaces(self.tags.spaces())
+        self._tell_spaces()
+
+    def want(self, key: TagKey, *, wanted: bool) -> None:
+        """Somebody calibrates this one, listed or not; or has done so."""
+        self._wanted[key.space] += 1 if wanted else -1
+        self._tell_spaces()
 
     # -- inside
+
+    def _tell_spaces(self) -> None:
+        self.on_spaces(self.tags.spaces() | {space for space, count in self._wanted.items() if count > 0})
 
     def _now(self) -> Moment:
         return Moment(self._mono_s(), self._host.clock())
@@ -345,11 +363,14 @@ class BeaconWatch:
             log.info("beacons: %d visits of the last run have ended while nobody listened", len(left))
 
 
-def _zones(settings: BeaconsSettings) -> list[Zone]:
-    """ValueError: a zone that is left nearer than entered; config check says so before."""
-    found = []
+def zones_of(settings: BeaconsSettings) -> list[Zone]:
+    """ConfigError `bad_zone`: one that is left nearer than it is entered, or is there twice."""
+    found: list[Zone] = []
     for text in settings.zones:
         name, _, distances = text.partition("=")
         enter, _, leave = distances.partition("/")
-        found.append(Zone(name, float(enter), float(leave)))
+        zone = Zone(name, float(enter), float(leave))
+        if not 0 < zone.enter_m < zone.exit_m or name in {one.name for one in found}:
+            raise ConfigError(f"[beacons] zones: {text}", reason="bad_zone", hint="NAME=IN/OUT, IN less than OUT")
+        found.append(zone)
     return found
