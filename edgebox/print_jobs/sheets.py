@@ -25,7 +25,8 @@ from sync.contract_print import OrderArgs, OrderPaidArgs, PrintArgs
 
 PAPER_MM = 400  # of one paper: two long receipts
 ALL_MM = 1200  # of all copies: at 100 mm/s the till waits 12 s at most
-COPY = Text("补打 COPY", Align.CENTER, bold=True, plain="COPY")  # as on the desk's slips
+COPY = "*** COPY ***"  # as on the desk's slips; in letters that every printer has,
+COPY_ZH = "*** 补打 COPY ***"  # and where it has them, in Chinese, too
 _ALIGN = {"left": Align.LEFT, "center": Align.CENTER, "right": Align.RIGHT}
 Content = PrintArgs | OrderArgs | OrderPaidArgs
 _ARGS: dict[What, type[Content]] = {What.PRINT: PrintArgs, What.ORDER: OrderArgs, What.PAID: OrderPaidArgs}
@@ -83,7 +84,8 @@ def body(content: Content, press: Press, slips: Slips, around: Around, mark: Mar
 
 
 def _print(content: PrintArgs, press: Press, mark: Mark, *, drawer: bool) -> tuple[bytes, float]:
-    heading: list[Block] = [COPY] if mark.is_copy else []
+    words = COPY if press.printer.cjk == "none" else COPY_ZH
+    heading: list[Block] = [Text(words, Align.CENTER, bold=True)] if mark.is_copy else []
     if not content.raw:
         made = compose([*heading, *map(_block, content.blocks)], press, Budget(mm=PAPER_MM))
         return made.raw, made.height_mm
