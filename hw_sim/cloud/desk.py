@@ -17,6 +17,9 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from hw_sim.cloud.counter_services import REDEEM as MALL
+from hw_sim.cloud.counter_services import TAKE as PICK_UP
+from hw_sim.cloud.counter_services import Mall, PickUps
 from hw_sim.cloud.ledger import Ledger
 from hw_sim.cloud.registry import Box
 from hw_sim.cloud.settlement import Settlement
@@ -76,6 +79,8 @@ class Desk:
         self.log: list[tuple[str, str, str]] = []  # box, request and what was said, the newest LOG_MAX
         self._ledger = ledger
         self.settlement = settlement
+        self.mall = Mall(ledger, settlement, clock)
+        self.pick_ups = PickUps(ledger, settlement, clock)
         self._clock = clock
         self.is_failing = False  # on request: answers `system_failure`
         ledger.db.executescript(_SCHEMA)
@@ -120,11 +125,16 @@ class Desk:
         return [(code, box, request) for code, box, request in self._ledger.ask(sql)]
 
     def _new(self, box: Box, ask: Ask) -> Answer:
-        if ask.what != REDEEM:
-            return Answer(id=ask.id, ok=False, reason=Refusal.QUESTION)
+        services = {MALL: self.mall.answer, PICK_UP: self.pick_ups.answer}
         try:
             args = msgspec.convert(ask.args, _Args)
         except msgspec.ValidationError:
+            return Answer(id=ask.id, ok=False, reason=Refusal.QUESTION)
+        if ask.what in services:
+            for withdrawn in args.instead_of:
+                self.settlement.free(box, withdrawn)
+            return services[ask.what](box, ask.id, args.code)
+        if ask.what != REDEEM:
             return Answer(id=ask.id, ok=False, reason=Refusal.QUESTION)
         found = self._ledger.ask("SELECT * FROM coupons WHERE code = ?", args.code)
         if not found:

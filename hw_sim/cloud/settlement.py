@@ -27,7 +27,7 @@ from sync.contract import Row
 COMMAND = "coupons.settle"
 AGAIN_MS = 3000  # until a verdict that the box has not written down is told again; a real cloud waits longer
 AT_ONCE = 200  # verdicts of one command [sync/contract_commands.py, CouponsSettleArgs]
-_LABEL = b"edgebox desk code v1\0code\0"  # docs/desk.md, For the cloud
+_LABEL = b"edgebox desk code v1\0"  # and the kind: code, mall, pick_up [docs/desk.md, For the cloud]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS uses (
@@ -92,6 +92,14 @@ class Settlement:
     def is_free(self, coupon: str) -> bool:
         """Nobody's use of it stands."""
         return not self._standing(coupon)
+
+    def digest(self, box: Box, kind: str, code: str) -> str:
+        """The hash under which the box's shop records a code of that kind."""
+        return _digest(self._hash_key(box), kind, code)
+
+    def named(self, box: Box, kind: str, code: str) -> str:
+        """What such a code is called among coupons: as one that is known by its shop and hash alone."""
+        return f"{box.shop.number}:{self.digest(box, kind, code)}"
 
     def heard(self, box: Box, row: Row, event: RedemptionRecord, came_ms: int) -> None:
         """A row of a box's journal. Inside the ledger's commit."""
@@ -220,7 +228,7 @@ class Settlement:
         if not found:
             key = self._hash_key(box)
             for (code,) in self._ledger.ask("SELECT code FROM coupons"):
-                made = hmac.digest(key, _LABEL + code.encode(), "sha256")[:16].hex()
+                made = _digest(key, "code", code)
                 self._ledger.db.execute("INSERT OR IGNORE INTO hashes VALUES (?, ?, ?)", (store, made, code))
             found = self._ledger.ask(sql, store, digest)
         return str(found[0][0]) if found else f"{store}:{digest}"
@@ -231,6 +239,10 @@ class Settlement:
             keys = keyring(master(self._registry.folder, store), store, box.device, 0, prefix=box.shop.prefix)
             self._keys[store] = field_key(keys)
         return self._keys[store]
+
+
+def _digest(key: bytes, kind: str, code: str) -> str:
+    return hmac.digest(key, _LABEL + kind.encode() + b"\0" + code.encode(), "sha256")[:16].hex()
 
 
 def _marks(values: tuple[object, ...]) -> str:
