@@ -211,6 +211,14 @@ class BeaconsSettings(msgspec.Struct, frozen=True, kw_only=True):
     sighting_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
 
 
+class GadgetSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[gadget]"""
+
+    printer: bool = False
+    keyboard: bool = False
+    serial: bool = False
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[log]"""
 
@@ -293,6 +301,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     sync: SyncSettings = SyncSettings()
     web: WebSettings = WebSettings()
     beacons: BeaconsSettings = BeaconsSettings()
+    gadget: GadgetSettings = GadgetSettings()
     log: LogSettings = LogSettings()
     line: tuple[LineSettings, ...] = ()
     scanner: tuple[ScannerSettings, ...] = ()
@@ -330,6 +339,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "sync": SyncSettings,
     "web": WebSettings,
     "beacons": BeaconsSettings,
+    "gadget": GadgetSettings,
     "log": LogSettings,
     "line": LineSettings,
     "scanner": ScannerSettings,

@@ -1,0 +1,111 @@
+"""Who the box is on the till's USB port: the real printer's identity, copied once and the same for ever.
+
+Owns: the identity's fields, its limits, and the file that keeps it. Never: changes it by itself. A till's Windows knows
+a printer by vendor, product and serial number: another serial number, and it installs "Copy 1", to which no program
+prints. So the identity is taken from the shop's own printer when the box is installed, and outlives that printer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from edgebox.errors import ConfigError
+
+FILE = "gadget.json"
+_Text = Annotated[str, Meta(max_length=126, pattern=r"^[ -~]*$")]  # a USB string descriptor holds 126 letters
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As the till's system sees it. `device_id`: IEEE 1284, without the two length bytes in front."""
+
+    vendor: Annotated[int, Meta(ge=1, le=0xFFFF)]
+    product: Annotated[int, Meta(ge=0, le=0xFFFF)]
+    release: Annotated[int, Meta(ge=0, le=0xFFFF)] = 0x0100
+    manufacturer: _Text = ""
+    name: _Text = ""
+    serial: _Text
+    device_id: Annotated[str, Meta(max_length=1020, pattern=r"^[ -~]*$")] = ""
+
+
+def copied(device: Path) -> Identity | None:
+    """That of a USB printer, by its interface's folder in /sys; None: it can't be had, or can't be shown."""
+
+    def read(path: Path) -> str:
+        try:
+            return path.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    whole = device.resolve().parent
+    try:
+        return msgspec.convert(
+            {
+                "vendor": int(read(whole / "idVendor"), 16),
+                "product": int(read(whole / "idProduct"), 16),
+                "release": int(read(whole / "bcdDevice") or "0100", 16),
+                "manufacturer": read(whole / "manufacturer"),
+                "name": read(whole / "product"),
+                "serial": read(whole / "serial") or _made_up(),
+                "device_id": read(device / "ieee1284_id"),
+            },
+            Identity,
+        )
+    except (ValueError, msgspec.ValidationError):
+        return None
+
+
+def own() -> Identity:
+    """For a shop whose printer is not on USB: the kernel's own gadget ids, as a plain ESC/POS printer."""
+    return Identity(
+        vendor=0x1D6B,  # Linux Foundation, "Multifunction Composite Gadget" [usb.ids]
+        product=0x0104,
+        manufacturer="edgebox",
+        name="Receipt Printer",
+        serial=_made_up(),
+        device_id="MFG:edgebox;CMD:ESC/POS;MDL:Receipt Printer;CLS:PRINTER;",
+    )
+
+
+def _made_up() -> str:
+    """A serial number for a device without one: else Windows goes by the socket, and installs a copy at another."""
+    return "EB" + os.urandom(5).hex().upper()
+
+
+def kept(data: Path) -> Identity | None:
+    """The identity of this box; None: it has none yet. ConfigError `bad_identity`: the file was damaged."""
+    path = data / FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Identity)
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        hint = f"copy it from a backup, or from the box's label: {FILE} has to be as the till has known it"
+        raise ConfigError(f"{path}: {fault}", reason="bad_identity", hint=hint) from fault
+
+
+def keep(data: Path, identity: Identity) -> None:
+    """Writes it down, once and for all. ConfigError `identity_kept`: the box has another one already."""
+    before = kept(data)
+    if before == identity:
+        return
+    if before is not None:
+        hint = "tills know this box by it. If it really must change, remove the file by hand"
+        raise ConfigError(f"{data / FILE} holds another identity", reason="identity_kept", hint=hint)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    half = data / (FILE + ".new")
+    with half.open("w", encoding="ascii") as file:
+        json.dump(msgspec.to_builtins(identity), file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(data / FILE)
+    folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,106 @@
+"""`edgebox devices`: what is plugged into the box, and the URL to write into the configuration for it.
+
+Owns: its arguments, the list, and asking a printer who it is. Never: opens anything unless `--ask` says so: a serial
+port that is opened pulses its lines, and a printer that is in use has a line that talks to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import select
+import time
+
+from drivers.base import Port
+from drivers.registry import printer_end
+from edgebox.appliance.plugged import Plugged, Use, plugged
+from edgebox.errors import EdgeboxError
+
+ASK = b"\x10\x04\x01\x1dI\x43"  # DLE EOT 1: on-line; GS I 67: the model's name, if it has one
+PATIENCE_S = 1.0
+ANSWER_BYTES = 256
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """[--json] [--ask URL]."""
+    parser.add_argument("--json", action="store_true", help="for programs: a list of objects")
+    parser.add_argument("--ask", metavar="URL", help="ask the printer at this URL who it is; nothing is printed")
+
+
+def run(options: argparse.Namespace) -> int:
+    """0; 1 `--ask`: no answer."""
+    if options.ask:
+        return ask(options.ask)
+    found = plugged()
+    if options.json:
+        print(json.dumps([one._asdict() for one in found], indent=1))
+    else:
+        print(listed(found))
+    return 0
+
+
+def listed(found: list[Plugged]) -> str:
+    """The list, for a person on a ladder."""
+    if not found:
+        return (
+            "Nothing is plugged in. A network printer is tcp://its-address:9100: its self-test slip shows the address."
+        )
+    lines = []
+    for use in Use:
+        these = [one for one in found if one.use is use]
+        if these:
+            lines.append(f"{_TITLES[use]}:")
+        for one in these:
+            lines.append(f"  {one.url}{_MORE.get(use, '')}")
+            lines.append(f"      {one.words}" + (f"; {one.device_id}" if one.device_id else ""))
+            if not one.lasting:
+                lines.append("      this name may change at the next start: install systemd/60-edgebox.rules")
+    return "\n".join(lines)
+
+
+_TITLES = {
+    Use.PRINTER: "Printers",
+    Use.CABLE: "Serial cables (of a printer, a till or a scanner)",
+    Use.SCANNER: "Scanners and keyboards",
+    Use.TILL: "The till's USB cable",
+}
+_MORE = {Use.CABLE: "?baud=…&flow=…"}
+
+
+def ask(url: str) -> int:
+    """Asks, and says what came."""
+    try:
+        port = printer_end(url).connect()
+    except EdgeboxError as fault:
+        print(f"{url}: {fault}")
+        return 1
+    try:
+        said = answer(port)
+    finally:
+        port.abort()
+    if not said:
+        print(f"{url}: opened, but no answer: no status, another speed, a cable with one way, or a printer that is off")
+        return 1
+    status = next((byte for byte in said if byte & 0x93 == 0x12), None)
+    name = said.partition(b"\x5f")[2].partition(b"\0")[0].decode("ascii", "replace")
+    told = [f"answers {said.hex(' ')}"]
+    if status is not None:
+        told.append("off-line (paper, cover, or its button)" if status & 0x08 else "on-line")
+    if name:
+        told.append(name)
+    print(f"{url}: {', '.join(told)}")
+    return 0
+
+
+def answer(port: Port, patience_s: float = PATIENCE_S) -> bytes:
+    """What a printer says to ASK within `patience_s`."""
+    data, said, until = ASK, b"", time.monotonic() + patience_s
+    while (left_s := until - time.monotonic()) > 0 and len(said) < ANSWER_BYTES:
+        readable, writable, _ = select.select([port], [port] if data else [], [], min(left_s, 0.05))
+        if writable and port.ready():
+            data = data[port.write(data) :]
+        if readable:
+            said += port.read(ANSWER_BYTES) or b""
+        if said.endswith(b"\0") and b"\x5f" in said:
+            break
+    return said
