@@ -24,6 +24,7 @@ import msgspec
 
 from edgebox.awards import REMEMBERED_MAX, Award
 from edgebox.books import describe, remember, settled
+from edgebox.cards import with_cards
 from edgebox.config import FOLDER, load_lexicon
 from edgebox.decisions import Decisions, nothing
 from edgebox.desk.desk import Desk
@@ -44,9 +45,8 @@ from edgebox.reading import OpenDocument
 from edgebox.receipt.lexicon import Lexicon
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.profiles import Profile
-from edgebox.receipt.reader import ReceiptReader
+from edgebox.receipt.reader import ReceiptReader, Shop
 from edgebox.receipt.redact import Pseudonyms
-from edgebox.receipt_profiles import load_profiles
 from edgebox.settings import Config
 from edgebox.slips import qr
 from edgebox.sockets import Doorway
@@ -54,6 +54,7 @@ from edgebox.store.events import ClaimRecord, ClaimState, Event, HealthRecord, R
 from edgebox.store.retention import Retention
 from edgebox.store.store import Store
 from edgebox.supplies import stands
+from edgebox.taught import in_force
 from edgebox.tills import SINCE_REPORT_MAX, Tills
 
 log = logging.getLogger("edgebox")
@@ -93,7 +94,9 @@ class Engine:
         self.parts: list[Part] = [self.desk]
         self.listeners: list[Callable[[ReceiptRecord], None]] = [self.desk.recorded]  # told every record, once on disk
         self.bypassed: frozenset[str] = frozenset()  # lines that print no slips, because somebody said so
-        self._shop = config.shop_of_reader()._replace(profiles=load_profiles())
+        self._more: tuple[Profile, ...] = ()  # profiles of the fleet
+        profiles = in_force(data, self._more, self.fault)
+        self._shop = config.shop_of_reader()._replace(profiles=profiles)
         self._pseudonyms = Pseudonyms(field_key(keys))
         self._tills = Tills(config.till.learn_layouts, self._shop.rules.medium_max_minor)
         self._lexicon = load_lexicon(config.shop.languages)
@@ -228,11 +231,11 @@ class Engine:
 
     # -- what the fleet may change while it runs
 
-    def use_profiles(self, more: Sequence[Profile]) -> None:
-        """Receipt profiles besides those in files; of two with one name these are used."""
-        names = {profile.name for profile in more}
-        files = (profile for profile in load_profiles() if profile.name not in names)
-        self._shop = self._shop._replace(profiles=(*files, *more))
+    def use_profiles(self, more: Sequence[Profile] | None = None) -> None:
+        """Receipt profiles besides those in files; of two with one name these are used. None: files are read anew."""
+        self._more = self._more if more is None else tuple(more)
+        profiles = in_force(Path(self.config.engine.data), self._more, self.fault)
+        self._shop = self._shop._replace(profiles=profiles)
 
     def use_words(self, lexicon: Lexicon) -> None:
         """Other words on receipts. Reading them from their files takes 40 ms: not here."""
@@ -252,6 +255,11 @@ class Engine:
         """Begins to read a document."""
         return OpenDocument(profile, self._new_reader, prelude)
 
+    @property
+    def read_with(self) -> tuple[Shop, Lexicon, AmountFinder]:
+        """What receipts are read with, for reading papers again."""
+        return self._shop, self._lexicon, self._finder
+
     def _new_reader(self) -> ReceiptReader:
         return ReceiptReader(self._shop, self._lexicon, self._finder, self._pseudonyms)
 
@@ -263,7 +271,7 @@ class Engine:
     def decide(self, receipt: Receipt, name: bytes, press: Press | None) -> Decided:
         """The award and the slips. No press: nothing is minted, for nothing can be printed."""
         line = self._line_of(name)
-        receipt = self._known(line, receipt)
+        receipt = self._known(line, receipt, name)
         if press is None or line in self.bypassed or self.health.states().get("recording") == "failed":
             return nothing(receipt, "no slip may go in here" if press is None else "slips are off on this line")
         return self.decisions.decide(receipt, name, line, press, int(self.clock()))
@@ -274,9 +282,9 @@ class Engine:
         if line not in self.bypassed:
             self.decisions.decide_ahead(self._known(line, receipt), name, line, press, int(self.clock()))
 
-    def _known(self, line: str, receipt: Receipt) -> Receipt:
+    def _known(self, line: str, receipt: Receipt, name: bytes = b"") -> Receipt:
         """With what is known of its till, and of who stands there."""
-        return self.decisions.at_till.attached(line, self._tills.believed(line, receipt))
+        return self.decisions.with_member(line, self._tills.believed(line, receipt), name)
 
     def _line_of(self, name: bytes) -> str:
         """The line that a document's name belongs to."""
@@ -295,7 +303,7 @@ class Engine:
             self._slips[line.session, outcome.document] = found.claim
             if len(self._slips) > SLIPS_MAX:
                 self._slips.popitem(last=False)
-        return found._replace(receipt=self._tills.checked(found.receipt))
+        return found._replace(receipt=with_cards(self._tills.checked(found.receipt), pending, self.decisions))
 
     async def record(self, settled: Settled) -> None:
         """Puts the document on disk, receipt and claim at once, and only once. StoreError when that fails."""
@@ -339,6 +347,7 @@ class Engine:
         drift = self._tills.note(receipt).drift
         if drift:
             self.counters["drift"] += 1
+            self.health.note(f"layout {receipt.line}", "warning", drift)
             log.warning("%s", drift)
         if receipt.z_check:
             level = logging.INFO if receipt.z_equal else logging.WARNING

@@ -67,4 +67,4 @@ class PageError(EdgeboxError):
 
 class ReportError(EdgeboxError):
     """The managers' page asks for what can't be: `bad_cursor`, `no_receipt`, `no_paper`, `amount`, `same`, `revision`,
-    `no_keys`, `taps`, `no_profile`."""
+    `kind`, `no_keys`, `reprint`, `taps`, `no_profile`, `month`."""

@@ -156,8 +156,8 @@ def redemptions(db: sqlite3.Connection, before: int, limit: int) -> list[Redempt
     """What came to the desk, newest first."""
     top = before or span(Stream.REDEMPTIONS, EPOCH_MAX)[1]
     rows = db.execute(
-        "SELECT place, at, state, reason, coupon, value_minor, points, number, cashier, offline, source, channel, shift,"
-        " line, reversed FROM redemptions WHERE place < ? ORDER BY place DESC LIMIT ?",
+        "SELECT place, at, state, reason, coupon, value_minor, points, number, cashier, offline, source, channel,"
+        " shift, line, reversed FROM redemptions WHERE place < ? ORDER BY place DESC LIMIT ?",
         (top, min(limit, PAGE_MAX)),
     )
     return [RedemptionRow(*row)._replace(offline=bool(row[9])) for row in rows]
@@ -231,15 +231,15 @@ def paper_bytes(db: sqlite3.Connection) -> int:
     return receipt_papers.estimate(db)
 
 
-def printed(db: sqlite3.Connection, begin: int, end: int, after: int) -> tuple[list[Printed], int]:
-    """Slips printed with the next PAPER_ROWS receipts of that time behind the place `after`; and the last place, 0 at
-    the end."""
+def printed(db: sqlite3.Connection, after: tuple[int, int], end: int) -> tuple[list[Printed], tuple[int, int] | None]:
+    """Slips printed with the next PAPER_ROWS receipts behind `after` (time, place) and before `end`; and where that
+    ended, None: there are no more."""
     rows = db.execute(
-        "SELECT r.place, j.body FROM receipts r INDEXED BY receipts_at JOIN journal j ON j.place = r.place"
-        " WHERE r.at >= ? AND r.at < ? AND r.place > ? ORDER BY r.place LIMIT ?",
-        (begin, end, after, PAPER_ROWS),
+        "SELECT r.at, r.place, j.body FROM receipts r INDEXED BY receipts_at JOIN journal j ON j.place = r.place"
+        " WHERE (r.at, r.place) > (?, ?) AND r.at < ? ORDER BY r.at, r.place LIMIT ?",
+        (*after, end, PAPER_ROWS),
     ).fetchall()
-    return list(_all(rows)), rows[-1][0] if len(rows) == PAPER_ROWS else 0
+    return list(_all(rows)), (rows[-1][0], rows[-1][1]) if len(rows) == PAPER_ROWS else None
 
 
 def first_at(db: sqlite3.Connection) -> int:
@@ -248,8 +248,8 @@ def first_at(db: sqlite3.Connection) -> int:
     return int(found or 0)
 
 
-def _all(rows: list[tuple[int, bytes]]) -> Iterator[Printed]:
-    for _, body in rows:
+def _all(rows: list[tuple[int, int, bytes]]) -> Iterator[Printed]:
+    for _, _, body in rows:
         if b'"slips"' in body:
             try:
                 yield _printed(body)

@@ -149,7 +149,7 @@ async def _search_papers(store: Store, wanted: Wanted, after: Key, limit: int) -
     for _ in range(PAPER_STEPS):
         found = await store.read(lambda db, before=before: receipt_papers.newest(db, PAPER_SCAN, "", before))  # type: ignore[misc]
         places = await asyncio.to_thread(_with_word, found, word)
-        ask = lambda db, places=places: _at(db, wanted, places)  # noqa: E731
+        ask = lambda db, places=places: rows_at(db, places, wanted)  # noqa: E731
         for row in await store.read(ask):
             rows.append(row)
             if len(rows) >= limit:
@@ -191,8 +191,9 @@ def _by_index(db: sqlite3.Connection, wanted: Wanted, after: Key, limit: int) ->
     return [_row(row) for row in db.execute(asked, (value, after.place, *values, limit))]
 
 
-def _at(db: sqlite3.Connection, wanted: Wanted, places: list[int]) -> list[ReceiptRow]:
-    where, values = _filters(wanted)
+def rows_at(db: sqlite3.Connection, places: list[int], wanted: Wanted | None = None) -> list[ReceiptRow]:
+    """Those of these places that are wanted, newest first."""
+    where, values = _filters(wanted or Wanted())
     marks = ", ".join("?" * len(places))
     asked = f"SELECT {COLUMNS} FROM receipts r WHERE r.place IN ({marks}){where} ORDER BY r.place DESC"
     return [_row(row) for row in db.execute(asked, (*places, *values))]
