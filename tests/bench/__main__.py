@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import fleet, footprint, hold, machine, parsing, passthrough, reading, slips, store, sync
+from tests.bench import fleet, footprint, hold, machine, parsing, passthrough, reading, scans, slips, store, sync
 from tests.bench.box import ROOT, Broken
 from tests.bench.figures import MISSED, Section, as_text, write
 
@@ -19,6 +19,7 @@ SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "reading": reading.run,
     "slips": slips.run,
     "hold": hold.run,
+    "scan": scans.run,
     "footprint": footprint.run,
     "sync": sync.run,
     "store": store.run,
