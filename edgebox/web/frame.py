@@ -70,6 +70,7 @@ class Frame:
         return {
             "t": t,
             "write": visit.write,
+            "has_lines": len(self._office.config.line) > 1,
             "today": visit.write.local(self._office.now).date(),
             "language": visit.language,
             "html_lang": HTML_LANG[visit.language],
@@ -90,8 +91,8 @@ class Frame:
     def places(self, visit: Visit, path: str) -> list[Place]:
         """The navigation of a role; the place where one is: the longest path that the address begins with."""
         mine = [row for row in self._placed if visit.role in row.roles]
-        within = [row.path for row in mine if path == row.path or path.startswith(row.path.rstrip("/") + "/")]
-        here = path if path in within else max(within, key=len, default="")
+        within = [row.path for row in mine if path == row.path or path.startswith(row.path + "/")]
+        here = max(within, key=len, default="")
         return [Place(row.nav.name, row.path, row.path == here) for row in mine if row.nav is not None]
 
     def _icon(self, name: str) -> Markup:

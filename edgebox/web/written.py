@@ -62,6 +62,10 @@ class Written(NamedTuple):
         """`11月18日 18:42`, `18 Nov 18:42`."""
         return f"{self.day(self.local(at).date(), weekday=False)} {self.clock(at)}"
 
+    def recent(self, at: float, today: date) -> str:
+        """The time alone, if it was today."""
+        return self.clock(at) if self.local(at).date() == today else self.moment(at)
+
     def full(self, at: float) -> str:
         """`2026-11-18 18:42:07`: for lists that are searched."""
         return self.local(at).strftime("%Y-%m-%d %H:%M:%S")

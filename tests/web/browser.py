@@ -1,10 +1,9 @@
-"""A real Chromium for the page's tests: one for each worker, a fresh profile for each visit, nothing but the box to reach.
+"""A real Chromium for the page's tests: one for each worker, a fresh profile for each visit, only the box to reach.
 
-`Visitor` is one person's browser: it keeps every request that left for elsewhere and every complaint of the browser, and
-its `check` says both. `shot` keeps a picture in artefacts/screens.
+`Visitor` is one person's browser: it keeps every request that left for elsewhere and every complaint of the browser,
+and its `check` says both. `shot` keeps a picture in artefacts/screens.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +16,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 CHROMIUM = shutil.which("chromium") or ""
 SCREENS = Path(__file__).resolve().parents[2] / "artefacts" / "screens"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 LOCALES = {"zh": "zh-CN", "en": "en-GB"}
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed (debian-packages.txt names it)")
@@ -101,8 +100,3 @@ class Visitor:
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and "status of 4" not in message.text:
             self.complaints.append(message.text)
-
-
-def quiet() -> None:
-    """Playwright's driver says nothing of newer versions."""
-    os.environ["PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD"] = "1"

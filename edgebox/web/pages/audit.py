@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -46,13 +48,23 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True):
 async def audit(visit: Visit, query: Query) -> Response:
     """A list."""
     found = await _found(visit, query)
-    return await visit.page("audit.html", entries=found.entries, next=found.next, who=query.who)
+    return await visit.page("audit.html", entries=found.entries, next=found.next, who=query.who, what=_what(visit))
 
 
 @api("GET", "/audit", OWNERS, takes=Query, gives=Entries, summary="Who changed what, the newest first")
 async def api_audit(visit: Visit, query: Query) -> Entries:
     """The same."""
     return await _found(visit, query)
+
+
+def _what(visit: Visit) -> Callable[[str], str]:
+    """A change in the visitor's language, where the catalogue knows it; the record's own word elsewhere."""
+
+    def what(said: str) -> str:
+        key = "changes." + re.sub(r"[^a-z]+", "_", said.lower()).strip("_")
+        return visit.t(key) if visit.office.catalogue.has(key) else said
+
+    return what
 
 
 async def _found(visit: Visit, query: Query) -> Entries:

@@ -57,7 +57,7 @@ async def pair(visit: Visit, form: Pair) -> Response:
 async def print_again(visit: Visit) -> Response:
     """Another slip, with another code: anybody in the shop's network may ask, but only the paper tells it."""
     if visit.office.accounts.has_users:
-        raise refused("role")
+        raise refused("pairing_over")
     try:
         await print_pairing_slip(visit.office, is_asked=True)
     except PageError as fault:
@@ -76,7 +76,7 @@ async def _paired(visit: Visit, form: Pair) -> str:
     await office.pairing.check(form.code, office.now)
     office.by_address.succeeded(client)
     kept = await office.passwords.made(form.password)
-    user = User(name, Role.OWNER, kept, visit.language, office.now)
+    user = User(name, Role.OWNER, kept, "", office.now)
     await office.accounts.add(user)
     await office.pairing.over()
     await office.store.record(AuditRecord(at=office.now, who=user.name, what="paired", target=client))

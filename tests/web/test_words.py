@@ -1,0 +1,85 @@
+"""Every sentence of the page, in every language; none that nobody says, none beside the catalogue."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+from jinja2 import Environment
+
+from edgebox.model import DocumentKind
+from edgebox.web import frame
+from edgebox.web.refusals import STATUS
+from edgebox.web.roles import PEOPLE
+from edgebox.web.routes import rows
+from edgebox.web.words import LANGUAGES, Catalogue
+
+CATALOGUE = Catalogue.read()
+WEB = Path(frame.__file__).parent
+TEMPLATES = sorted(frame.FOLDER.glob("*.html"))
+SOURCES = "".join(path.read_text("utf-8") for path in sorted(WEB.rglob("*.py")) + TEMPLATES)
+NAMES = {"edgebox", "SHA", "api", "v", "openapi", "json"}  # what no language translates
+# Tables whose keys are made from a value, and the values there are.
+MADE = {
+    "refusals": set(STATUS),
+    "roles": {role.value for role in PEOPLE},
+    "kinds": {kind.value for kind in DocumentKind},
+    "nav": {row.nav.name for row in rows() if row.nav} | {"more"},
+}
+LOOKED_UP = {"trouble", "trouble_do", "trouble_words", "parts", "changes"}  # used where there is one, else the value
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("key", sorted(CATALOGUE.keys()))
+def test_each_sentence_is_there_in_each_language_with_the_same_values(key: str) -> None:
+    said = CATALOGUE._sentences[key]
+    assert set(said) == set(LANGUAGES)
+    assert all(text.strip() for text in said.values())
+    assert len({frozenset(fields(text)) for text in said.values()}) == 1
+    assert not re.search(r"[\u4e00-\u9fff]", said["en"])
+
+
+@pytest.mark.parametrize("table", MADE)
+def test_each_word_of_the_box_has_its_sentence(table: str) -> None:
+    assert {key.partition(".")[2] for key in CATALOGUE.keys() if key.startswith(f"{table}.")} == MADE[table]  # noqa: SIM118
+
+
+def test_each_key_that_is_said_stands_in_the_catalogue_and_the_other_way_round() -> None:
+    said = set(re.findall(r"""["']([a-z_]+\.[a-z_0-9]+)["']""", SOURCES))
+    tables = {key.partition(".")[0] for key in CATALOGUE.keys()}  # noqa: SIM118
+    files = {"html", "css", "js", "svg", "toml", "py", "key", "crt", "local"}
+    wanted = {key for key in said if key.partition(".")[0] in tables and key.partition(".")[2] not in files}
+    assert wanted - CATALOGUE.keys() == set()
+    unused = {key for key in CATALOGUE.keys() - wanted if key.partition(".")[0] not in {*MADE, *LOOKED_UP}}
+    assert unused == set()
+
+
+def test_what_is_to_be_done_is_said_of_each_trouble() -> None:
+    kinds = {key.partition(".")[2] for key in CATALOGUE.keys() if key.startswith("trouble.")}  # noqa: SIM118
+    assert kinds == {key.partition(".")[2] for key in CATALOGUE.keys() if key.startswith("trouble_do.")}  # noqa: SIM118
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_has_words_of_its_own(template: Path) -> None:
+    text = template.read_text("utf-8")
+    without_code = "".join(value for _, kind, value in Environment().lex(text) if kind == "data")
+    said = re.sub(r"<[^>]*>|&\w+;", " ", re.sub(r"<(script|style)\b.*?</\1>", " ", without_code, flags=re.DOTALL))
+    # Attributes are torn apart by code inside them: what is left of a tag ends with >, or begins with <.
+    said = re.sub(r"^[^<>]*>|<[^<>]*$", " ", said, flags=re.MULTILINE)
+    attributes = re.findall(r"""(?:title|alt|placeholder|aria-label)="([^"{]+)\"""", text)
+    words = set(re.findall(r"[^\W\d_]+", said + " ".join(attributes)))
+    assert words - NAMES == set()
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_wants_what_the_policy_forbids(template: Path) -> None:
+    text = template.read_text("utf-8")
+    assert not re.search(r"""\son\w+=|\sstyle=|<style|hx-on|javascript:|js:|hx-vars|<script(?![^>]*\ssrc=)""", text)
+    assert not re.search(r"""hx-trigger="[^"]*\[""", text)
+    assert not re.search(r"""(?:src|href|action)="(?:https?:)?//""", text)
+    assert "| safe" not in text
+    for form in re.findall(r"<form\b[^>]*method=\"post\".*?</form>", text, re.DOTALL):
+        assert "csrf.html" in form, "a form without its token"
