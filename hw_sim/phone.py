@@ -1,4 +1,4 @@
-"""A customer's phone: reads the code off a paper, opens its page, taps.
+"""A customer's phone: reads the code off a paper, or hears a beacon, opens its page, taps.
 
 Owns: the decoder's answer, cookies, what the page says. Never: knows the cloud but through HTTP. The address in the
 code is the merchant's; `home` says where its pages are served on this machine.
@@ -56,6 +56,16 @@ class Phone:
         """Opens the page again, without a tap."""
         began = now_s()
         return self._seen(self._request("GET", url), (now_s() - began) * 1000)
+
+    def near(self, advertisement: bytes, prefix: str, now_s: Callable[[], float]) -> PageSeen:
+        """As a mini-program that hears a beacon: asks its cloud (`prefix`) what hangs there, taps, shows the code.
+
+        `advertisement`: the manufacturer data of Apple as it came off the air. RuntimeError: nothing hangs there.
+        """
+        uuid, rest = advertisement[2:18].hex(), advertisement[18:22]
+        spelled = "-".join((uuid[:8], uuid[8:12], uuid[12:16], uuid[16:20], uuid[20:]))
+        major, minor = int.from_bytes(rest[:2], "big"), int.from_bytes(rest[2:], "big")
+        return self.collect(f"{prefix}near/{spelled}/{major}/{minor}", now_s)
 
     def _seen(self, html: str, ms: float) -> PageSeen:
         head, balance = _HEAD.search(html), _BALANCE.search(html)

@@ -25,6 +25,7 @@ from hw_sim.cloud.fleet import EXPIRES_S, Fleet
 from hw_sim.cloud.key_post import COMMAND, sealed_keys
 from hw_sim.cloud.ledger import Ledger
 from hw_sim.cloud.misbehaviour import Mode, Trouble, Way
+from hw_sim.cloud.nearby import Nearby
 from hw_sim.cloud.page import Page
 from hw_sim.cloud.points import Points
 from hw_sim.cloud.registry import Box, Place, Registry, Shop
@@ -70,7 +71,8 @@ class Cloud:
         self.consumer = Consumer(
             self.ledger, self.registry, self.topics, self.points, self.desk, self.fleet, lambda: int(clock() * 1000)
         )
-        self.page = Page(self.points, self.registry, page_port) if page_port is not None else None
+        self.near = Nearby(self.ledger, self.desk, clock)
+        self.page = Page(self.points, self.registry, page_port, self.near) if page_port is not None else None
         self.failed: BaseException | None = None  # why the consumer ended
         self._inward: Way[Arrived] = Way(Trouble(), seed)
         self._outward: Way[Out] = Way(Trouble(), seed + 1)

@@ -22,6 +22,8 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from edgebox.model import format_minor
+from hw_sim.cloud import nearby
+from hw_sim.cloud.nearby import Nearby
 from hw_sim.cloud.page_words import LANGUAGES, OTHERS, saying
 from hw_sim.cloud.points import Points, Shown
 from hw_sim.cloud.registry import Registry
@@ -84,8 +86,9 @@ class Attempts:
 class Page:
     """The server, on a thread of its own."""
 
-    def __init__(self, points: Points, registry: Registry, port: int = 0) -> None:
+    def __init__(self, points: Points, registry: Registry, port: int = 0, near: Nearby | None = None) -> None:
         self.points = points
+        self.near = near
         self.registry = registry
         self.attempts = Attempts()
         self._server = _Server(("127.0.0.1", port), _Request)
@@ -174,6 +177,9 @@ class _Request(BaseHTTPRequestHandler):
         if page.attempts.are_too_many(address, time.monotonic()):
             self._send(HTTPStatus.TOO_MANY_REQUESTS, self._html("slow_down"))
             return
+        if page.near is not None and self.path.startswith(nearby.PATH):
+            self._serve_near(page.near, take=take)
+            return
         url = page.claim_url(urlsplit(self.path).path)
         if not url:
             self._send(HTTPStatus.NOT_FOUND, self._html("nothing_here"))
@@ -186,6 +192,19 @@ class _Request(BaseHTTPRequestHandler):
         if shown.state == "refused":
             page.attempts.note(address, time.monotonic())
         self._send(HTTPStatus.OK, self._html(_key(shown), shown, member), joined)
+
+    def _serve_near(self, near: Nearby, *, take: bool) -> None:
+        """What hangs at a beacon that the phone has heard."""
+        path, member, joined = urlsplit(self.path).path, self._member(), ""
+        if take and not member and near.look(path, "") is not None:
+            member = joined = self.server.page.points.join()
+        shown = near.take(path, member) if take and member else near.look(path, member)
+        if shown is None:
+            self.server.page.attempts.note(self.client_address[0], time.monotonic())
+            self._send(HTTPStatus.NOT_FOUND, self._html("nothing_here"))
+            return
+        language = self._language()
+        self._send(HTTPStatus.OK, self._document(language, *nearby.body(shown, language)), joined)
 
     def _is_own_form(self) -> bool:
         """The form of this very page, and read to its end: the next request on this connection begins behind it."""
