@@ -16,6 +16,7 @@ import msgspec
 from edgebox.errors import OrderError, SlipError
 from edgebox.escpos.blocks import Align, Block, Feed, Qr, Rule, Text
 from edgebox.escpos.compose import Body, Budget, Press, compose
+from edgebox.escpos.parser import INLINE, Command, Parser
 from edgebox.print_jobs.job import What
 from edgebox.print_jobs.raw import vetted
 from edgebox.slips.facts import Facts, Money, cleaned, facts, host_of
@@ -80,7 +81,17 @@ def body(content: Content, press: Press, slips: Slips, around: Around, mark: Mar
         raw, mm = (made.raw, made.height_mm) if made is not None else (b"", 0.0)
     if mm * content.copies > ALL_MM:
         raise OrderError(f"{content.copies} copies of {mm:.0f} mm; {ALL_MM} mm may be", reason="too_long")
-    return raw
+    return _filled_up(raw) + raw if mark.is_copy else raw
+
+
+def _filled_up(raw: bytes) -> bytes:
+    """What ends a picture in whose middle the printer may stand, if its line was killed while it printed this paper.
+
+    Nothing at all otherwise: a printer passes over NUL (Epson prints nothing for it). Without this the mark of a copy
+    would be taken for dots.
+    """
+    payloads = [event.total for event in Parser().feed(raw) if isinstance(event, Command) and event.total > INLINE]
+    return bytes(max(payloads)) if payloads else b""
 
 
 def _print(content: PrintArgs, press: Press, mark: Mark, *, drawer: bool) -> tuple[bytes, float]:
