@@ -32,8 +32,8 @@ class Price(NamedTuple):
 
 
 def prices(rules: Rules, tier: str, when: When) -> list[Price]:
-    """All that the tier can have, in the catalogue's order; "": the lowest tier."""
-    tier = tier or rules.tier("").id
+    """All that the tier can have, in the catalogue's order; "", or one that is no more: the lowest tier."""
+    tier = rules.tier(tier).id
     found = [(item, _price(item, tier, rules, when)) for item in rules.mall]
     return [Price(item.sku, item.title, points, _is_window(item, rules, when)) for item, points in found if points]
 
@@ -41,7 +41,7 @@ def prices(rules: Rules, tier: str, when: When) -> list[Price]:
 def price_of(rules: Rules, sku: str, tier: str, when: When) -> int | None:
     """What the tier pays for one; None: it can't have it, or there is no such thing."""
     item = next((one for one in rules.mall if one.sku == sku), None)
-    return _price(item, tier or rules.tier("").id, rules, when) if item is not None else None
+    return _price(item, rules.tier(tier).id, rules, when) if item is not None else None
 
 
 def priced(coupon: Coupon, rules: Rules, when: When) -> Answer | None:
