@@ -138,3 +138,12 @@ def test_a_printer_that_can_prove_it_says_when_a_job_is_on_paper() -> None:
     wire.core.frame(Job("b", BODY, True, 0), wire.now)
     wire.wait(40.0)
     assert states(wire)[-1] == (JobPhase.SENT, "no proof")
+
+
+def test_a_job_kicks_the_drawer_only_where_the_line_allows_it() -> None:
+    for allowed in (False, True):
+        wire = Wire(job_drawer=allowed)
+        wire.core.frame(Job("a", BODY + b"\x1bp\x00\x19\xfa", True, 0), wire.now)
+        wire.wait(ANSWER_S + 0.1)
+        assert (b"\x1bp\x00\x19\xfa" in wire.printed) is allowed
+        assert states(wire)[-1][0] == (JobPhase.SENT if allowed else JobPhase.FAILED)
