@@ -86,6 +86,7 @@ class BeaconScanner:
             while True:
                 self._wake.clear()
                 while todo := self._watch.next(self._clock()):
+                    self._tell()  # what is to be done may take its time
                     await (self._start() if todo is Do.START else self._stop())
                     self._changed()
                 self._tell()

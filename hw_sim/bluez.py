@@ -84,10 +84,22 @@ class Bluetoothd:
         self.scanners.clear()
         self.adverts.clear()
 
+    @property
+    def is_running(self) -> bool:
+        """It has the name."""
+        return self._bus is not None
+
     async def settle(self) -> None:
         """What was said so far has reached the bus, and everybody's socket."""
         if self._bus is not None:
             await self._bus.call(_to_bus("GetId", ""))
+
+    async def others(self) -> int:
+        """Connections to the bus besides this one."""
+        assert self._bus is not None, "started"
+        answer = await self._bus.call(_to_bus("ListNames", ""))
+        assert answer is not None, "the bus lives"
+        return sum(name.startswith(":") for name in answer.body[0]) - 1
 
     # -- adapters
 

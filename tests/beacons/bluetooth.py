@@ -145,6 +145,10 @@ class Shop:
 
     async def end(self) -> None:
         await self.radio.stop()
+        if self.daemon.is_running:
+            async with asyncio.timeout(WITHIN_S):
+                while await self.daemon.others():  # noqa: ASYNC110 - of another program
+                    await asyncio.sleep(0.005)
         await self.daemon.crash()
         self.bus.stop()
 

@@ -152,6 +152,10 @@ def test_the_fleet_changes_the_frames_at_once_and_gives_them_back(tmp_path: Path
         two = [(bytes.fromhex("00010001c5"), 300), (bytes.fromhex("00010002c5"), 300)]
         await shop.until(lambda: on_air(shop) == two)
         await shop.until(lambda: shop.radio.sending_stands() == ("ok", "2 on the air"))
+        bluez = shop.radio._bluez
+        assert bluez is not None
+        assert bluez.bus is not None
+        assert sorted(bluez.bus._path_exports) == sorted(path for _, path in shop.daemon.adverts)
         await shop.daemon.crash()
         await shop.bluetoothd()
         await shop.until(lambda: on_air(shop) == two)
