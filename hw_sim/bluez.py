@@ -99,7 +99,7 @@ class Bluetoothd:
         assert self._bus is not None, "started"
         answer = await self._bus.call(_to_bus("ListNames", ""))
         assert answer is not None, "the bus lives"
-        return sum(name.startswith(":") for name in answer.body[0]) - 1
+        return len([name for name in answer.body[0] if name.startswith(":")]) - 1
 
     # -- adapters
 
