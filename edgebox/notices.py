@@ -115,15 +115,20 @@ class Health:
         self._recorded: dict[str, tuple[str, str]] = {}
         self._waiting: dict[str, tuple[str, str]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.on_change: Callable[[], None] | None = None  # told at each change, before it is recorded
 
     def note(self, part: str, state: str, words: str = "") -> None:
         """`state`: ok, warning or failed. Recorded now; if the part's last change was just now, a little later."""
         if part not in self._recorded and len(self._recorded) >= PARTS_MAX:
             return
+        if {**self._recorded, **self._waiting}.get(part) == (state, words):
+            return
         if part in self._timers:
             self._waiting[part] = state, words
-        elif self._recorded.get(part) != (state, words):
+        else:
             self._record(part, state, words)
+        if self.on_change is not None:
+            self.on_change()
 
     def over(self, part: str) -> None:
         """What was wrong with the part, if anything was, is over."""

@@ -63,7 +63,8 @@ class Neighbours:
 def host_in(authority: str) -> str:
     """`[fe80::1]:8443` → `fe80::1`; `edgebox.local:8443` → `edgebox.local`."""
     if authority.startswith("["):
-        return authority[1:].partition("]")[0].lower()
+        name, bracket, _ = authority[1:].partition("]")
+        return name.lower() if bracket else ""
     return authority.rpartition(":")[0].lower() if authority.count(":") == 1 else authority.lower()
 
 

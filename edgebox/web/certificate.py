@@ -54,10 +54,13 @@ def certificate_for(folder: Path, given: str, names: Iterable[str], now: float) 
             return _read(Path(place), is_own=False)
     if given:
         raise _bad(Path(given) / CERTIFICATE, "it is not there")
-    if (folder / CERTIFICATE).is_file() and (folder / KEY).is_file():
+    try:
         found = _read(folder, is_own=True)
+        context(found)
         if not found.is_due(now):
             return found
+    except ConfigError:
+        pass  # there is none yet, or the card has lost some of it
     _make(folder, list(names)[:NAMES_MAX], now)
     return _read(folder, is_own=True)
 

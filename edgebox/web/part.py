@@ -42,7 +42,7 @@ HEAD_BYTES = 16 << 10  # of a request's head
 IDLE_S = 20  # a connection without a request
 STOP_S = 2  # for answers on their way
 SWITCH_S = 0.0005  # Python's own 5 ms is how long a receipt would wait for a thread that sets a page
-PAIR_AGAIN_S = 5.0  # until a line is there that can print the first slip
+PAIR_AGAIN_S = 0.5  # until a line is there that can print the first slip: a look at a table
 
 
 class ManagersPage:
@@ -70,6 +70,7 @@ class ManagersPage:
         await self._serve(app, office.certificate)
         office.address = f"{_shown(self._settings.listen)}:{self.port}"
         self._host.listeners.append(self._recorded)
+        self._host.health.on_change = self._changed
         sys.setswitchinterval(SWITCH_S)
         if not office.accounts.has_users:
             self._tasks.append(asyncio.create_task(self._first_slip(office)))
@@ -90,6 +91,7 @@ class ManagersPage:
         """No more connections; answers on their way have a moment."""
         with contextlib.suppress(ValueError):
             self._host.listeners.remove(self._recorded)
+        self._host.health.on_change = None
         if self.office is not None:
             self.office.hub.close()
         if self._redirect is not None:
@@ -122,6 +124,10 @@ class ManagersPage:
     def _recorded(self, receipt: ReceiptRecord) -> None:
         if self.office is not None:
             self.office.hub.tell("receipt", f"{receipt.session}-{receipt.document}")
+
+    def _changed(self) -> None:
+        if self.office is not None:
+            self.office.hub.tell("health")
 
     async def _first_slip(self, office: Office) -> None:
         """At the first start, once a printer is there. What it lacks is said once; the page's button prints again."""

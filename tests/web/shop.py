@@ -3,6 +3,9 @@
 import re
 import time
 from pathlib import Path
+from typing import NamedTuple, Self
+
+import httpx
 
 from hw_sim.cloud.broker import free_port
 from hw_sim.cloud.cloud import Cloud
@@ -29,7 +32,8 @@ class ShopWithPage(Scenario):
             cloud.furnish(cloud.enroll(BOX, rules, DEVICE), self.folder / "credentials", self.keys_file)
 
     def _config(self) -> str:
-        return super()._config() + f'[web]\nlisten = "{self.page}"\n{self._more}'
+        own = super()._config().replace("[[line]]\n", "[[line]]\nstatus_s = 1\n")
+        return own + f'[web]\nlisten = "{self.page}"\n{self._more}'
 
     def pairing_code(self) -> str:
         """What stands on the slip that came out of the printer."""
@@ -47,9 +51,39 @@ class ShopWithPage(Scenario):
         """How many papers came out."""
         return len(self._printer_report().tickets)
 
+    def open_cover(self) -> None:
+        """Of the printer; it says so when it is asked, once a second."""
+        assert self._printer is not None
+        with self._printer.printer() as (printer, now):
+            printer.open_cover(now)
+
+    def close_cover(self) -> None:
+        """Again."""
+        assert self._printer is not None
+        with self._printer.printer() as (printer, now):
+            printer.close_cover(now)
+
     def draw_last(self, path: Path) -> None:
         """The last paper as a picture."""
         assert self._printer is not None
         with self._printer.printer() as (printer, _):
             stream, ticket = bytes(printer.received), printer.report().tickets[-1]
         TicketDrawer(self._profile).save(stream, ticket, path)
+
+
+class Paired(NamedTuple):
+    """A shop with an owner."""
+
+    shop: ShopWithPage
+    name: str
+    password: str
+
+    @classmethod
+    def pair(cls, shop: ShopWithPage, name: str = "wang", password: str = "a good pass 7") -> Self:
+        """As a browser would, with the code from the paper."""
+        headers = {"origin": shop.url}
+        form = {"code": shop.pairing_code(), "name": name, "password": password}
+        with httpx.Client(verify=False) as browser:
+            answer = browser.post(f"{shop.url}/pair", data=form, headers=headers)
+        assert answer.status_code == 303, answer.text
+        return cls(shop, name, password)

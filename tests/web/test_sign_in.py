@@ -244,16 +244,15 @@ def test_what_is_guessed_first_is_no_password(weak: str) -> None:
         check_strength(weak, "ShopOwner")
 
 
-@pytest.mark.parametrize(
-    "path", ["//evil.example", "/\\evil", "https://evil.example/", "javascript:x", "evil", "/a\r\nb"]
-)
-def test_nobody_is_sent_elsewhere_after_signing_in(path: str) -> None:
-    assert local_path(path) == "/"
+def test_nobody_is_sent_elsewhere_after_signing_in() -> None:
+    elsewhere = ("//evil.example", "/\\evil", "https://evil.example/", "javascript:x", "evil", "/a\r\nb")
+    assert [local_path(path) for path in elsewhere] == ["/"] * len(elsewhere)
     assert local_path("/users?page=2") == "/users?page=2"
 
     async def story(shop: Shop) -> None:
-        answer = await shop.browser().send_form("/sign-in", name="owner", password=PASSWORD, to=path)
-        assert answer.headers["location"] == "/"
+        for path in elsewhere:
+            answer = await shop.browser().send_form("/sign-in", name="owner", password=PASSWORD, to=path)
+            assert answer.headers["location"] == "/"
 
     play(story)
 
