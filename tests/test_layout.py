@@ -33,17 +33,18 @@ class Room:
     pure: bool = True  # decides only: bytes, events and a clock value in; events or commands out
 
 
-LINE = ("edgebox.line", "edgebox.escpos", "edgebox.alive")
-LINE_ADAPTERS = ("relay", "tillside", "printerside", "tap", "poll")
-SCAN = ("edgebox.scan", "edgebox.line.poll", "edgebox.dataplane", "edgebox.alive")
-SCAN_ADAPTERS = ("daemon", "relay", "scannerside", "tillside", "tap")
+LINE = ("edgebox.line", "edgebox.escpos", "edgebox.breaker", "edgebox.tap", "edgebox.alive")
+LINE_ADAPTERS = ("relay", "tillside", "printerside", "poll")
+SCAN = ("edgebox.scan", "edgebox.breaker", "edgebox.tap", "edgebox.line.poll", "edgebox.dataplane", "edgebox.alive")
+SCAN_ADAPTERS = ("daemon", "relay", "scannerside", "tillside")
 
 ROOMS = (
     Room("edgebox.model", ours=()),
     Room("edgebox.errors", ours=()),
     Room("edgebox.escpos", ours=()),
-    Room("edgebox.line", ours=("edgebox.escpos",)),
-    Room("edgebox.scan", ours=()),
+    Room("edgebox.breaker", ours=()),
+    Room("edgebox.line", ours=("edgebox.escpos", "edgebox.breaker")),
+    Room("edgebox.scan", ours=("edgebox.breaker",)),
     Room("edgebox.receipt", ours=("edgebox.escpos",)),
     Room("edgebox.loyalty", ours=("edgebox.receipt",)),
     Room("edgebox.slips", ours=("edgebox.escpos", "edgebox.receipt", "edgebox.loyalty"), libraries=("qrcode",)),
@@ -58,6 +59,7 @@ ROOMS = (
     *(Room(f"edgebox.scan.{name}", ours=SCAN, lazily=("drivers",), pure=False) for name in SCAN_ADAPTERS),
     Room("edgebox.dataplane", ours=(), pure=False),
     Room("edgebox.alive", ours=(), pure=False),
+    Room("edgebox.tap", ours=(), pure=False),
 )
 
 # What a pure module never touches.

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 
+from edgebox.breaker import Breaker
 from edgebox.escpos.documents import Verdict
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.state import Buffer
 from edgebox.line.between import Between
-from edgebox.line.breaker import Breaker
 from edgebox.line.frames import Answer, Done, Frame, Hello, Job, JobCancel, Outcome, Ping, Pong, Result, Why, encode
 from edgebox.line.held import Held
 from edgebox.line.insertion import insert
@@ -65,7 +65,7 @@ class LineCore:
     @property
     def holding(self) -> bool:
         """May anything be held at all?"""
-        return self.engine_up and not self.breaker.open and not self.bypass
+        return self.engine_up and not self.breaker.is_open and not self.bypass
 
     def _mind_holding(self) -> None:
         self.stream.holding = self.holding
@@ -253,7 +253,7 @@ class LineCore:
                 times.append(self._idle_at())
         if self.engine_up and self.engine_reads and self.stream.tee_since >= 0:
             times.append(self.stream.tee_since + TEE_S)
-        if self.engine_up and self.breaker.open:
+        if self.engine_up and self.breaker.ping_at is not None:
             times.append(self.breaker.ping_at)
         if self.replies.deadline is not None:
             times.append(self.replies.deadline)
@@ -288,9 +288,9 @@ class LineCore:
         if self._ask is None and self._held.since >= 0 and now >= self._hold_until():
             self.counters["feed_hold_expired"] += 1
             self._release()
-        ping = self.breaker.ping(now) if self.engine_up else None
-        if ping is not None:
-            self.spool.note(ping)
+        nonce = self.breaker.ping(now) if self.engine_up else 0
+        if nonce:
+            self.spool.note(Ping(nonce))
         self._between.tick(now, self._last_till, self.stream, self.outbox, free=self._free)
 
     @property

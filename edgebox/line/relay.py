@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from edgebox.alive import Alive
 from edgebox.line.core import TEE_BYTES, TEE_S, LineCore
+from edgebox.line.frames import Decoder, Frame, FrameError
 from edgebox.line.pace import Pace, ends_on_ink
 from edgebox.line.poll import READ, WRITE, Handler, Poll
 from edgebox.line.printerside import PrinterSide
-from edgebox.line.tap import Tap
 from edgebox.line.tillside import TillSide
+from edgebox.tap import Tap
 
 if TYPE_CHECKING:
     from drivers.base import PrinterEnd, TillEnd
@@ -40,7 +41,7 @@ class Relay:
         self._till.dial = self._printer.dial
         self._printer.on_reply = self._reply
         self._printer.on_gone = lambda broken: self._till.printer_gone(broken=broken)
-        self._tap = Tap(engine) if engine else None
+        self._tap = Tap[Frame](engine, Decoder, FrameError) if engine else None
         self._window = core.settings.window_bytes
         self._fast = -1  # the owner's descriptor while its bytes may go on at once
         self._pace = Pace.PARSE
@@ -190,7 +191,7 @@ class Relay:
 
     # -- the engine
 
-    def _serve_engine(self, tap: Tap) -> None:
+    def _serve_engine(self, tap: Tap[Frame]) -> None:
         if tap.socket is None:
             if self.now < tap.retry_at:
                 return
@@ -204,7 +205,7 @@ class Relay:
         else:
             self._send_engine(tap, b"")
 
-    def _send_engine(self, tap: Tap, raw: bytes) -> None:
+    def _send_engine(self, tap: Tap[Frame], raw: bytes) -> None:
         try:
             tap.send(raw)
             while not tap.wants_write:
@@ -231,7 +232,7 @@ class Relay:
         except OSError as fault:
             self._engine_lost(tap, fault)
 
-    def _engine_lost(self, tap: Tap, fault: OSError) -> None:
+    def _engine_lost(self, tap: Tap[Frame], fault: OSError) -> None:
         self._log(f"engine: {fault}")
         self._poll.forget(tap)
         tap.close(self.now)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 
-from edgebox.scan.breaker import Breaker
+from edgebox.breaker import Breaker
 from edgebox.scan.classify import ARMABLE, Reading
 from edgebox.scan.codes import AIM_CHARS, Kind, split_aim
 from edgebox.scan.cutter import CODE_MAX, Cut, Cutter
@@ -182,9 +182,9 @@ class ScanCore:
         self._release(now)
         if self._armed is not None and now >= self._armed_until:
             self._disarm()
-        ping = self.breaker.ping(now) if self._engine else None
-        if ping is not None:
-            self._tell(ping)
+        nonce = self.breaker.ping(now) if self._engine else 0
+        if nonce:
+            self._tell(Ping(nonce))
         oldest = self.outbox.oldest
         if oldest is not None and now >= oldest + self._till_s:
             self._lose(self.outbox.give_up_older(now - self._till_s + 1e-6), "the till did not take it in time")

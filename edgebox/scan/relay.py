@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from edgebox.line.poll import READ, WRITE, Handler, Poll
 from edgebox.scan.core import ScanCore
+from edgebox.scan.frames import Decoder, Frame, FrameError
 from edgebox.scan.scannerside import ScannerSide
-from edgebox.scan.tap import Tap
 from edgebox.scan.tillside import TillSide
+from edgebox.tap import Tap
 
 if TYPE_CHECKING:
     from drivers.base import PrinterEnd, TillEnd
 
+UNSENT_MAX = 1 << 18  # for the engine: some thousand frames, behind what the socket itself keeps
 SLEEP_S = 3600.0  # nothing to do: epoll wakes us
 
 
@@ -35,7 +37,7 @@ class Relay:
         self._scanner = ScannerSide(core, scanner, self._poll, log)
         self._till = TillSide(core, till, self._poll, log)
         self._till.on_said = self._scanner.write
-        self._tap = Tap(engine) if engine else None
+        self._tap = Tap[Frame](engine, Decoder, FrameError, UNSENT_MAX) if engine else None
         self._stop_at = 0.0  # 0: not asked to
 
     def run(self) -> None:
@@ -93,7 +95,7 @@ class Relay:
 
     # -- the engine
 
-    def _serve_engine(self, tap: Tap) -> None:
+    def _serve_engine(self, tap: Tap[Frame]) -> None:
         if tap.socket is None:
             if self.now < tap.retry_at:
                 return
@@ -123,7 +125,7 @@ class Relay:
         except OSError as fault:
             self._engine_lost(tap, fault)
 
-    def _engine_lost(self, tap: Tap, fault: OSError) -> None:
+    def _engine_lost(self, tap: Tap[Frame], fault: OSError) -> None:
         self._log(f"engine: {fault.strerror}; everything goes to the till until it is back")
         self._poll.forget(tap)
         tap.close(self.now)

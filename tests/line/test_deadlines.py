@@ -54,15 +54,15 @@ def test_three_misses_end_the_waiting_and_a_pong_begins_it_again() -> None:
     wire = silent()
     for _ in range(3):
         wire.till(RECEIPT).wait(0.2)
-    assert wire.core.breaker.open
+    assert wire.core.breaker.is_open
     wire.till(RECEIPT)
     assert bytes(wire.printed) == RECEIPT * 4
     wire.wait(1.0)
     pings = [frame for frame in wire.frames if isinstance(frame, Ping)]
     wire.core.frame(Pong(pings[0].nonce - 1, ""), wire.now)
-    assert wire.core.breaker.open
+    assert wire.core.breaker.is_open
     wire.core.frame(Pong(pings[-1].nonce, ""), wire.now)
-    assert not wire.core.breaker.open
+    assert not wire.core.breaker.is_open
     wire.answer = lambda end: b"SLIP\n"
     wire.till(RECEIPT)
     assert wire.outcomes[-1].result == Result.INSERTED
@@ -72,7 +72,7 @@ def test_one_answer_in_time_forgives_two_misses() -> None:
     wire = Wire(answer=lambda end: b"" if end.document % 3 == 0 else None)
     for _ in range(9):
         wire.till(RECEIPT).wait(0.2)
-    assert not wire.core.breaker.open
+    assert not wire.core.breaker.is_open
 
 
 def test_no_more_is_held_than_it_may() -> None:

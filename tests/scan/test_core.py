@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebox.scan.breaker import MISSES
+from edgebox.breaker import MISSES
 from edgebox.scan.classify import Rules
 from edgebox.scan.core import BACKLOG_BYTES, TOLD_MAX, WAITING_MAX
 from edgebox.scan.cutter import CODE_MAX

@@ -1,14 +1,13 @@
-"""Stops asking an engine that doesn't answer.
+"""Stops asking an engine that doesn't answer: a line's, a scanner's.
 
-Owns: the count of misses, and when to try again. Never: codes. Three misses in a row open it: from then on everything
-goes to the till at once, until the engine answers a ping; a cashier must not wait three times for each coupon.
+Owns: the count of misses and when to try again. Never: the wire, or a frame. Three misses in a row open it: from then
+on nothing waits for the engine (fifteen cuts in one job must not cost fifteen deadlines, nor three coupons three waits)
+until it answers a ping. Pure, standard library only.
 """
 
 from __future__ import annotations
 
-from edgebox.scan.frames import Ping
-
-MISSES = 3  # design §3, as for the line
+MISSES = 3  # design §3
 PING_S = 1.0  # while open, ask this often
 
 
@@ -17,12 +16,12 @@ class Breaker:
 
     def __init__(self) -> None:
         self.is_open = False
-        self.ping_at: float | None = None  # when the next ping is due
+        self.ping_at: float | None = None  # when the next ping is due; None: none is
         self._misses = 0
         self._nonce = 0
 
     def hit(self) -> None:
-        """A verdict came in time."""
+        """An answer came in time."""
         self._misses = 0
 
     def miss(self, now: float) -> bool:
@@ -40,13 +39,13 @@ class Breaker:
         self.ping_at = None
         self._misses = 0
 
-    def ping(self, now: float) -> Ping | None:
-        """The ping to send, when one is due."""
+    def ping(self, now: float) -> int:
+        """The nonce of the ping to send now; 0: none is due."""
         if self.ping_at is None or now < self.ping_at:
-            return None
+            return 0
         self._nonce += 1
         self.ping_at = now + PING_S
-        return Ping(self._nonce)
+        return self._nonce
 
     def pong(self, nonce: int) -> None:
         """The engine is there again; an answer to an older ping proves nothing about now."""
