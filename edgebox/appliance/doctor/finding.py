@@ -1,0 +1,74 @@
+"""What the doctor says, and what it may look at.
+
+Owns: `Finding`, the order of graveness, and `Machine`: the roots of what is looked at, so that a test can give others.
+Never: looks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from edgebox.settings import Config
+
+
+class Grade(StrEnum):
+    """How bad. `unknown`: it could not be looked at, which is no all-clear."""
+
+    OK = "ok"
+    UNKNOWN = "unknown"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+GRAVENESS = (Grade.FAILED, Grade.WARNING, Grade.UNKNOWN, Grade.OK)
+
+
+class Finding(NamedTuple):
+    """One. `part`: what it is about; `what` is so, `why` it matters, `mend`: the command or the handgrip."""
+
+    grade: Grade
+    part: str
+    what: str
+    why: str = ""
+    mend: str = ""
+
+
+def ok(part: str, what: str) -> Finding:
+    """All is well with it."""
+    return Finding(Grade.OK, part, what)
+
+
+class Machine(NamedTuple):
+    """Where the doctor looks. `now`: seconds since 1970; `run`: a command's output, None if it can't be run.
+
+    `user`: who the services run as; "" the one who asks.
+    """
+
+    config: Config
+    folder: Path  # of the configuration: relative paths in it start there
+    root: Path = Path("/")
+    now: Callable[[], float] = time.time
+    run: Callable[[list[str]], str | None] = lambda command: None
+    user: str = ""
+
+    def at(self, path: str) -> Path:
+        """A path of the machine."""
+        return self.root / path.lstrip("/")
+
+    def configured(self, path: str) -> Path:
+        """A path as the configuration has it."""
+        return self.at(path) if path.startswith("/") else self.folder / path
+
+    def text(self, path: str) -> str:
+        """What stands in a small file of /proc or /sys; "" if it can't be read."""
+        try:
+            return self.at(path).read_text("utf-8", "replace").strip()
+        except OSError:
+            return ""
+
+
+Check = Callable[[Machine], Iterable[Finding]]

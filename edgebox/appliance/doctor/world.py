@@ -1,0 +1,133 @@
+"""The doctor on what is outside: claim keys, the cloud, Bluetooth.
+
+Owns: trying the way to the broker as the box would go it, and the dates of keys and certificates. Never: signs in.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgebox.appliance.doctor.finding import Finding, Grade, Machine, ok
+from edgebox.errors import ConfigError, SyncError
+from edgebox.keys import load_keys
+
+CONNECT_S = 5.0
+KEY_DAYS = 7
+CERTIFICATE_DAYS = 30
+DAY_S = 86_400
+
+
+def keys(machine: Machine) -> Iterator[Finding]:
+    """The claim keys: there, private, and for how long."""
+    why = "no points are printed"
+    try:
+        found = load_keys(machine.configured(machine.config.claims.keys))
+    except ConfigError as fault:
+        yield Finding(Grade.FAILED, "claim keys", str(fault.args[0]), why, fault.hint)
+        return
+    days = found.days_left(int(machine.now()))
+    if days <= 0:
+        yield Finding(
+            Grade.FAILED, "claim keys", "they are used up", why, "edgebox fleet keys, or connect it to the cloud"
+        )
+    elif days < KEY_DAYS:
+        mend = "the cloud sends new ones as soon as it hears of the box: see cloud"
+        yield Finding(Grade.WARNING, "claim keys", f"they last {days} more days", f"then {why}", mend)
+    else:
+        yield ok("claim keys", f"for {days} more days")
+
+
+def cloud(machine: Machine) -> Iterator[Finding]:
+    """Name, connection, TLS, certificate: the first that fails is told, for the others follow from it."""
+    from sync import address, credentials
+
+    url = machine.config.sync.url
+    if not url:
+        yield ok("cloud", "none is configured: the box works alone")
+        return
+    why = "receipts wait on the box, and nothing comes from the fleet"
+    try:
+        where = address.parse(url)
+        proof = credentials.load(machine.configured(machine.config.sync.credentials), tls=where.tls)
+    except SyncError as fault:
+        yield Finding(Grade.FAILED, "cloud", str(fault.args[0]), why, fault.hint)
+        return
+    yield from _certificate(proof.expires, int(machine.now()), Path(machine.config.sync.credentials))
+    try:
+        found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as fault:
+        mend = "resolvectl status: is there a DNS server?"
+        yield Finding(Grade.FAILED, "cloud, DNS", f"{where.host}: {fault.strerror}", why, mend)
+        return
+    try:
+        with socket.create_connection((str(found[0][4][0]), where.port), CONNECT_S) as link:
+            if proof.context is not None:
+                with proof.context.wrap_socket(link, server_hostname=where.host):
+                    yield ok("cloud", f"{where.host}:{where.port} answers, and its certificate is good")
+            else:
+                yield ok("cloud", f"{where.host}:{where.port} answers")
+    except ssl.SSLCertVerificationError as fault:
+        yield Finding(
+            Grade.FAILED, "cloud, TLS", f"the broker's certificate is not believed: {fault.verify_message}", why,
+            "is the clock right? ca.crt in the credentials' folder must be the broker's",
+        )  # fmt: skip
+    except ssl.SSLError as fault:
+        yield Finding(
+            Grade.FAILED, "cloud, TLS", f"no TLS: {fault.reason}", why, "does the broker know this box's certificate?"
+        )
+    except OSError as fault:
+        yield Finding(
+            Grade.FAILED, "cloud", f"{where.host}:{where.port}: {fault.strerror or fault}", why,
+            f"is outgoing TCP port {where.port} open in the shop's router?",
+        )  # fmt: skip
+
+
+def _certificate(expires: int, now: int, folder: Path) -> Iterator[Finding]:
+    if not expires:
+        return
+    days = (expires - now) // DAY_S
+    if days < CERTIFICATE_DAYS:
+        yield Finding(
+            Grade.FAILED if days < 0 else Grade.WARNING, "cloud, certificate",
+            "the box's own has run out" if days < 0 else f"the box's own lasts {days} more days",
+            "without it the broker lets nobody in", f"`tls.set` from the fleet, or a new client.crt in {folder}",
+        )  # fmt: skip
+    else:
+        yield ok("cloud, certificate", f"for {days} more days")
+
+
+def bluetooth(machine: Machine) -> Iterator[Finding]:
+    """Only if the shop has beacons."""
+    wanted = machine.config.beacons
+    if not (wanted.send or wanted.scan):
+        return
+    why = "the shop is not announced, and nobody is noticed"
+    adapters = sorted(machine.at("/sys/class/bluetooth").glob("hci*"))
+    if not adapters:
+        yield Finding(
+            Grade.FAILED,
+            "Bluetooth",
+            "this machine has no adapter",
+            why,
+            "plug a USB one in; dmesg | grep -i bluetooth",
+        )
+        return
+    for switch in sorted(machine.at("/sys/class/rfkill").glob("rfkill*")):
+        name = str(switch.relative_to(machine.root))
+        if machine.text(f"{name}/type") == "bluetooth" and "1" in machine.text(f"{name}/soft") + machine.text(
+            f"{name}/hard"
+        ):
+            yield Finding(Grade.FAILED, "Bluetooth", "it is switched off (rfkill)", why, "rfkill unblock bluetooth")
+            return
+    if not machine.at("/run/dbus/system_bus_socket").exists():
+        yield Finding(Grade.FAILED, "Bluetooth", "there is no D-Bus", why, "apt install dbus; systemctl start dbus")
+        return
+    told = machine.run(["systemctl", "is-active", "bluetooth.service"])
+    if told is not None and told.strip() != "active":
+        mend = "apt install bluez; systemctl enable --now bluetooth"
+        yield Finding(Grade.FAILED, "Bluetooth", f"bluetoothd is {told.strip() or 'not there'}", why, mend)
+        return
+    yield ok("Bluetooth", f"{adapters[0].name} is there")
