@@ -76,6 +76,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     typed_lock_s: Annotated[int, Meta(ge=1, le=86_400)] = 600
     tally_with_report: bool = True
     member_s: Annotated[int, Meta(ge=5, le=3600)] = 120  # from the card shown to the bill paid; the next customer waits
+    title_minutes: Annotated[int, Meta(ge=1, le=120)] = 10  # who asks for an invoice has just paid
     withdraw_s: Annotated[int, Meta(ge=60, le=86_400)] = 600  # a customer who was told "again" comes back sooner
     unsettled_days: Annotated[int, Meta(ge=1, le=90)] = 3  # a weekend without a network is no alarm
     buzzer: bool = True

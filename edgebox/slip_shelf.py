@@ -21,7 +21,7 @@ from edgebox.slips.template import Template
 OWN_SLIPS = Path("/etc/edgebox/slips")
 DESK = (  # names of slips printed when asked for
     *("redemption", "refusal", "tally", "pick_up", "mall", "member", "prices", "z_check", "pairing"),
-    *("order", "order_paid"),
+    *("order", "order_paid", "invoice_title"),
 )
 WIDEST_DOTS = 576  # pictures are made for 80 mm paper; on narrower paper a slip with a wider one is left out
 

@@ -35,6 +35,8 @@ class Answer(StrEnum):
     LIMIT = "limit"  # nor this one, because it would go beyond what the shop allows
     FAILURE = "failure"  # the cloud, or who it asked, is in trouble
     BUSY = "busy"  # the box itself can't record now
+    NO_SALE = "no_sale"  # to which an invoice could belong
+    FORWARDED = "forwarded"  # the cloud has it: an invoice's title
     MEMBER = "member"  # a member's code, and the table knows it
     STRANGER = "stranger"  # it doesn't; the cloud may
     STALE = "stale"  # it is too old to say
@@ -80,6 +82,10 @@ SAID: Mapping[Answer, Phrase] = {
     Answer.LIMIT: Phrase("网络中断 已达离线核销上限", "No network: over the limit", Beep.AGAIN, is_final=False),
     Answer.FAILURE: Phrase("系统繁忙 请稍后重试", "System failure, try again", Beep.AGAIN, is_final=False),
     Answer.BUSY: Phrase("设备无法记录 请稍后重试", "Can't record now, try again", Beep.AGAIN, is_final=False),
+    Answer.NO_SALE: Phrase(
+        "没有可开票的小票 请付款后再扫", "No sale to invoice: pay, then scan", Beep.AGAIN, is_final=False
+    ),
+    Answer.FORWARDED: Phrase("开票信息已提交", "Invoice asked for", Beep.GOOD),
     Answer.MEMBER: Phrase("会员", "Member", Beep.GOOD),
     Answer.STRANGER: Phrase("会员表中没有此码", "Not in the table of members", Beep.GOOD),
     Answer.STALE: Phrase("会员表已过期", "The table of members is too old", Beep.GOOD),
@@ -128,9 +134,21 @@ _BUSIFAVOR: Mapping[str, Answer] = {
     "FREQUENCY_LIMITED": Answer.FAILURE,
     "FREQUENCY_LIMIT_EXCEED": Answer.FAILURE,
 }
+# 抬头码, as card/invoice/scantitle says: what it calls invalid parameters is a code that it doesn't know any more.
+# Faults of the merchant's account and its limits are no fault of the code. [developers.weixin.qq.com, invoicescantitle;
+# general return codes]
+_INVOICE: Mapping[str, Answer] = {
+    "-1": Answer.FAILURE,
+    "40001": Answer.FAILURE,
+    "42001": Answer.FAILURE,
+    "45009": Answer.FAILURE,
+    "48001": Answer.FAILURE,
+    "72031": Answer.UNKNOWN,
+}
 _CHANNELS: Mapping[str, Mapping[str, Answer]] = {
     Channel.WEIXIN_CARD.value: _CARD,
     Channel.WEIXIN_BUSIFAVOR.value: _BUSIFAVOR,
+    "weixin_invoice": _INVOICE,
 }
 
 

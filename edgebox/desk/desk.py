@@ -189,6 +189,11 @@ class Desk:
         return self.counter.codes.hash_of(kind, code)
 
     @property
+    def cloud(self) -> Cloud | None:
+        """Whom to ask; None: this shop has nobody."""
+        return self._cloud
+
+    @property
     def line(self) -> str:
         """Whose printer gives the slips now; "": no line is there."""
         return self._where("")[0]

@@ -17,7 +17,7 @@ from edgebox.slips.template import Purpose, Template
 PRINTED_BY_OCCASION = frozenset(
     (
         *(Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP, Purpose.MALL, Purpose.MEMBER, Purpose.PRICES),
-        *(Purpose.TALLY, Purpose.Z_CHECK, Purpose.PAIRING, Purpose.ORDER, Purpose.ORDER_PAID),
+        *(Purpose.INVOICE_TITLE, Purpose.TALLY, Purpose.Z_CHECK, Purpose.PAIRING, Purpose.ORDER, Purpose.ORDER_PAID),
     )
 )
 

@@ -48,6 +48,7 @@ class Field(NamedTuple):
 
 _CODES = (Purpose.COUPON, Purpose.COMEBACK)
 _DESK = (Purpose.REDEMPTION, Purpose.REFUSAL, Purpose.PICK_UP, Purpose.MALL)
+_TITLED = (*_CODES, *_DESK, Purpose.INVOICE_TITLE)
 _ORDERS = (Purpose.ORDER, Purpose.ORDER_PAID)
 _BOOKED = (Purpose.REDEMPTION, Purpose.PICK_UP, Purpose.MALL)
 _WITH_URL = (
@@ -80,11 +81,11 @@ FIELDS: Mapping[str, Field] = {
     "code": Field("the coupon's code, to be typed", "7KQ4-M2XW", (*_CODES, *_DESK, Purpose.PAIRING)),
     "value": Field("what the coupon is worth", Money(500, "CNY"), (*_CODES, Purpose.REDEMPTION)),
     "until": Field("the last day on which it is good", "2026-12-18", (*_CODES, Purpose.SOURCE)),
-    "title": Field("what it is, in words", "Tea", (*_CODES, *_DESK, *_ORDERS)),
+    "title": Field("what it is, in words; of an invoice, whose", "Tea", (*_TITLED, *_ORDERS)),
     "serial": Field("the slip's own number", "17", _DESK),
     "count": Field("how many there were in this shift", "5", _DESK),
     "pending": Field("set when it was done without the cloud, to be confirmed", "", _DESK),
-    "reason": Field("why it was refused, or taken back", "", _DESK),
+    "reason": Field("why it was refused, or taken back", "", (*_DESK, Purpose.INVOICE_TITLE)),
     "copy": Field("set on a slip that may be out already", "", (*_DESK, *_ORDERS, Purpose.TALLY)),
     "undone": Field("the number of the redemption that this one takes back", "", _BOOKED),
     "shelf": Field("where the goods are", "B3", (Purpose.PICK_UP,)),

@@ -37,6 +37,7 @@ class Purpose(StrEnum):
     MALL = "mall"  # something was given for points
     MEMBER = "member"  # who the scanned code is
     PRICES = "prices"  # what the mall asks for its goods now
+    INVOICE_TITLE = "invoice_title"  # what became of the title that a customer showed for an invoice
     TALLY = "tally"
     Z_CHECK = "z_check"
     ORDER = "order"  # an online order's ticket

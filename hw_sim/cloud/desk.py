@@ -20,6 +20,8 @@ from msgspec import Meta
 from hw_sim.cloud.counter_services import REDEEM as MALL
 from hw_sim.cloud.counter_services import TAKE as PICK_UP
 from hw_sim.cloud.counter_services import Mall, PickUps
+from hw_sim.cloud.invoices import ASK as INVOICE
+from hw_sim.cloud.invoices import Invoices
 from hw_sim.cloud.ledger import Ledger
 from hw_sim.cloud.registry import Box
 from hw_sim.cloud.settlement import Settlement
@@ -79,6 +81,7 @@ class Desk:
         self.log: list[tuple[str, str, str]] = []  # box, request and what was said, the newest LOG_MAX
         self._ledger = ledger
         self.settlement = settlement
+        self.invoices = Invoices(ledger)
         self.mall = Mall(ledger, settlement, clock)
         self.pick_ups = PickUps(ledger, settlement, clock)
         self._clock = clock
@@ -125,6 +128,8 @@ class Desk:
         return [(code, box, request) for code, box, request in self._ledger.ask(sql)]
 
     def _new(self, box: Box, ask: Ask) -> Answer:
+        if ask.what == INVOICE:
+            return self.invoices.answer(box, ask)
         services = {MALL: self.mall.answer, PICK_UP: self.pick_ups.answer}
         try:
             args = msgspec.convert(ask.args, _Args)

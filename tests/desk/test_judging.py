@@ -37,7 +37,7 @@ def test_every_answer_has_its_own_words_in_both_languages() -> None:
         assert len(set(said)) == len(said)
         assert all(said)
     assert [answer for answer, one in SAID.items() if one.beep is Beep.GOOD] == [
-        *(Answer.REDEEMED, Answer.MEMBER, Answer.STRANGER, Answer.STALE)
+        *(Answer.REDEEMED, Answer.FORWARDED, Answer.MEMBER, Answer.STRANGER, Answer.STALE)
     ]
     assert all((one.beep is Beep.AGAIN) is not one.is_final for one in SAID.values())
 
