@@ -24,12 +24,14 @@ from edgebox.beacons.radio import Radio
 from edgebox.cards import Cards
 from edgebox.cloud import CloudLink
 from edgebox.config import DEFAULT, load, parse, text_of
+from edgebox.desk.invoice_titles import InvoiceTitles
 from edgebox.engine import Engine
 from edgebox.errors import ConfigError, EdgeboxError, StoreError
 from edgebox.feedback import Feedback
 from edgebox.keys import load_keys
 from edgebox.line.daemon import become_urgent
 from edgebox.loyalty.keyring import Keyring
+from edgebox.scan.codes import Kind
 from edgebox.scan_desk import ScanDesk
 from edgebox.settings import Config
 
@@ -108,6 +110,9 @@ def furnish(engine: Engine) -> None:
     scans.handlers.update(engine.desk.services.handlers)
     engine.parts.append(scans)
     engine.listeners.append(scans.receipt)
+    titles = InvoiceTitles(engine)
+    engine.parts.append(titles)
+    scans.handlers[Kind.INVOICE_TITLE] = titles.scanned
     feedback = Feedback(engine)
     engine.parts.append(feedback)
     scans.on_said = feedback.said
