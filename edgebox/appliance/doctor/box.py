@@ -121,7 +121,7 @@ def services(machine: Machine) -> Iterator[Finding]:
     units += [f"edgebox-scan@{one.name}.service" for one in machine.config.scanner if one.scanner]
     for unit in units:
         told = machine.run(["systemctl", "show", unit, "--property=ActiveState,NRestarts,LoadState"])
-        if told is None:
+        if not told:  # no systemctl, or nobody who answers it
             yield Finding(Grade.UNKNOWN, "services", "this machine runs no systemd", "", "make run, or edgebox run")
             return
         yield from _service(unit, dict(line.partition("=")[::2] for line in told.splitlines()))
