@@ -25,6 +25,7 @@ from edgebox.receipt.details import DetailCollector, Kept
 from edgebox.receipt.entries import Entry, EntryCollector
 from edgebox.receipt.explained import chosen_line
 from edgebox.receipt.familiar import FamiliarLines, shape_of
+from edgebox.receipt.items import SoldItem
 from edgebox.receipt.lexicon import Key, Lexicon, Role
 from edgebox.receipt.money import AmountFinder
 from edgebox.receipt.redact import Shown, mask, star_out
@@ -115,7 +116,7 @@ def kept_paper(details: DetailCollector, found: EntryCollector, receipt: Receipt
         _number_at(kept, receipt.number),
         _kind_at(lines, receipt.kind, known.lexicon),
         _tenders_at(kept, found.entries, known.finder),
-        _items(details, receipt.kind),
+        _items(details, receipt.kind, known.lexicon),
     )
 
 
@@ -138,6 +139,8 @@ def _text(kept: Kept, shown: Shown, entries: Sequence[Entry], is_sold: bool, kno
         return _with_meaning(kept.text, shown.text, entries, known)
     if kept.trust is not Trust.FULL:
         return ""
+    if is_sold and known.lexicon.names_payment(tokens(kept.text)):
+        return star_letters(shown.text)  # `CASH FROM MIRIAM 50.00`
     if is_sold or _is_worded(kept.text, known.lexicon) or _is_stamp(kept.text):
         return shown.text
     return _with_key(kept, shown.text)
@@ -195,13 +198,15 @@ def _sold(details: DetailCollector, kind: DocumentKind) -> set[int]:
     return {place for one in sold for place in (one.place, one.named_at)}
 
 
-def _items(details: DetailCollector, kind: DocumentKind) -> tuple[Item, ...]:
+def _items(details: DetailCollector, kind: DocumentKind, lexicon: Lexicon) -> tuple[Item, ...]:
     """With names only where their line is kept."""
-    by_amount = kind in _ABOUT_PEOPLE
-    return tuple(
-        one.item._replace(name="" if by_amount and one.named_at != one.place else mask(one.item.name))
-        for one in details.sold()
-    )
+
+    def name(one: SoldItem) -> str:
+        is_hidden = kind in _ABOUT_PEOPLE and one.named_at != one.place
+        text = one.item.name
+        return "" if is_hidden or lexicon.names_payment(tokens(normalise(text))) else mask(text)
+
+    return tuple(one.item._replace(name=name(one)) for one in details.sold())
 
 
 # -- where things stand

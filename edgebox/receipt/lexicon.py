@@ -148,6 +148,7 @@ class _Trie:
         return any(self.at(parts, place)[0] for place in range(len(parts)))
 
 
+_PAYS = (Role.TENDERED, Role.PAID, Role.CHANGE, Role.TENDER)
 _FILLER, _INCLUDING, _EXCLUDING = "filler", "including", "excluding"
 # Amounts whose words stand beside a word of payment: `TOTAL PAID (incl. VAT)`; a table's or a delivery's don't.
 _BESIDE_PAYMENT = ("net", "paid", "due", "sum", "subtotal", "tendered", "change", _INCLUDING, _EXCLUDING)
@@ -271,6 +272,13 @@ class Lexicon:
         words = tuple(part for part in parts if not part.isdigit())
         length, meanings = self._amounts.at(words, len(words) - 1) if words else (0, [])
         return Label(Role.WEAK, None, True) if length and Role.NET in meanings else _ITEM
+
+    def names_payment(self, parts: tuple[str, ...]) -> bool:
+        """A way or an act of paying stands in the text (its tokens), whatever else does."""
+        if self._amount_words.isdisjoint(parts):
+            return False
+        found, _ = self._amounts.cover(parts)
+        return any(isinstance(word, TenderKind) or word in _PAYS for word in found)
 
     def heads_taxes(self, parts: tuple[str, ...]) -> bool:
         """A line without amounts that names the columns of a table of taxes: a tax, and two columns more."""

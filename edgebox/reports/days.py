@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 HOUR_S = 3600
 DATE_MAX = date(9998, 12, 31)  # a day's end must be a date, too
-DATE_MIN = date(1970, 1, 2)
+DATE_MIN = date(1, 2, 1)
 
 
 class Span(StrEnum):

@@ -235,8 +235,8 @@ def printed(db: sqlite3.Connection, after: tuple[int, int], end: int) -> tuple[l
     """Slips printed with the next PAPER_ROWS receipts behind `after` (time, place) and before `end`; and where that
     ended, None: there are no more."""
     rows = db.execute(
-        "SELECT r.at, r.place, j.body FROM receipts r INDEXED BY receipts_at JOIN journal j ON j.place = r.place"
-        " WHERE (r.at, r.place) > (?, ?) AND r.at < ? ORDER BY r.at, r.place LIMIT ?",
+        "SELECT r.at, r.place, j.body FROM receipts r INDEXED BY receipts_at CROSS JOIN journal j ON j.place = r.place"
+        " WHERE r.at >= ?1 AND (r.at, r.place) > (?1, ?2) AND r.at < ?3 ORDER BY r.at, r.place LIMIT ?4",
         (*after, end, PAPER_ROWS),
     ).fetchall()
     return list(_all(rows)), (rows[-1][0], rows[-1][1]) if len(rows) == PAPER_ROWS else None
@@ -252,6 +252,6 @@ def _all(rows: list[tuple[int, int, bytes]]) -> Iterator[Printed]:
     for _, _, body in rows:
         if b'"slips"' in body:
             try:
-                yield _printed(body)
+                yield msgspec.structs.replace(_printed(body), at=0)
             except msgspec.MsgspecError:  # its bits have turned: one receipt's paper is missing from a sum of thousands
                 continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -299,13 +299,13 @@ class Reports:
         known = self._months.get(month)
         if known is not None and (known[0] >= wanted.end or now - known[0] < REPORT_S):
             return known[1]
-        records: list[Printed] = []
+        kinds: Counter[Printed] = Counter()  # alike but for their time
         after: tuple[int, int] | None = (wanted.begin, 0)
         while after is not None:
             ask = lambda db, after=after: house.printed(db, after, wanted.end)  # noqa: E731
             more, after = await self._ask(ask)
-            records += more
-        found = report(wanted, records, await self._ask(house.first_at), now)
+            kinds.update(more)
+        found = report(wanted, kinds.elements(), await self._ask(house.first_at), now)
         self._months[month] = now, found
         if len(self._months) > REPORTS_MAX:
             self._months.popitem(last=False)

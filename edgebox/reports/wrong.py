@@ -21,6 +21,7 @@ ORDER = (
     "line", "printer", "recording", "store", "keys", "rules", "slips", "clock", "sync", "cloud", "codes", "layout",
     "desk", "scanner", "beacons", "web", "engine", "other",
 )  # fmt: skip
+_CALLED = {"shop": "beacons"}  # `shop beacons`
 _STATES = ("failed", "warning")
 
 
@@ -64,13 +65,17 @@ def with_more(found: Iterable[Trouble], more: Iterable[Trouble]) -> tuple[Troubl
 
 
 def _rank(one: Trouble) -> tuple[bool, int, int]:
-    kind = one.part.split(" ")[0].split(".")[0]
+    kind = _kind(one.part)
     return not one.is_serious, ORDER.index(kind) if kind in ORDER else len(ORDER), -one.at
 
 
+def _kind(part: str) -> str:
+    first = part.partition(" ")[0].partition(".")[0]
+    return _CALLED.get(first, first)
+
+
 def _trouble(one: Standing) -> Trouble:
-    first, _, name = one.part.partition(" ")
-    kind = first.partition(".")[0]
+    kind, name = _kind(one.part), one.part.partition(" ")[2]
     key = f"{kind if kind in ORDER else 'other'}_{one.state}"
     if kind == "printer":
         key = f"printer_{_PRINTER[one.words]}" if one.words in _PRINTER else key

@@ -9,7 +9,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import fleet, footprint, hold, machine, parsing, passthrough, reading, scans, slips, store, sync
+from tests.bench import (
+    fleet,
+    footprint,
+    hold,
+    machine,
+    pages,
+    parsing,
+    passthrough,
+    presence,
+    reading,
+    scans,
+    slips,
+    store,
+    sync,
+)
 from tests.bench.box import ROOT, Broken
 from tests.bench.figures import MISSED, Section, as_text, write
 
@@ -23,7 +37,9 @@ SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "footprint": footprint.run,
     "sync": sync.run,
     "store": store.run,
+    "presence": presence.run,
     "fleet": fleet.run,
+    "pages": pages.run,
 }
 
 
