@@ -37,6 +37,7 @@ LINE = ("edgebox.line", "edgebox.escpos", "edgebox.breaker", "edgebox.tap", "edg
 LINE_ADAPTERS = ("relay", "tillside", "printerside", "poll")
 SCAN = ("edgebox.scan", "edgebox.breaker", "edgebox.tap", "edgebox.line.poll", "edgebox.dataplane", "edgebox.alive")
 SCAN_ADAPTERS = ("daemon", "relay", "scannerside", "tillside")
+FRAMES = ("edgebox.beacons.frames", "edgebox.beacons.heard")
 
 ROOMS = (
     Room("edgebox.model", ours=()),
@@ -57,6 +58,15 @@ ROOMS = (
     *(Room(f"edgebox.line.{name}", ours=LINE, lazily=("drivers",), pure=False) for name in LINE_ADAPTERS),
     # The scanner's, as the line's. They share the loop's epoll.
     *(Room(f"edgebox.scan.{name}", ours=SCAN, lazily=("drivers",), pure=False) for name in SCAN_ADAPTERS),
+    # What beacons say, who is near, and the radio's decisions. bleak and dbus-fast are loaded by drivers alone.
+    Room("edgebox.beacons.heard", ours=()),
+    Room("edgebox.beacons.frames", ours=("edgebox.beacons.heard",)),
+    Room("edgebox.beacons.ears", ours=FRAMES),
+    Room("edgebox.beacons.hours", ours=("edgebox.loyalty.windows",)),
+    Room("edgebox.beacons.presence", ours=("edgebox.beacons.heard",)),
+    Room("drivers.bluez_picture", ours=()),
+    Room("drivers.advert_plan", ours=("drivers.bluez_picture", *FRAMES)),
+    Room("drivers.scan_watch", ours=("drivers.bluez_picture", "edgebox.beacons.heard")),
     Room("edgebox.dataplane", ours=(), pure=False),
     Room("edgebox.alive", ours=(), pure=False),
     Room("edgebox.tap", ours=(), pure=False),
@@ -246,6 +256,8 @@ def test_no_module_but_a_table_is_long() -> None:
         ("edgebox.scan.core", "import select", "select"),
         ("edgebox.scan.core", "from edgebox.scan.relay import Relay", "edgebox.scan.relay.Relay"),
         ("edgebox.scan.daemon", "import evdev", "evdev"),
+        ("edgebox.beacons.ears", "import drivers.beacon_scanner", "drivers.beacon_scanner"),
+        ("drivers.scan_watch", "import bleak", "bleak"),
         ("edgebox.scan.relay", "import edgebox.line.core", "edgebox.line.core"),
     ],
 )
