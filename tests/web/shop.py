@@ -15,6 +15,7 @@ from hw_sim.receipt_words import SHOPS, Shop
 from hw_sim.scenario import BOX, DEVICE, PREFIX, STORE, Scenario
 
 WITHIN_S = 20.0
+LINE = "edgebox.line.daemon"
 
 
 class ShopWithPage(Scenario):
@@ -32,8 +33,7 @@ class ShopWithPage(Scenario):
             cloud.furnish(cloud.enroll(BOX, rules, DEVICE), self.folder / "credentials", self.keys_file)
 
     def _config(self) -> str:
-        own = super()._config().replace("[[line]]\n", "[[line]]\nstatus_s = 1\n")
-        return own + f'[web]\nlisten = "{self.page}"\n{self._more}'
+        return super()._config() + f'[web]\nlisten = "{self.page}"\n{self._more}'
 
     def pairing_code(self) -> str:
         """What stands on the slip that came out of the printer."""
@@ -51,17 +51,16 @@ class ShopWithPage(Scenario):
         """How many papers came out."""
         return len(self._printer_report().tickets)
 
-    def open_cover(self) -> None:
-        """Of the printer; it says so when it is asked, once a second."""
-        assert self._printer is not None
-        with self._printer.printer() as (printer, now):
-            printer.open_cover(now)
+    def stop_line(self) -> None:
+        """Its process ends, as if its box were unplugged."""
+        line = next(process for process in self._processes if LINE in process.args)
+        self._processes.remove(line)
+        line.terminate()
+        line.wait(10.0)
 
-    def close_cover(self) -> None:
-        """Again."""
-        assert self._printer is not None
-        with self._printer.printer() as (printer, now):
-            printer.close_cover(now)
+    def start_line(self) -> None:
+        """Another one."""
+        self._start("line", LINE, "--config", str(self.folder / "edgebox.toml"))
 
     def draw_last(self, path: Path) -> None:
         """The last paper as a picture."""

@@ -106,9 +106,9 @@ def test_what_goes_wrong_is_said_on_the_open_page(filled: Paired, chromium: Brow
     with Visitor(chromium, filled.shop.url, "zh") as visitor:
         visitor.sign_in(filled.name, filled.password)
         visitor.page.locator("#now").wait_for()
-        filled.shop.open_cover()
+        filled.shop.stop_line()
         visitor.page.locator(".trouble.failed").first.wait_for()
         visitor.shot("trouble")
         visitor.check()
-        filled.shop.close_cover()
+        filled.shop.start_line()
         visitor.page.locator(".trouble.failed").first.wait_for(state="detached")
