@@ -16,6 +16,8 @@ Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
 Seconds = Annotated[int, Meta(ge=0, le=4_102_444_800)]  # until 2100: what is later is a mistake
 Minor = Annotated[int, Meta(ge=0, le=10**12)]
 Date = Annotated[str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+# Not `Date | Literal[""]`: msgspec holds "" to the pattern, too.
+DateOrNone = Annotated[str, Meta(pattern=r"^$|^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 Clock = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -75,8 +77,8 @@ class CodeGift(_Content, frozen=True, kw_only=True):
     url: Annotated[str, Meta(max_length=300, pattern=r"^[^\x00-\x20\x7f-\x9f]*$")] = ""
     title: Annotated[str, Meta(max_length=120, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
     value_minor: Minor = 0
-    until: Date | Literal[""] = ""
-    stock: Word | Literal[""] = ""
+    until: DateOrNone = ""
+    stock: Annotated[str, Meta(pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")] = ""
 
 
 # -- what is printed
@@ -184,16 +186,16 @@ BOX = r"^([A-Za-z0-9_.-]{1,64}|\*)$"
 
 
 class PickUpSpec(_Content, frozen=True, kw_only=True):
-    """An order that lies ready. `code`: the keyed hash of what the customer shows (docs/desk.md), `number`: the order's,
-    as people say it; one of the two. `day`…`until`: handed out from the one to the other, both inside, `until` "": on
-    `day` alone. `box`: as of the list, for this order."""
+    """An order that lies ready. `code`: the keyed hash of what the customer shows (docs/desk.md), `number`: the
+    order's, as people say it; one of the two. `day`…`until`: handed out from the one to the other, both inside, `until`
+    "": on `day` alone. `box`: as of the list, for this order."""
 
     code: Annotated[str, Meta(pattern=r"^$|^[0-9a-f]{32}$")] = ""
     number: Annotated[str, Meta(pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9_.:#/-]{0,31}$")] = ""
     shelf: Annotated[str, Meta(max_length=16, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
     what: Annotated[str, Meta(max_length=48, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
     day: Date
-    until: Date | Literal[""] = ""
+    until: DateOrNone = ""
     box: Annotated[str, Meta(pattern=rf"^$|{BOX}")] = ""
 
     def __post_init__(self) -> None:
@@ -204,8 +206,8 @@ class PickUpSpec(_Content, frozen=True, kw_only=True):
 
 
 class PickUpsContent(_Content, frozen=True, kw_only=True):
-    """Orders to be picked up (自提). `box`: the name of the one that hands them out without asking; "*": each box of the
-    shop does, and asks the cloud every time, so that none is handed out at two tills."""
+    """Orders to be picked up (自提). `box`: the name of the one that hands them out without asking; "*": each box of
+    the shop does, and asks the cloud every time, so that none is handed out at two tills."""
 
     box: Annotated[str, Meta(pattern=BOX)]
     orders: Annotated[tuple[PickUpSpec, ...], Meta(max_length=PICK_UPS_MAX)] = ()
