@@ -45,6 +45,7 @@ from edgebox.line.frames import (
 )
 from edgebox.line_desk import Decided, Desk, Pending, Settled
 from edgebox.model import DocumentKind, Receipt
+from edgebox.peer import Peer
 from edgebox.reading import OpenDocument
 from edgebox.receipt.familiar import FamiliarLines
 from edgebox.receipt.preprint import Outline, PreprintWatch
@@ -58,14 +59,13 @@ UNKNOWN = 0  # an outcome that no line told: it ended between answer and outcome
 OVER = (JobPhase.SENT, JobPhase.PRINTED, JobPhase.FAILED, JobPhase.EXPIRED, JobPhase.CANCELED)
 
 
-class LineSession(asyncio.Protocol):
+class LineSession(Peer[Frame, Pong]):
     """One connection of a line."""
 
     def __init__(self, desk: Desk, clock: Callable[[], float]) -> None:
+        super().__init__("line", Decoder(), FrameError, encode)
         self._desk = desk
         self._clock = clock
-        self._decoder = Decoder()
-        self._transport: asyncio.Transport | None = None
         self.hello: Hello | None = None
         self.status: Status | None = None
         self._profile: PrinterProfile | None = None
@@ -79,39 +79,17 @@ class LineSession(asyncio.Protocol):
         self._familiar = FamiliarLines()
         self._press: Press | None = None  # of the last question: the next is likely to be the same
         self._jobs: dict[str, asyncio.Queue[JobState]] = {}
-        self._pings: dict[int, asyncio.Future[Pong]] = {}
 
     # -- asyncio
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The line is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Frames, in any chunking."""
-        try:
-            for frame in self._decoder.feed(data):
-                self._safely(type(frame).__name__, self._take, frame)
-        except FrameError as fault:
-            self._desk.fault(self.name, f"the line talks nonsense: {fault}")
-            self.close()
-
     def connection_lost(self, exc: Exception | None) -> None:
         """The line has gone; what it had not heard Done for comes again."""
-        self._transport = None
-        for waiting in self._pings.values():
-            waiting.cancel()
+        self._gone()
         for job, states in self._jobs.items():
             states.put_nowait(JobState(job, JobPhase.FAILED, "the line has gone"))
         self._jobs.clear()
         self._pending = {number: self._completed(pending) for number, pending in self._pending.items()}
         self._desk.left(self)  # records on their way to the disk go on
-
-    def close(self) -> None:
-        """Lets go of the connection."""
-        if self._transport is not None:
-            self._transport.close()
 
     def abandon(self) -> None:
         """Nobody will say what became of these documents: records them as they were answered."""
@@ -159,26 +137,12 @@ class LineSession(asyncio.Protocol):
 
     async def ping(self, nonce: int) -> Pong:
         """Asks whether the line is there; its answer holds its counters."""
-        waiting: asyncio.Future[Pong] = asyncio.get_running_loop().create_future()
-        self._pings[nonce] = waiting
-        self._send(Ping(nonce))
-        try:
-            return await waiting
-        finally:
-            self._pings.pop(nonce, None)
+        return await self._asked(nonce, Ping(nonce))
 
     # -- frames
 
-    def _send(self, frame: Frame) -> None:
-        if self._transport is not None:
-            self._transport.write(encode(frame))
-
-    def _safely(self, where: str, take: Callable[..., None], what: object) -> None:
-        """A bug costs one document's slip, not the connection: with that gone, the frame would come again, for ever."""
-        try:
-            take(what)
-        except Exception as fault:
-            self._desk.fault(self.name, f"fault at {where}", fault)
+    def _fault(self, what: str, error: BaseException | None = None) -> None:
+        self._desk.fault(self.name, what, error)
 
     def _take(self, frame: Frame) -> None:
         if isinstance(frame, Data):
@@ -192,7 +156,7 @@ class LineSession(asyncio.Protocol):
         elif isinstance(frame, Ping):
             self._send(Pong(frame.nonce, ""))
         elif isinstance(frame, Pong):
-            self._ponged(frame)
+            self._ponged(frame.nonce, frame)
         elif isinstance(frame, Hello):
             self._greet(frame)
         elif isinstance(frame, JobState):
@@ -209,11 +173,6 @@ class LineSession(asyncio.Protocol):
             self._desk.printed(self, frame.document)
         else:
             self._desk.fault(self.name, f"{type(frame).__name__} is not for the engine")
-
-    def _ponged(self, pong: Pong) -> None:
-        waiting = self._pings.get(pong.nonce)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(pong)
 
     def _greet(self, hello: Hello) -> None:
         self.hello = hello

@@ -3,17 +3,16 @@
 Owns: one connection's state (scans that wait for their outcome). Never: decides what a code is worth (the desk does),
 and never lets anything slow happen between Scan and Verdict: the till waits for it.
 
-Shape: an asyncio.Protocol. The desk is asked inside one `data_received`, and acts when the scanner has said that the
-code did not go to the till: until then both could still get it. Whatever goes wrong with a code, an exception included,
-ends in "not mine" at once, and a counted fault. No code is ever in a log line.
+Shape: the desk is asked inside one `data_received`, and acts when the scanner has said that the code did not go to the
+till: until then both could still get it. Whatever goes wrong with a code, an exception included, ends in "not mine" at
+once, and a counted fault. No code is ever in a log line.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
+from edgebox.peer import Peer
 from edgebox.scan.frames import (
     Arm,
     Armed,
@@ -34,7 +33,6 @@ from edgebox.scan.frames import (
 )
 
 PENDING_MAX = 256  # scans between Verdict and Outcome; a scanner has a few
-PINGS_MAX = 64
 
 
 class Desk(Protocol):
@@ -71,48 +69,25 @@ class Desk(Protocol):
         """The connection is gone."""
 
 
-class ScannerSession(asyncio.Protocol):
+class ScannerSession(Peer[Frame, Pong]):
     """One connection of a scanner."""
 
     def __init__(self, desk: Desk) -> None:
+        super().__init__("scanner", Decoder(), FrameError, encode)
         self.hello: Hello | None = None
         self.last_ends: Ends | None = None
         self._desk = desk
-        self._decoder = Decoder()
-        self._transport: asyncio.Transport | None = None
         self._wanted: dict[int, Scan] = {}
-        self._pings: dict[int, asyncio.Future[Pong]] = {}
 
     # -- asyncio
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The scanner is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Frames, in any chunking."""
-        try:
-            for frame in self._decoder.feed(data):
-                self._safely(type(frame).__name__, self._take, frame)
-        except FrameError as fault:
-            self._desk.fault(self.name, f"the scanner talks nonsense: {fault}")
-            self.close()
-
     def connection_lost(self, exc: Exception | None) -> None:
         """The scanner has gone; what it had not settled went to the till, as far as anybody knows."""
-        self._transport = None
-        for waiting in self._pings.values():
-            waiting.cancel()
+        self._gone()
         wanted, self._wanted = self._wanted, {}
         for scan in wanted.values():
             self._safely("the end", lambda scan: self._desk.missed(self, scan, Result.LATE), scan)
         self._desk.left(self)
-
-    def close(self) -> None:
-        """Lets go of the connection."""
-        if self._transport is not None:
-            self._transport.close()
 
     # -- what the engine asks of it
 
@@ -132,28 +107,12 @@ class ScannerSession(asyncio.Protocol):
 
     async def ping(self, nonce: int) -> Pong:
         """Asks whether the scanner is there; its answer holds its counters. CancelledError when it goes."""
-        if len(self._pings) >= PINGS_MAX:
-            raise ConnectionError("the scanner answers no pings")
-        waiting: asyncio.Future[Pong] = asyncio.get_running_loop().create_future()
-        self._pings[nonce] = waiting
-        self._send(Ping(nonce))
-        try:
-            return await waiting
-        finally:
-            self._pings.pop(nonce, None)
+        return await self._asked(nonce, Ping(nonce))
 
     # -- frames
 
-    def _send(self, frame: Frame) -> None:
-        if self._transport is not None:
-            self._transport.write(encode(frame))
-
-    def _safely(self, where: str, take: Callable[..., None], what: object) -> None:
-        """A bug costs one code, not the connection."""
-        try:
-            take(what)
-        except Exception as fault:
-            self._desk.fault(self.name, f"fault at {where}", fault)
+    def _fault(self, what: str, error: BaseException | None = None) -> None:
+        self._desk.fault(self.name, what, error)
 
     def _take(self, frame: Frame) -> None:
         desk = self._desk
@@ -166,9 +125,7 @@ class ScannerSession(asyncio.Protocol):
         elif isinstance(frame, Ping):
             self._send(Pong(frame.nonce, ""))
         elif isinstance(frame, Pong):
-            waiting = self._pings.get(frame.nonce)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(frame)
+            self._ponged(frame.nonce, frame)
         else:
             self._take_rare(frame)
 
