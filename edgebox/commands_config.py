@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     faults += [f"two lines listen to {url}" for url, count in tills.items() if count > 1]
     faults += _scanner_faults(config)
     faults += _lamp_faults(config)
+    faults += _beacon_faults(config)
     faults += _key_faults(Path(config.claims.keys))
     faults += _rule_faults(config)
     faults += _sync_faults(config.sync)
@@ -116,6 +117,26 @@ def _lamp_faults(config: Config) -> list[str]:
             Lamp(parse_url(url))
         except EdgeboxError as fault:
             faults.append(f"[desk] leds: {fault}")
+    return faults
+
+
+def _beacon_faults(config: Config) -> list[str]:
+    """What can't be sent, and tags and zones that can't be."""
+    from edgebox.beacons import sending, tags, watch
+
+    faults = []
+    for check in (
+        lambda: sending.of_settings(config.beacons),
+        lambda: tags.of_settings(config.beacons.tags),
+        lambda: watch.zones_of(config.beacons),
+    ):
+        try:
+            check()
+        except EdgeboxError as fault:
+            faults.append(str(fault))
+    line = config.beacons.line
+    if line and line not in {one.name for one in config.line}:
+        faults.append(f"[beacons] line: there is no line {line}")
     return faults
 
 

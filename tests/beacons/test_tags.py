@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from edgebox.beacons import tags
 from edgebox.beacons.heard import TagKey, TagKind
 from edgebox.beacons.tags import TAGS_MAX, Role, Tag, Tags
+from edgebox.cli import main
 from edgebox.errors import ConfigError
 from edgebox.orders import contents
 from edgebox.settings import TagSettings
@@ -97,3 +98,13 @@ def test_a_list_has_an_end() -> None:
 ))  # fmt: skip
 def test_no_bytes_of_a_bundle_raise(raw: bytes) -> None:
     assert isinstance(contents.rejected(BundleKind.TAGS, raw), dict)
+
+
+def test_config_check_names_tags_and_zones_that_can_not_be(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = f'beacons.tags=[{{name="a",beacon="x"}},{{name="b",beacon="{UUID}:1:1",role="member"}}]'
+    assert (
+        main(["config", "check", "--set", bad, "--set", 'beacons.zones=["till=4/2"]', "--set", "beacons.line=x"]) == 2
+    )
+    said = capsys.readouterr().err
+    for words in ("a: 'x' is no beacon", "b: a member's tag needs", "till=4/2", "there is no line x"):
+        assert words in said
