@@ -56,8 +56,8 @@ class ReceiptRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="
     `voided`: its slip was not printed, so the claim is void. `result`: frames.Result's name. `transaction` and
     `member`: keyed hashes. `z_check`: what came of comparing a report with the receipts seen. `slips`: by name, what
     was printed with it; `shadowed`: what would have been; `slip_mm`: the paper that slips took, `slips_mm`: each of
-    them. `attached`: whom the paper does not name, and how they were known (`member scan`, `member tag`, `cashier tag`).
-    `why`: it has no claim; `pending`: the cloud must confirm the points; `flagged`: a person should look at it.
+    them. `attached`: whom the paper does not name, and how they were known (`member scan`, `member tag`, `cashier
+    tag`). `why`: it has no claim; `pending`: the cloud must confirm the points; `flagged`: a person should look at it.
     `cards`: how many steps of which commit-and-save cards it is for its member.
     """
 
@@ -153,9 +153,10 @@ class RedemptionRecord(_Event, frozen=True, kw_only=True, omit_defaults=True, ta
     """A coupon's one-time use, or why there was none. `code`: keyed hash; `request`: the unchanged request id.
 
     `number`: the slip's, without a gap on this box, 0: there is no slip; `shift`: of this box. `source`: who said yes
-    (comeback, signed, cloud), `channel`: who issued it, "" the shop itself; `ref`: a comeback coupon's serial.
-    `line`, `session`: who was to print the slip. Of confirmed and conflict: `settles`: the number of the slip that the
-    cloud's word is about; `other`, `other_at`: where and when the code was used before.
+    (comeback, signed, cloud), or what it was if it was no coupon (mall, pick_up); `channel`: who issued it, "" the shop
+    itself; `ref`: a comeback or signed coupon's serial. `line`, `session`: who was to print the slip. Of confirmed and
+    conflict: `settles`: the number of the slip that the cloud's word is about; `other`, `other_at`: where and when the
+    code was used before.
     """
 
     request: str
