@@ -108,7 +108,6 @@ def furnish(engine: Engine) -> None:
     """Gives the engine the parts that live in it besides the lines and the desk."""
     scans = ScanDesk(engine)
     scans.handlers.update(engine.desk.services.handlers)
-    engine.parts.append(scans)
     engine.listeners.append(scans.receipt)
     titles = InvoiceTitles(engine)
     engine.parts.append(titles)
@@ -116,6 +115,7 @@ def furnish(engine: Engine) -> None:
     feedback = Feedback(engine)
     engine.parts.append(feedback)
     scans.on_said = feedback.said
+    engine.parts.append(scans)  # behind those who work for it: it ends before they do
     cards = Cards(engine)
     engine.parts.append(cards)
     engine.listeners.append(cards.recorded)

@@ -143,8 +143,10 @@ class ScanDesk:
 
     def receipt(self, receipt: ReceiptRecord) -> None:
         """A document is on disk: who is at the till now. Behind its own report nobody is."""
-        self._cashiers.pop(receipt.line, None)
-        if receipt.cashier and receipt.report is None and not receipt.replayed:
+        if receipt.report is not None:
+            self._cashiers.pop(receipt.line, None)
+        elif receipt.cashier and not receipt.replayed:
+            self._cashiers.pop(receipt.line, None)  # the newest last
             self._cashiers[receipt.line] = receipt.cashier
             while len(self._cashiers) > CASHIERS_MAX:
                 del self._cashiers[next(iter(self._cashiers))]

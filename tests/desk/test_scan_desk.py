@@ -18,6 +18,8 @@ from edgebox.scan_desk import ScanDesk, Seen
 from tests.desk.fake_scanner import FakeScanner, scan_desk, scans_in
 from tests.desk.shop import FakeLine, coupon_on_paper, next_job, on_disk, recorded, shop, slip, until
 
+RECEIPT_OF = b"SHOP\nNO: %06d\n2026-11-18 18:42:07\nCASHIER: %s\nTEA 6.00\nTOTAL 6.00\nCASH 6.00\n\n"  # number, cashier
+
 
 async def waits_for(desk: ScanDesk, scans: int) -> list[Seen]:
     await until(lambda: len(desk.last_scans) >= scans and not desk._tasks)
@@ -230,10 +232,11 @@ def test_the_slip_comes_from_the_scanners_own_line_with_the_cashier_of_its_last_
         await until(lambda: "line2" in engine.lines)
         code, _, _ = await coupon_on_paper(engine, own)
         other = await FakeLine.connect(engine, "line1")
-        await other.print_receipt(
-            1, b"SHOP\nNO: 000009\n2026-11-18 18:42:07\nCASHIER: 12\nTEA 6.00\nTOTAL 6.00\nCASH 6.00\n\n"
-        )
-        desk._cashiers["line2"] = "07"
+        assert desk._cashiers == {}
+        await other.print_receipt(1, RECEIPT_OF % (9, b"12"))
+        await own.print_receipt(2, RECEIPT_OF % (10, b"07"))
+        await own.print_receipt(3, b"KITCHEN\nORDER 1\nTEA\n\n")
+        await until(lambda: desk._cashiers == {"line1": "12", "line2": "07"})
         assert await scanner.scan(code, Kind.COMEBACK)
         job = await next_job(own)
         assert job.job.startswith("desk-1-")
