@@ -225,9 +225,6 @@ class Orders:
 
     def warm(self) -> None:
         """A receipt read, a claim minted, a slip composed."""
-
-    def fault(self, line: str, what: str) -> None:
-        """Counted, and said."""
         self._engine.warm()
 
     # -- the table

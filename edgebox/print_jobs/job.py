@@ -38,6 +38,7 @@ class State(StrEnum):
 
 FINAL = frozenset({State.PRINTED, State.FAILED, State.EXPIRED, State.CANCELED})
 PRIORITIES = {"urgent": 0, "normal": 1, "low": 2}
+UNKNOWN = "unknown"  # why a job failed of which nobody knows whether it was printed
 COMMANDS_MAX = 8  # that wait for one job; a cloud that sends one oftener has lost count
 
 
@@ -45,8 +46,9 @@ class PrintJob(NamedTuple):
     """One job. `job`: print/…, order/<order>/<revision>, paid/<order>/<payment>. `token`: random, names it to a line.
 
     `digest`: of what is to be printed; `at`, `expires`: seconds since 1970; `phase`: of a printed one, sent or printed;
-    `session`: of the line that has it or had it last; `is_copy`: it has COPY on it; `again`: it may; `changed`: of an
-    order whose ticket was printed before; `commands`: ids of the commands that wait for it.
+    `session`: of the line that has it or had it last; `attempt`: how often it was handed over; `tries`: how often it
+    went wrong in the middle; `is_copy`: it has COPY on it; `again`: it may; `changed`: of an order whose ticket was
+    printed before; `commands`: ids of the commands that wait for it.
     """
 
     number: int
@@ -66,6 +68,7 @@ class PrintJob(NamedTuple):
     words: str = ""
     session: str = ""
     attempt: int = 0
+    tries: int = 0
     is_copy: bool = False
     commands: tuple[str, ...] = ()
 
@@ -73,6 +76,11 @@ class PrintJob(NamedTuple):
     def is_over(self) -> bool:
         """It has come to an end."""
         return self.state in FINAL
+
+    @property
+    def is_untouched(self) -> bool:
+        """It is over, and certainly not a dot of it is on paper: the same again is to be printed."""
+        return self.state in (State.EXPIRED, State.CANCELED) or (self.state is State.FAILED and self.reason != UNKNOWN)
 
     @property
     def what(self) -> What:

@@ -55,10 +55,14 @@ class PressRoom:
         session = self._printers.lines.get(line)
         return session.session if session is not None and session.hello is not None else None
 
+    @property
+    def is_quiet(self) -> bool:
+        """No document is on its way: making a sheet must not hold up an answer."""
+        return not any(one.is_reading for one in self._printers.lines.values())
+
     def is_free(self, line: str) -> bool:
-        """It is there, and no document is on its way: making a sheet must not hold up an answer."""
-        session = self._printers.lines.get(line)
-        return session is not None and not any(one.is_reading for one in self._printers.lines.values())
+        """It is there, and the shop is quiet."""
+        return line in self._printers.lines and self.is_quiet
 
     def sheet(self, line: str, content: Content, mark: Mark) -> bytes:
         """The body for that line's printer. SlipError, OrderError."""

@@ -18,11 +18,11 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from edgebox.errors import EdgeboxError, OrderError, StoreError
+from edgebox.errors import EdgeboxError, OrderError, SlipError, StoreError
 from edgebox.print_jobs import job as jobs
 from edgebox.print_jobs.cover import Cover
 from edgebox.print_jobs.handing import Fate, Handing, Told
@@ -45,8 +45,10 @@ POLL_S = 0.25  # between looks for a line, a quiet moment, and what has waited t
 AGAIN_S = 4.0  # before a job that came back is handed over again
 TRIES = 3  # of a job that went wrong in the middle and may be printed again
 LOST_S = 300  # behind its expiry, for a line that has gone with a job: then it is taken for lost
+QUIET_ROUNDS = 8  # of POLL_S, for a receipt that is on its way
 CANCEL_ROUNDS = 20  # of POLL_S, for a line to say whether it was in time
 FORGET_EVERY = 100  # jobs between removals of old ids
+_CANT = "this printer can't print it"
 End = Callable[[str, PrintJob], Awaitable[None]]  # a command's id, and how its job stands: begun, or over
 
 
@@ -79,10 +81,12 @@ class PrintJobs:
         self._store: Store | None = None
         self._cover: Cover | None = None
         self._jobs: dict[str, PrintJob] = {}
+        self._waiting: dict[str, PrintJob] = {}  # those that are not over
         self._bytes: dict[str, int] = {}  # of the contents that wait
         self._handings: dict[str, Handing] = {}
         self._runners: dict[str, asyncio.Task[None]] = {}
-        self._lock = asyncio.Lock()  # one change of the queue at a time
+        self._lock = asyncio.Lock()  # one change of the queue at a time: taken, canceled, handed over
+        self._writing = asyncio.Lock()  # one change of a job
 
     # -- life
 
@@ -91,12 +95,13 @@ class PrintJobs:
         self._store = store
         self._cover = Cover(await asyncio.to_thread(self._secret))
         self._jobs = {job.job: job for job in await store.read(papers.every)}
+        self._waiting = {name: job for name, job in self._jobs.items() if not job.is_over}
         self._bytes = await store.read(papers.sizes)
         await self._forget()
 
     def begin(self) -> None:
         """Lines get what waits for them; who is told is ready to hear."""
-        for line in {job.line for job in self._open()}:
+        for line in {job.line for job in self._waiting.values()}:
             self._run(line)
 
     async def stop(self) -> None:
@@ -120,16 +125,17 @@ class PrintJobs:
 
     def waiting(self) -> int:
         """How many are not over."""
-        return len(self._open())
+        return len(self._waiting)
 
     async def submit(self, new: New) -> PrintJob:
         """Takes a job, or finds the one with its key; it may be over. OrderError: refused, and nothing is kept."""
+        await self._quiet()
         async with self._lock:
             if self._cover is None:
                 raise OrderError("the box has no secret to close papers with", reason="no_key_file")
             digest = _digest(new.content)
             known = self._jobs.get(new.key)
-            if known is not None:
+            if known is not None and (known.digest != digest or not known.is_untouched):
                 return await self._joined(known, digest, new.command)
             job, raw = self._made(new, digest)
             if isinstance(new.content, OrderArgs):
@@ -137,9 +143,8 @@ class PrintJobs:
             if len(self._jobs) % FORGET_EVERY == 0:
                 await self._forget()
             self._check_room(len(raw))
-            closed = self._cover.closed(job.job, raw)
-            job = await self._db.change(lambda db: papers.add(db, job, closed))
-            self._jobs[job.job], self._bytes[job.job] = job, len(raw)
+            job = await self._kept(job, known, self._cover.closed(job.job, raw))
+            self._bytes[job.job] = len(raw)
         self.counters["queued"] += 1
         self._run(job.line)
         return job
@@ -172,8 +177,21 @@ class PrintJobs:
         assert self._store is not None, "opened first"
         return self._store
 
-    def _open(self) -> list[PrintJob]:
-        return [job for job in self._jobs.values() if not job.is_over]
+    async def _quiet(self) -> None:
+        """A sheet is made when no document is on its way; but not later than soon."""
+        for _ in range(QUIET_ROUNDS):
+            if self._room.is_quiet:
+                return
+            await asyncio.sleep(POLL_S)
+
+    async def _kept(self, job: PrintJob, known: PrintJob | None, closed: bytes) -> PrintJob:
+        if known is None:
+            job = await self._db.change(lambda db: papers.add(db, job, closed))
+        else:
+            job = job._replace(number=known.number)
+            await self._db.change(lambda db: papers.renew(db, job, closed))
+        self._jobs[job.job] = self._waiting[job.job] = job
+        return job
 
     async def _joined(self, known: PrintJob, digest: str, command: str) -> PrintJob:
         if known.digest != digest:
@@ -183,13 +201,16 @@ class PrintJobs:
             return known
         if len(known.commands) >= jobs.COMMANDS_MAX and not known.is_over:
             raise OrderError("too many commands wait for this job", reason="busy")
-        return known if known.is_over else await self._save(known._replace(commands=(*known.commands, command)))
+        return known if known.is_over else await self._change(known.job, commands=(*known.commands, command))
 
     def _made(self, new: New, digest: str) -> tuple[PrintJob, bytes]:
         content, now = new.content, self._now()
         expires = min(content.expires_at or new.expires, now + EXPIRES_MAX_S)
         line = self._room.line(content.line)
-        self._room.sheet(line, content, Mark())  # refused now rather than when the paper is there
+        try:
+            self._room.sheet(line, content, Mark())  # refused now rather than when the paper is there
+        except SlipError as fault:
+            raise OrderError(_CANT, reason=fault.reason) from fault  # its own words may quote what is private
         job = PrintJob(
             number=0, job=new.key, token=os.urandom(8).hex(), digest=digest, line=line,
             priority=PRIORITIES[content.priority], copies=content.copies, again=content.again == "copy", changed=False,
@@ -198,11 +219,11 @@ class PrintJobs:
         return job, msgspec.json.encode(content)
 
     def _check_room(self, size: int) -> None:
-        waiting = self._open()
-        full = len(waiting) >= QUEUE_MAX or len(self._jobs) >= REMEMBERED_MAX
+        waiting = len(self._waiting)
+        full = waiting >= QUEUE_MAX or len(self._jobs) >= REMEMBERED_MAX
         if full or sum(self._bytes.values()) + size > QUEUE_BYTES:
             self.counters["refused busy"] += 1
-            raise OrderError(f"{len(waiting)} jobs wait for paper", reason="busy", hint="send it again later")
+            raise OrderError(f"{waiting} jobs wait for paper", reason="busy", hint="send it again later")
 
     async def _replaces(self, content: OrderArgs) -> bool:
         """Older tickets that wait are canceled; whether one is out, or may be. OrderError `old_revision`."""
@@ -231,7 +252,7 @@ class PrintJobs:
         while True:
             try:
                 await self._drop_overdue()
-                job = jobs.next_of(self._jobs.values(), line)
+                job = jobs.next_of(self._waiting.values(), line)
                 if job is None:
                     return
                 if not self._room.is_free(line) or not await self._step(job):
@@ -247,9 +268,9 @@ class PrintJobs:
     async def _drop_overdue(self) -> None:
         now = self._now()
         async with self._lock:
-            for job in jobs.overdue(self._jobs.values(), now):
+            for job in jobs.overdue(self._waiting.values(), now):
                 await self._end(job, State.EXPIRED, "expired")
-        for job in self._open():
+        for job in list(self._waiting.values()):
             if job.may_be_out and job.job not in self._handings and now > job.expires + LOST_S:
                 await self._unknown(job, "its line has not come back")
 
@@ -267,9 +288,9 @@ class PrintJobs:
             sheet = await self._sheet(job)
         except EdgeboxError as fault:
             if job.may_be_out:
-                await self._unknown(job, str(fault))
+                await self._unknown(job, fault.reason)
             elif not isinstance(fault, StoreError):
-                await self._end(job, State.FAILED, fault.reason, str(fault))
+                await self._end(job, State.FAILED, fault.reason, _CANT if isinstance(fault, SlipError) else str(fault))
             else:
                 raise
             return True
@@ -281,7 +302,7 @@ class PrintJobs:
             if self._jobs[job.job] != job or self._room.session(job.line) != session:
                 return True  # canceled, replaced, or its line has gone: begin anew
             if not job.may_be_out:
-                job = await self._save(job._replace(state=State.HANDED, session=session))
+                job = await self._change(job.job, state=State.HANDED, session=session)
         if self._room.session(job.line) != session:
             return True
         told = await self._handed(job, content, body)
@@ -298,9 +319,8 @@ class PrintJobs:
         states, cancel = self._room.hand_over(job, body, left_ms, cut=cuts(content))
 
         async def began() -> None:
-            now = self._jobs[job.job]
-            if now.state is not State.PRINTING:
-                await self._tell(await self._save(now._replace(state=State.PRINTING)))
+            if self._jobs[job.job].state is not State.PRINTING:
+                await self._tell(await self._change(job.job, state=State.PRINTING))
 
         handing = Handing(states, cancel, began, has_begun=job.state is State.PRINTING)
         self._handings[job.job] = handing
@@ -313,7 +333,7 @@ class PrintJobs:
         """What the line said, on disk and told. False: it waits."""
         fate = told.fate
         if fate is Fate.PRINTED:
-            await self._end(job._replace(phase=told.words), State.PRINTED)
+            await self._end(job, State.PRINTED, phase=told.words)
         elif fate is Fate.MAYBE:
             await self._unknown(job, told.words)
         elif fate is Fate.NOT:
@@ -321,30 +341,38 @@ class PrintJobs:
         elif fate in (Fate.EXPIRED, Fate.CANCELED):
             await self._end(job, State(fate.value), fate.value)
         elif fate is Fate.BACK:
-            await self._save(job._replace(state=State.QUEUED, session="", attempt=job.attempt + 1))
+            await self._change(job.job, state=State.QUEUED, session="", attempt=job.attempt + 1)
             await asyncio.sleep(AGAIN_S)
         return fate not in (Fate.BACK, Fate.GONE)
 
     async def _unknown(self, job: PrintJob, words: str) -> None:
         """Nobody knows whether it was printed."""
-        if job.again and job.attempt < TRIES and self._now() < job.expires:
+        if job.again and job.tries < TRIES and self._now() < job.expires:
             self.counters["printed again"] += 1
-            await self._save(
-                job._replace(state=State.QUEUED, session="", attempt=job.attempt + 1, is_copy=True, words=words)
-            )
+            await self._change(
+                job.job, state=State.QUEUED, session="", attempt=job.attempt + 1, tries=job.tries + 1, is_copy=True,
+                words=words,
+            )  # fmt: skip
             return
-        await self._end(job, State.FAILED, "unknown", f"nobody knows whether it was printed: {words}")
+        await self._end(job, State.FAILED, jobs.UNKNOWN, f"nobody knows whether it was printed: {words}")
 
     # -- on disk, and told
 
-    async def _save(self, job: PrintJob) -> PrintJob:
-        await self._db.change(lambda db: papers.save(db, job))
-        self._jobs[job.job] = job
-        return job
+    async def _change(self, name: str, **fields: Any) -> PrintJob:
+        """On disk, then in memory; one change at a time, each of the job as it stands then."""
+        async with self._writing:
+            job = self._jobs[name]._replace(**fields)
+            await self._db.change(lambda db: papers.save(db, job))
+            self._jobs[name] = job
+            if job.is_over:
+                self._waiting.pop(name, None)
+                self._bytes.pop(name, None)
+            else:
+                self._waiting[name] = job
+            return job
 
-    async def _end(self, job: PrintJob, state: State, reason: str = "", words: str = "") -> None:
-        job = await self._save(job._replace(state=state, reason=reason, words=words))
-        self._bytes.pop(job.job, None)
+    async def _end(self, job: PrintJob, state: State, reason: str = "", words: str = "", phase: str = "") -> None:
+        job = await self._change(job.job, state=state, reason=reason, words=words, phase=phase)
         self.counters[state.value] += 1
         await self._tell(job)
 

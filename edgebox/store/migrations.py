@@ -230,7 +230,7 @@ _SHOP: tuple[str, ...] = (
         line TEXT NOT NULL, priority INTEGER NOT NULL, copies INTEGER NOT NULL, again INTEGER NOT NULL,
         changed INTEGER NOT NULL, at INTEGER NOT NULL, expires INTEGER NOT NULL, state TEXT NOT NULL,
         phase TEXT NOT NULL, reason TEXT NOT NULL, words TEXT NOT NULL, session TEXT NOT NULL, attempt INTEGER NOT NULL,
-        is_copy INTEGER NOT NULL, commands TEXT NOT NULL, body BLOB NOT NULL) STRICT""",
+        tries INTEGER NOT NULL, is_copy INTEGER NOT NULL, commands TEXT NOT NULL, body BLOB NOT NULL) STRICT""",
 )
 
 STEPS: tuple[Step, ...] = (Step("first", _FIRST), Step("offers", _OFFERS), Step("desk", _DESK), Step("shop", _SHOP))

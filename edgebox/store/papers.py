@@ -23,6 +23,12 @@ def add(connection: sqlite3.Connection, job: PrintJob, body: bytes) -> PrintJob:
     return job._replace(number=cursor.lastrowid)
 
 
+def renew(connection: sqlite3.Connection, job: PrintJob, body: bytes) -> None:
+    """A job that is over and was not printed begins anew."""
+    save(connection, job)
+    connection.execute("UPDATE papers SET body = ? WHERE number = ?", (body, job.number))
+
+
 def save(connection: sqlite3.Connection, job: PrintJob) -> None:
     """How it stands now. What was to be printed goes with its end."""
     connection.execute(_SAVE, (*_row(job), job.number))

@@ -124,6 +124,8 @@ def test_what_waits_prints_after_a_restart_in_order_of_priority(folder: Path) ->
     async def waits() -> None:
         async with box(folder) as shop:
             line = await shop.line()
+            line.document(1, b"TEA 1.00\n")  # a receipt is on its way: nothing is handed over
+            await shop.until(lambda: shop.engine.lines["line1"].is_reading)
             for name, priority in (("a", "normal"), ("b", "low"), ("c", "urgent"), ("d", "normal")):
                 await shop.begin("print", a_print(f"paper {name}", priority=priority), id=name)
             await shop.until(lambda: shop.orders.print_jobs.waiting() == 4)
@@ -258,6 +260,34 @@ def test_a_full_queue_says_busy_and_forgets_nothing(folder: Path, monkeypatch: p
             assert "paper 4" in await prints(line)
 
     play(story())
+
+
+def test_a_job_that_certainly_was_not_printed_may_come_again_under_its_id(folder: Path) -> None:
+    async def story() -> None:
+        async with box(folder) as shop:
+            line = await shop.line()
+            assert shown(await shop.give("order", an_order(expires_at=NOW - 1), id="a")) == ("expired", "expired")
+            await shop.begin("order", an_order(), id="b")
+            text = await prints(line)
+            assert "Noodles" in text
+            assert shown(await shop.end("b")) == ("succeeded", "")
+            assert [job.number for job in shop.orders.print_jobs.recent()] == [1]
+
+    play(story())
+
+
+def test_what_a_printer_cannot_print_is_quoted_nowhere(folder: Path) -> None:
+    async def story() -> None:
+        async with box(folder) as shop:
+            await FakeLine.connect(shop.engine, profile="star-line")
+            await shop.until(lambda: "line1" in shop.engine.lines)
+            reply = await shop.give("print", a_print("Mr Wang, Ренна 5"), id="a")
+            assert reply.state.value == "failed"
+            assert "Wang" not in reply.words
+
+    play(story())
+    for path in (folder / "data").rglob("*"):
+        assert not path.is_file() or b"Wang" not in path.read_bytes()
 
 
 def test_raw_bytes_are_refused_by_reason_before_anything_is_kept(folder: Path) -> None:
