@@ -1,7 +1,7 @@
 """The page's certificate: the merchant's own, else one that the box made for itself at its first start.
 
 Owns: which one is used, making one, and its fingerprint. Never: sends a key anywhere. cryptography costs 5 MB, so it is
-loaded only when one is made.
+loaded only when one is made, and then in another process.
 
 A browser can't trust a box that nobody vouches for; it warns once. Whoever pairs compares the fingerprint on the slip.
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +27,7 @@ RENEW_DAYS = 60  # before its end
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # a box without a clock starts in 1970
 SHORT_BYTES = 8  # of the fingerprint on paper: nobody makes a key for 2^64
 NAMES_MAX = 32
+MAKING_S = 60.0  # a second, half a minute on the smallest board while it starts
 
 
 class Certificate(NamedTuple):
@@ -61,7 +64,7 @@ def certificate_for(folder: Path, given: str, names: Iterable[str], now: float) 
             return found
     except ConfigError:
         pass  # there is none yet, or the card has lost some of it
-    _make(folder, list(names)[:NAMES_MAX], now)
+    _make_apart(folder, list(names)[:NAMES_MAX], now)
     return _read(folder, is_own=True)
 
 
@@ -110,7 +113,18 @@ def _ends(raw: bytes) -> float:
     raise ValueError("no validity")
 
 
-def _make(folder: Path, names: list[str], now: float) -> None:
+def _make_apart(folder: Path, names: list[str], now: float) -> None:
+    """As `make`, in a process of its own: the ciphers' library would stay in the engine's memory for ever, 10 MB."""
+    command = [sys.executable, "-m", __name__, str(folder), str(now), *names]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=MAKING_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as fault:
+        raise _bad(folder / CERTIFICATE, f"not made: {fault}") from fault
+    if done.returncode:
+        raise _bad(folder / CERTIFICATE, f"not made: {done.stderr.decode('utf-8', 'replace')[-200:]}")
+
+
+def make(folder: Path, names: list[str], now: float) -> None:
     """EC P-256, for server authentication, for these names and addresses."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -152,3 +166,7 @@ def _make(folder: Path, names: list[str], now: float) -> None:
 
 def _bad(path: Path, words: str) -> ConfigError:
     return ConfigError(f"{path}: {words}", reason="bad_certificate", hint="[web] certificate")
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]), sys.argv[3:], float(sys.argv[2]))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import ctypes
 import hashlib
 import hmac
 import os
@@ -23,6 +25,7 @@ N, R, P = 1 << 13, 8, 10
 SALT_BYTES, HASH_BYTES = 16, 32
 LEAST, MOST = 8, 128  # characters (NIST SP 800-63B: at least 8; a limit so that nobody hashes megabytes)
 WAITING_MAX = 8
+_MMAP_THRESHOLD = -3  # <malloc.h>
 T = TypeVar("T")
 # What is tried first (the heads of published lists of common passwords, and what is near at hand here).
 COMMON = frozenset(
@@ -43,6 +46,7 @@ class Passwords:
 
     def __init__(self, cost: int = N) -> None:
         self._cost = cost
+        _give_back_large_memory()
         self._thread = ThreadPoolExecutor(1, "password")
         self._waiting = 0
         self._nobody = self._made("", b"\0" * SALT_BYTES)  # so that an unknown name takes as long as a wrong password
@@ -81,6 +85,13 @@ class Passwords:
 def _hash(password: str, salt: bytes, cost: int, r: int, p: int) -> bytes:
     raw = unicodedata.normalize("NFKC", password[:MOST]).encode()  # the same on every keyboard (SP 800-63B)
     return hashlib.scrypt(raw, salt=salt, n=cost, r=r, p=p, maxmem=1 << 26, dklen=HASH_BYTES)
+
+
+def _give_back_large_memory() -> None:
+    """glibc learns from the first 8 MB that are freed to keep the next for ever [mallopt(3), M_MMAP_THRESHOLD]; told
+    its own first threshold, it does not learn. Other C libraries know no such call, and give back anyway."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 128 << 10)
 
 
 def _text(raw: bytes) -> str:
