@@ -18,6 +18,7 @@ from drivers.advert_plan import Advert
 from edgebox.beacons.frames import APPLE
 
 INTERFACE = "org.bluez.LEAdvertisement1"
+INTERVAL_MAX_MS = 10_240  # Core specification, Vol 4 Part E 7.8.5: 0x4000 times 0.625 ms
 ManufacturerData = Annotated[dict[int, Variant], DBusSignature("a{qv}")]
 
 
@@ -72,7 +73,7 @@ class _Paced:
     @dbus_property(access=PropertyAccess.READ, name="MaxInterval")
     def max_interval(self) -> DBusUInt32:
         """Milliseconds; somewhat more, as controllers want room between the two."""
-        return self._advert.interval_ms + self._advert.interval_ms // 10
+        return min(self._advert.interval_ms + self._advert.interval_ms // 10, INTERVAL_MAX_MS)
 
 
 class PacedObject(_Paced, AdvertObject):

@@ -30,7 +30,7 @@ ADVERTISING = "org.bluez.LEAdvertisingManager1"
 ADVERTISEMENT = "org.bluez.LEAdvertisement1"
 INSTANCES = 5  # what the kernel gives a controller without advertising sets (HCI_MAX_ADV_INSTANCES)
 ADVERT_BYTES_MAX = 31
-MIN_INTERVAL_MS = 20  # Core specification, Vol 4 Part E 7.8.5; bluetoothd refuses less
+MIN_INTERVAL_MS, MAX_INTERVAL_MS = 20, 10_485  # what bluetoothd takes (org.bluez.LEAdvertisement.rst)
 
 Properties = dict[str, Variant]
 
@@ -329,7 +329,7 @@ class Bluetoothd:
         interval_ms = int(said.get("MinInterval", 0))
         if "Type" not in said or data is None or (interval_ms and not self._takes_intervals):
             return _error(message, "org.bluez.Error.Failed", "Failed to parse advertisement.")
-        if interval_ms and not MIN_INTERVAL_MS <= interval_ms <= said.get("MaxInterval", 0):
+        if interval_ms and not MIN_INTERVAL_MS <= interval_ms <= said.get("MaxInterval", 0) <= MAX_INTERVAL_MS:
             return _error(message, "org.bluez.Error.InvalidArguments", "Invalid arguments in method call")
         if len(data) > ADVERT_BYTES_MAX:
             return _error(message, "org.bluez.Error.InvalidLength", "Invalid Length")

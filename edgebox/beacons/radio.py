@@ -9,11 +9,10 @@ Nothing of it is loaded, and nothing runs, while the settings want neither sendi
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from edgebox.beacons.ears import Ears
@@ -31,9 +30,10 @@ if TYPE_CHECKING:
     from drivers.bluez import Bluez, Patience
     from drivers.scan_watch import ScanPatience
 
-log = logging.getLogger("edgebox.radio")
+_T = TypeVar("_T")
 
 SENDS, HEARS = "beacons: sending", "beacons: listening"  # their names in health
+STOP_S = 2.0  # for goodbyes to a bluetoothd that may hang
 AGAIN_S = 5.0  # a task that ended by a bug is begun again so much later
 
 
@@ -118,9 +118,11 @@ class Radio:
         """Off the air: BlueZ ends what we have on it with our connection."""
         self._is_open = False
         tasks, self._tasks = self._tasks, []
-        for task in reversed(tasks):  # the scanner before the bus that it watches
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(2):  # the second time it lets go in the middle of saying goodbye
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=STOP_S)
 
     # -- what is sent and listened for
 
@@ -206,16 +208,23 @@ class Radio:
 
     def _heard(self, heard: Heard) -> None:
         for listener in self.listeners:
-            listener.heard(heard)
+            self._tell(listener.heard, heard)
 
     def _battery(self, battery: Battery) -> None:
         for listener in self.listeners:
-            listener.battery(battery)
+            self._tell(listener.battery, battery)
 
     def _tell_deaf(self, deaf: Deaf) -> None:
         self._deaf = deaf if deaf.until is None else None
         for listener in self.listeners:
-            listener.deaf(deaf)
+            self._tell(listener.deaf, deaf)
+
+    def _tell(self, listener: Callable[[_T], None], what: _T) -> None:
+        """A listener's bug is its own: whoever called us is bleak, which would stop telling anybody."""
+        try:
+            listener(what)
+        except Exception as fault:
+            self._box.fault("radio", "what was heard is not taken", fault)
 
     def _tell_health(self) -> None:
         if self._advertiser is not None:

@@ -222,6 +222,40 @@ def test_a_bug_in_a_task_costs_seconds_of_the_radio_and_is_said(monkeypatch: pyt
 
 
 @needs_dbus
+def test_a_listener_with_a_bug_costs_nobody_else_anything(tmp_path: Path) -> None:
+    class Clumsy:
+        def heard(self, heard: object) -> None:
+            raise RuntimeError("clumsy")
+
+        battery = deaf = heard
+
+    async def story(shop: Shop) -> None:
+        shop.radio.listeners.insert(0, Clumsy())
+        await shop.all_there()
+        await shop.hears_again()
+        await shop.hears_again()
+        assert "clumsy" in shop.box.faults[0]
+        shop.radio.listeners.pop(0)
+        shop.box.faults.clear()
+
+    play(tmp_path, story)
+
+
+@needs_dbus
+def test_it_stops_in_time_although_bluetoothd_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STOP_S", 0.1)
+
+    async def story(shop: Shop) -> None:
+        shop.radio._patience = PATIENCE._replace(call_s=60.0)
+        await shop.all_there()
+        shop.daemon.hangs = True
+        async with asyncio.timeout(3.0):
+            await shop.radio.stop()
+
+    play(tmp_path, story)
+
+
+@needs_dbus
 def test_health_is_told_when_something_has_changed(tmp_path: Path) -> None:
     async def story(shop: Shop) -> None:
         await shop.all_there()

@@ -340,6 +340,16 @@ def test_without_intervals_it_is_sent_all_the_same_and_that_is_said(tmp_path: Pa
     play(tmp_path, story)
 
 
+@pytest.mark.parametrize("interval_ms", [100, 10_240])
+def test_the_shortest_and_the_longest_interval_are_taken(interval_ms: int, tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.all_there()
+        assert [advert.interval_ms for advert in shop.daemon.adverts.values()] == [interval_ms]
+        assert shop.radio.sending_stands() == ("ok", "1 on the air")
+
+    play(tmp_path, story, interval_ms=interval_ms)
+
+
 def test_a_full_adapter_is_named_and_used_when_there_is_room(tmp_path: Path) -> None:
     async def story(shop: Shop) -> None:
         shop.bus.start()
