@@ -224,7 +224,7 @@ def test_what_the_fleet_set_is_in_force_before_any_line_may_connect(folder: Path
         async def before_lines() -> None:
             assert engine.store is not None
             assert await engine.store.get("bundle.rules") is None
-            seen.append(engine._server is None)
+            seen.append(engine._doorway._server is None)
 
         await engine.start(before_lines)
         assert seen == [True]
