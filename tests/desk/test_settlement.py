@@ -17,6 +17,7 @@ from edgebox.desk.answers import Answer
 from edgebox.desk.codes import Scan
 from edgebox.desk.settlement import CONFLICTS, UNSETTLED, Settled
 from edgebox.engine import Engine
+from edgebox.errors import SyncError
 from edgebox.store import redemptions
 from edgebox.store.events import AuditRecord, RedemptionRecord, RedemptionState, Stream
 from edgebox.store.peek import bodies
@@ -266,6 +267,32 @@ def test_a_late_yes_that_nobody_comes_back_for_is_given_back(head: Cloud, tmp_pa
             [(request, _)] = link.requests
             late = await link.ask("coupon.redeem", {"code": "C-1", "amount_minor": 0}, request, 1.0)
             assert (late.ok, late.reason) == (False, "withdrawn"), "also if the question itself comes late"
+
+    asyncio.run(play())
+
+
+def test_a_yes_that_a_kill_swallowed_is_given_back_at_the_next_start(head: Cloud, tmp_path: Path) -> None:
+    """The cloud has said yes, and the box died before it could write it down: nothing was printed."""
+
+    async def play() -> None:
+        box = PaperBox(head, "box-1", 1, HERE)
+        link = Link(box, loses=1)
+        async with opened(box, tmp_path / "a", link=link) as a:
+            assert a.engine.store is not None
+            counter = a.engine.desk.counter
+            assert counter is not None
+            read = counter.codes.read(Scan("C-1"))
+            new = redemptions.Question("ab" * 16, 0)
+            await a.engine.store.change(lambda db: redemptions.ask(db, read.code, new, NOW))
+            with pytest.raises(SyncError):
+                await link.ask("coupon.redeem", {"code": "C-1", "amount_minor": 0}, new.request, 1.0)
+            assert len(head.desk.used()) == 1
+        async with opened(box, tmp_path / "a", link=link) as again:
+            again.engine.clock = lambda: NOW + 601
+            await again.engine.desk.look()
+            hand_in(box, again.folder)
+            assert head.desk.used() == []
+            assert (await again.engine.desk.redeem(Scan("C-1"))).answer is Answer.REDEEMED
 
     asyncio.run(play())
 

@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,12 +17,14 @@ from edgebox.desk.tally import Written, as_csv, tally
 from edgebox.store.events import AuditRecord, RedemptionState, Stream
 from edgebox.store.peek import bodies
 from edgebox.store.redemptions import Entry
-from tests.desk.shop import CloudOfTest, FakeLine, next_job, recorded, shop, slip, words, yes
+from tests.desk.shop import CloudOfTest, FakeLine, recorded, shop, slip, yes
 
 REPORT = (
     b"CORNER SHOP\n*** Z REPORT ***\n2026-11-18 23:00:00\nRECEIPTS        1\nGROSS SALES   60.00\n"
     b"CASH          60.00\nTOTAL         60.00\n\n\n"
 )
+
+SALE = b"CORNER SHOP\nNO: 000001\n2026-11-18 18:42:07\nTEA 60.00\nTOTAL 60.00\nCASH 60.00\n\n\n"
 
 
 def entry(number: int, **changes: object) -> Entry:
@@ -119,7 +122,7 @@ def test_the_tally_equals_ledger_and_slips(tmp_path: Path) -> None:
     assert audit[0].after == "slips 1-4: 2 redeemed, 1400 minor units, 20 points"
 
 
-def test_the_tills_own_report_is_checked_and_ends_the_shift(tmp_path: Path) -> None:
+def test_behind_the_tills_own_report_come_its_check_and_then_the_tally(tmp_path: Path) -> None:
     async def play() -> None:
         async with shop(tmp_path, 'slip.show=["points", "z_check"]') as engine:
             line = await FakeLine.connect(engine)
@@ -130,13 +133,29 @@ def test_the_tills_own_report_is_checked_and_ends_the_shift(tmp_path: Path) -> N
             assert not answer.body
             line.outcome(7, 2)  # type: ignore[arg-type]
             assert type(await line.next()).__name__ == "Done"
-            said = sorted(
-                [words((await next_job(line)).body) for _ in range(2)], key=lambda text: "Redemptions" in text
-            )
-            assert "Report check" in said[0]
-            assert "Redemptions of this shift" in said[1]
+            _, check = await slip(line)
+            assert "Report check" in check, "on paper: the report, its check, the tally"
+            _, sums = await slip(line)
+            assert "Redemptions of this shift" in sums
+            assert "total 1 5.00" in sums
             assert engine.desk.counter is not None
             assert engine.desk.counter.shift.number == 2
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(("receipts", "verdict"), [(1, "equal"), (2, "the till reports +1 receipts than seen")])
+def test_the_check_counts_what_the_box_saw(receipts: int, verdict: str, tmp_path: Path) -> None:
+    async def play() -> None:
+        async with shop(tmp_path, 'slip.show=["points", "z_check"]', "desk.tally_with_report=false") as engine:
+            line = await FakeLine.connect(engine)
+            await line.print_receipt(1, SALE)
+            report = REPORT.replace(b"RECEIPTS        1", b"RECEIPTS        %d" % receipts)
+            assert not (await line.answer(2, report)).body
+            line.outcome(2, 2)  # type: ignore[arg-type]
+            assert type(await line.next()).__name__ == "Done"
+            _, check = await slip(line)
+            assert verdict in check
 
     asyncio.run(play())
 
