@@ -20,6 +20,8 @@ from edgebox.model import DocumentKind, Modifier, Receipt
 from edgebox.receipt.redact import Pseudonyms
 from edgebox.rules_file import parse_rules
 from edgebox.scan.codes import Kind
+from edgebox.slip_files import slip_from
+from edgebox.slips.template import Template
 from tests.desk.shop import KEYS, NOW, FakeLine, on_disk, shop, slip, until
 from tests.line_of_engine import RECEIPT, REPRINT, RESETTLED, recorded
 
@@ -112,6 +114,29 @@ def test_the_next_sale_earns_by_the_members_tier_and_the_one_after_it_does_not(t
     everything = on_disk(tmp_path)
     assert ANNA.encode() not in everything
     assert b"13800138000" not in everything
+
+
+def test_slips_for_a_segment_or_tier_are_the_scanned_members(tmp_path: Path) -> None:
+    def words_for(name: str, when: dict[str, list[str]]) -> Template:
+        block = [{"type": "text", "text": f"hello {name}"}]
+        return slip_from({"name": name, "purpose": "link", "when": when, "block": block}, name)
+
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            more = [words_for("risky", {"segments": ["at-risk"]}), words_for("usual", {"unless": ["member"]})]
+            engine.decisions.use_slips(more, ["points", "risky", "usual"])
+            line = await with_table(engine)
+            for code in (ANNA, "VIP:1"):
+                engine.desk.services.member(code)
+                await slip(line)
+                await line.print_receipt(len(code), receipt(len(code)))
+            engine.decisions.use_members(table(NOW - 86_401))
+            engine.desk.services.member(ANNA)
+            await slip(line)
+            await line.print_receipt(3, receipt(3))
+
+    asyncio.run(play())
+    assert [one.slips for one in recorded(tmp_path)] == [("points", "risky"), ("points", "usual"), ("points", "usual")]
 
 
 def test_a_members_code_is_in_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
