@@ -16,14 +16,16 @@ from edgebox.beacons.frames import APPLE, ibeacon
 from edgebox.beacons.heard import Battery, Deaf, Heard
 from edgebox.beacons.presence import Moved, Presence, Step
 from tests.beacons.bluetooth import TAG, Shop, needs_dbus, play
-from tests.beacons.test_radio_losses import STORIES
 
 pytestmark = needs_dbus
 
 FAR = TAG._replace(minor=99)
 FAST = {"LOST_S": 0.45, "HOLD_S": 0.1, "GONE_S": 0.3, "APART_S": 0.0, "WINDOW_S": 0.2, "PAST_S": 1.0}
 EVERY_S = 0.02
-AFTER_S = 0.6  # before and behind the loss: more than any step takes
+AFTER_S = 0.5  # before and behind the loss: more than any step takes
+
+
+Mend = Callable[[], Awaitable[None]]
 
 
 class Watch:
@@ -63,9 +65,43 @@ async def all_day(shop: Shop, watch: Watch) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-@pytest.mark.parametrize("happens", STORIES, ids=lambda happens: happens.__name__)
-def test_nobody_comes_or_goes_because_of(
-    happens: Callable[[Shop], Awaitable[None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def no_bluetoothd(shop: Shop) -> Mend:
+    await shop.daemon.crash()
+    return shop.bluetoothd
+
+
+async def no_bus(shop: Shop) -> Mend:
+    shop.bus.stop()
+    await shop.daemon.crash()
+
+    async def again() -> None:
+        shop.bus.start()
+        await shop.bluetoothd()
+
+    return again
+
+
+async def no_power(shop: Shop) -> Mend:
+    shop.daemon.power(shop.adapter, False)
+
+    async def again() -> None:
+        shop.daemon.power(shop.adapter, True)
+
+    return again
+
+
+async def no_adapter(shop: Shop) -> Mend:
+    shop.daemon.unplug(shop.adapter)
+
+    async def again() -> None:
+        shop.adapter = shop.daemon.plug("hci1")
+
+    return again
+
+
+@pytest.mark.parametrize("loss", [no_bluetoothd, no_bus, no_power, no_adapter], ids=lambda loss: loss.__name__)
+def test_nobody_comes_or_goes_while_there_is(
+    loss: Callable[[Shop], Awaitable[Mend]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in FAST.items():
         monkeypatch.setattr(presence, name, value)
@@ -77,7 +113,9 @@ def test_nobody_comes_or_goes_because_of(
         async with all_day(shop, watch):
             await asyncio.sleep(AFTER_S)
             assert [(one.key, one.step) for one in watch.found] == [(TAG, Step.ENTERED)] * 2, "till and shop"
-            await happens(shop)
+            mend = await loss(shop)
+            await asyncio.sleep(3 * FAST["LOST_S"])
+            await mend()
             await shop.until(shop.is_well)
             await asyncio.sleep(AFTER_S)
             assert len(watch.found) == 2, watch.found
