@@ -5,6 +5,7 @@ Owns: the way of a request, and how refusals look. Never: a route of its own, or
 
 from __future__ import annotations
 
+import hmac
 import types
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -108,7 +109,7 @@ def _check(visit: Visit, row: Row, form: Mapping[str, Any]) -> None:
             raise refused("read_only")
     elif visit.session is not None:
         said = visit.request.headers.get("x-csrf") or form.get("csrf", "")
-        if not isinstance(said, str) or said != csrf_of(visit.said):
+        if not isinstance(said, str) or not hmac.compare_digest(said.encode(), csrf_of(visit.said).encode()):
             raise refused("csrf")
 
 

@@ -213,7 +213,8 @@ def _listener(where: str, key: str) -> socket.socket:
     """Bound. ConfigError `bad_address`."""
     host, port = split(where)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    # The protocol is named: asyncio sets TCP_NODELAY on no other socket, and each page would take 40 ms [base_events].
+    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

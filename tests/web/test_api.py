@@ -1,0 +1,132 @@
+"""The API: its document is true, and whatever is sent to it, nothing breaks and nothing is executed."""
+
+import re
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import checks
+
+from edgebox.web.openapi import document
+from edgebox.web.roles import Role
+from edgebox.web.routes import rows
+from tests.web.office import Shop, play
+from tests.web.shop import Paired
+
+DOCUMENT = msgspec.json.decode(document(rows()))
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+OPERATIONS = [(path, method.upper()) for path, methods in DOCUMENT["paths"].items() for method in methods]
+checks.load_all_checks()
+CONFORMS = ("response_schema_conformance", "status_code_conformance", "content_type_conformance")
+TOLD = [checks.not_a_server_error, *map(checks.CHECKS.get_one, CONFORMS)]
+
+
+@pytest.fixture(scope="module")
+def token(paired: Paired) -> str:
+    """An owner's, that may write."""
+    with httpx.Client(verify=False, base_url=paired.shop.url, headers={"origin": paired.shop.url}) as browser:
+        browser.post("/sign-in", data={"name": paired.name, "password": paired.password})
+        found = re.search(r'name="csrf" value="(\w+)"', browser.get("/tokens").text)
+        assert found
+        form = {"csrf": found[1], "name": "fuzz", "role": "owner", "writes": "true"}
+        made = re.search(r"ebt_[\w-]+", browser.post("/tokens/add", data=form).text)
+        assert made
+        return made[0]
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_nothing_that_is_sent_breaks_it_and_it_answers_as_it_says(
+    paired: Paired, token: str, path: str, method: str
+) -> None:
+    @given(case=SCHEMA[path][method].as_strategy())
+    @settings(max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    def told(case: Any) -> None:
+        case.headers.pop("Authorization", None)
+        answer = case.call(base_url=paired.shop.url, verify=False, headers={"authorization": f"Bearer {token}"})
+        case.validate_response(answer, checks=TOLD)
+
+    told()
+
+
+def test_every_route_of_the_api_stands_in_the_document() -> None:
+    served = {(row.path, row.method) for row in rows() if row.is_api and not row.path.endswith("openapi.json")}
+    assert set(OPERATIONS) == served
+    assert len({found["operationId"] for one in DOCUMENT["paths"].values() for found in one.values()}) == len(served)
+
+
+def test_the_api_says_who_it_is_for_and_why_it_refuses() -> None:
+    async def story(shop: Shop) -> None:
+        nobody = shop.browser()
+        refusal = await nobody.get("/api/v1/today")
+        assert (refusal.status_code, refusal.json()["reason"]) == (401, "signed_out")
+        stranger = shop.browser(headers={"authorization": "Bearer ebt_nothing"})
+        assert (await stranger.get("/api/v1/today")).json()["reason"] == "token"
+        cashier = await shop.token(Role.CASHIER)
+        assert (await cashier.get("/api/v1/audit")).json()["reason"] == "role"
+        wrong = await cashier.get("/api/v1/today", params={"limit": "many"})
+        assert (wrong.status_code, wrong.json()["reason"]) == (422, "bad_input")
+        assert "limit" in wrong.json()["hint"]
+        assert (await cashier.get("/api/v1/nothing")).json()["reason"] == "not_found"
+        assert (await cashier.delete("/api/v1/today")).json()["reason"] == "method"
+
+    play(story)
+
+
+def test_today_is_counted_in_the_shops_own_day() -> None:
+    async def story(shop: Shop) -> None:
+        await shop.record(claim="ab" * 8, points=33)
+        await shop.record(kind="refund")
+        await shop.record(kind="kitchen", amount_minor=None)
+        await shop.record(amount_minor=None)
+        await shop.record(claim="cd" * 8, points=5, voided=True)
+        await shop.record(at=shop.office.now - 3 * 86_400)
+        program = await shop.token(Role.CASHIER)
+        found = (await program.get("/api/v1/today")).json()
+        day = found["day"]
+        assert (day["sales"], day["amount_minor"], day["refunds"], day["unread"]) == (3, 6780, 1, 1)
+        assert (day["offered"], day["points"]) == (1, 33)
+        assert len(found["receipts"]) == 6
+        assert len((await program.get("/api/v1/today?limit=2")).json()["receipts"]) == 2
+
+    play(story, "shop.tz=Asia/Shanghai")
+
+
+def test_audit_rows_come_page_by_page_and_none_twice() -> None:
+    async def story(shop: Shop) -> None:
+        for _ in range(7):
+            await shop.somebody(Role.MANAGER)
+        owner = await shop.token(Role.OWNER)
+        seen, before = [], 0
+        while True:
+            found = (await owner.get("/api/v1/audit", params={"limit": 3, "before": before})).json()
+            seen += [one["id"] for one in found["entries"]]
+            before = found["next"]
+            if not before:
+                break
+        assert len(seen) == len(set(seen)) == 7
+        assert seen == sorted(seen, reverse=True)
+        assert (await owner.get("/api/v1/audit?who=nobody")).json() == {"entries": [], "next": 0}
+
+    play(story)
+
+
+def test_the_numbers_of_the_box_are_in_prometheus_own_words() -> None:
+    async def story(shop: Shop) -> None:
+        installer = await shop.token(Role.INSTALLER)
+        shop.engine.counters['a "strange\\ name\n'] = 3
+        text = (await installer.get("/metrics")).text
+        for line in text.splitlines():
+            assert re.fullmatch(
+                r'# (HELP|TYPE) \w+ .*|\w+(\{\w+="(\\.|[^"\\\n])*"(,\w+="(\\.|[^"\\\n])*")*\})? -?[\d.e+]+', line
+            ), line
+        for name in ("edgebox_up_seconds", "edgebox_sync_backlog_rows", "edgebox_part_state", "edgebox_store_bytes"):
+            assert f"# TYPE {name}" in text
+        assert (await shop.browser().get("/healthz")).text == "ok\n"
+        shop.engine.health.note("recording", "failed", "no slips")
+        assert (await shop.browser().get("/healthz")).status_code == 503
+
+    play(story)
