@@ -19,6 +19,7 @@ from edgebox.store.events import Stream
 from edgebox.store.peek import bodies
 from hw_sim.cloud_keys import provision
 from hw_sim.drawing import TicketDrawer
+from hw_sim.ink import Ticket
 from hw_sim.phone import codes_on
 from hw_sim.printer import Printer, Settings
 from hw_sim.served import TcpPrinter
@@ -155,21 +156,24 @@ class Shop:
         now = datetime.now(ZoneInfo("Asia/Shanghai"))  # a till's clock that agrees is what the box's is believed by
         raw = b"SHOP\nNO: %06d\n%s\nTEA 60.00\nTOTAL 60.00\nCASH 60.00\n\n\n\x1dV\x00"
         raw %= (self._number, now.strftime("%Y-%m-%d %H:%M:%S").encode())
-        cuts = self.cuts
         till = Till(self._till)
         till.send(b"\x1b@" + raw)
         till.close()
-        until(lambda: self.cuts > cuts, "the receipt")
+        number = b"NO: %06d" % self._number
+        until(lambda: self._ticket(number) is not None, "the receipt")
+        stream, ticket = self._ticket(number) or (b"", None)
+        assert ticket is not None
         picture = self.folder / "receipt.png"
-        with self.printer.printer() as (printer, _):
-            stream, tickets = bytes(printer.received), printer.report().tickets
-        TicketDrawer(find_printer(PROFILE, FOLDER / "printers")).save(stream, tickets[-1], picture)
+        TicketDrawer(find_printer(PROFILE, FOLDER / "printers")).save(stream, ticket, picture)
         (code,) = [text for text in codes_on(picture) if text.startswith(PREFIX)]
         return code
 
-    @property
-    def cuts(self) -> int:
-        return self.printer.report().cuts
+    def _ticket(self, words: bytes) -> tuple[bytes, Ticket] | None:
+        """The paper with these words, once it is cut off; and all bytes so far."""
+        with self.printer.printer() as (printer, _):
+            stream, tickets = bytes(printer.received), printer.report().tickets
+        found = [one for one in tickets if words in stream[one.first_byte : one.end_byte]]
+        return (stream, found[0]) if found else None
 
     @property
     def paper(self) -> str:
