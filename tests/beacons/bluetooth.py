@@ -69,14 +69,21 @@ class Box:
 class Shop:
     """The box's radio and the world around it. `heard`, `deaf`, `batteries`: what its listeners were told."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        patience: Patience = PATIENCE,
+        scan_patience: ScanPatience = SCAN_PATIENCE,
+        within_s: float = WITHIN_S,
+        **settings: Any,
+    ) -> None:
+        self.within_s = within_s
         self.bus = MessageBus(folder)
         self.daemon = Bluetoothd(self.bus.address)
         self.adapter = ""
         self.box = Box(**{"scan": True, "listen": (TAG.space,), "send": (FRAME,), **settings})
-        self.radio = Radio(
-            self.box, synced=lambda: True, patience=PATIENCE, scan_patience=SCAN_PATIENCE
-        )  # fmt: skip
+        self.radio = Radio(self.box, synced=lambda: True, patience=patience, scan_patience=scan_patience)
         self.radio.listeners.append(self)
         self.told: list[Heard] = []
         self.losses: list[Deaf] = []
@@ -137,11 +144,13 @@ class Shop:
     async def until(self, is_so: Callable[[], bool], *, every_s: float = 0.005) -> None:
         """TimeoutError, with what is known, if it does not come to be."""
         try:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(self.within_s):
                 while not is_so():  # noqa: ASYNC110 - of another program
                     await asyncio.sleep(every_s)
         except TimeoutError as late:
-            raise AssertionError(f"not within {WITHIN_S} s: {self.box.health.now} {self.radio.counters()}") from late
+            raise AssertionError(
+                f"not within {self.within_s} s: {self.box.health.now} {self.radio.counters()}"
+            ) from late
 
     async def end(self) -> None:
         await self.radio.stop()

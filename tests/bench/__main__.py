@@ -18,6 +18,7 @@ from tests.bench import (
     parsing,
     passthrough,
     presence,
+    radio,
     reading,
     scans,
     slips,
@@ -38,6 +39,7 @@ SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "sync": sync.run,
     "store": store.run,
     "presence": presence.run,
+    "radio": radio.run,
     "fleet": fleet.run,
     "pages": pages.run,
 }
