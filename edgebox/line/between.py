@@ -19,7 +19,11 @@ from edgebox.line.stream import TillStream
 
 
 class Between:
-    """Times are seconds of the line's clock; `last_till` is when the till's last byte came."""
+    """Times are seconds of the line's clock.
+
+    Quiet is counted from the last that was seen of a document, not from the till's last byte: many tills ask for the
+    printer's state every second, all day.
+    """
 
     def __init__(self, profile: PrinterProfile, settings: LineSettings, replies: Replies, spool: Spool) -> None:
         self.jobs = JobQueue()
@@ -29,22 +33,27 @@ class Between:
         self._spool = spool
         self._readiness = Readiness(profile, replies)
         self._status_at = 0.0
+        self._busy_at = 0.0  # when something of a document was last seen
+        self._document = 0  # where the one on its way began
 
     def add(self, job: Job, now: float) -> None:
         """Queues a job, and says in which phase it is."""
         checked = check(job.body, self._profile, drawer=self._settings.job_drawer)
         self._spool.note(self.jobs.add(job, now, checked))
 
-    def deadlines(self, last_till: float, *, free: bool) -> list[float]:
+    def deadlines(self, *, free: bool) -> list[float]:
         """When `tick` has something to do, as things stand."""
         quiet_s = self._settings.job_quiet_ms / 1000
-        times = self.jobs.next_at(max(last_till, self._readiness.next_at - quiet_s), quiet_s, free=free)
+        times = self.jobs.next_at(max(self._busy_at, self._readiness.next_at - quiet_s), quiet_s, free=free)
         if free and self._settings.status_s:
             times.append(self._status_at)
         return times
 
-    def tick(self, now: float, last_till: float, stream: TillStream, outbox: Outbox, *, free: bool) -> None:
+    def tick(self, now: float, stream: TillStream, outbox: Outbox, *, free: bool) -> None:
         """Drops jobs that are too old; sends what may go when the line is `free`."""
+        scanner = stream.scanner
+        if scanner.start != self._document or not (scanner.between and stream.at_boundary):
+            self._busy_at, self._document = now, scanner.start
         proven = [self.jobs.proven(name) for name in self._replies.take_proven()]
         for note in (*proven, *self.jobs.unproven(now), *self.jobs.expire(now)):
             self._spool.note(note)
@@ -55,9 +64,9 @@ class Between:
             if self._profile.status:
                 outbox.push_urgent(self._replies.ask_status(now))  # in line with the till's own real-time questions
         quiet_s = self._settings.job_quiet_ms / 1000
-        if not self.jobs.is_due(now, last_till, quiet_s) or not self._readiness.is_ready(now, outbox):
+        if not self.jobs.is_due(now, self._busy_at, quiet_s) or not self._readiness.is_ready(now, outbox):
             return
-        started = self.jobs.start(now, last_till, quiet_s)
+        started = self.jobs.start(now, self._busy_at, quiet_s)
         if started is not None:
             entry, note = started
             self._print(entry, note, stream, outbox, now)

@@ -243,7 +243,7 @@ class LineCore:
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do; None: not before something happens."""
-        times = self._between.deadlines(self._last_till, free=self._free)
+        times = self._between.deadlines(free=self._free)
         if self._ask is not None:
             times.append(self._ask.deadline)
         else:
@@ -291,7 +291,7 @@ class LineCore:
         nonce = self.breaker.ping(now) if self.engine_up else 0
         if nonce:
             self.spool.note(Ping(nonce))
-        self._between.tick(now, self._last_till, self.stream, self.outbox, free=self._free)
+        self._between.tick(now, self.stream, self.outbox, free=self._free)
 
     @property
     def _free(self) -> bool:

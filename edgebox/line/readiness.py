@@ -14,10 +14,8 @@ from edgebox.line.replies import Replies
 
 ANSWER_S = 0.5  # real printers answer within 20 ms, at 9600 baud too; after that this one is taken for silent
 AGAIN_S = 2.0  # until a printer that is not ready is asked once more: a roll takes longer to change
-_NOT_READY = (
-    PrinterStatus.PAPER_END | PrinterStatus.COVER_OPEN | PrinterStatus.OFFLINE | PrinterStatus.ERROR
-    | PrinterStatus.UNRECOVERABLE
-)  # fmt: skip
+# What DLE EOT 2 and 4 speak of, and nothing else: whatever was heard before may be long over.
+_NOT_READY = PrinterStatus.PAPER_END | PrinterStatus.COVER_OPEN | PrinterStatus.ERROR
 
 
 class Readiness:
@@ -38,7 +36,7 @@ class Readiness:
     def is_ready(self, now: float, outbox: Outbox) -> bool:
         """May a job begin now? False: a question is out, or the printer says that it isn't ready. Asks when due."""
         if not self._asks:
-            return not self._replies.status & _NOT_READY  # as it says by itself (ASB)
+            return True
         if self._asked_at < 0:
             if now >= self._next_at:
                 self._ask(now, outbox)

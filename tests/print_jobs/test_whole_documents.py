@@ -62,7 +62,8 @@ def test_jobs_that_come_at_any_byte_leave_every_document_of_the_till_whole(pause
         found = tickets(printed)
         assert [one for one in found if "ORDER" not in one] == TILL_ONLY, at
         place = [number for number, one in enumerate(found) if one == "ORDER 7"]
-        assert place == ([3, 4] if at else [0, 1]), (at, found)  # a till that has said nothing for long is quiet
+        is_quiet = at in (0, len(b"\x1b@"))  # nothing of a document has come, and nothing of a command
+        assert place == ([0, 1] if is_quiet else [3, 4]), (at, found)
         assert states(wire)[-1] == (JobPhase.SENT, "")
 
 
@@ -147,3 +148,13 @@ def test_a_job_kicks_the_drawer_only_where_the_line_allows_it() -> None:
         wire.wait(ANSWER_S + 0.1)
         assert (b"\x1bp\x00\x19\xfa" in wire.printed) is allowed
         assert states(wire)[-1][0] == (JobPhase.SENT if allowed else JobPhase.FAILED)
+
+
+def test_a_till_that_asks_for_the_printers_state_all_day_does_not_keep_jobs_out() -> None:
+    wire = Wire(answer=lambda end: b"").till(RECEIPT)
+    wire.core.frame(Job("a", BODY, True, 0), wire.now)
+    for _ in range(30):
+        wire.till(b"\x10\x04\x01")
+        wire.says(b"\x16")
+        answering(wire.wait(0.2))
+    assert states(wire)[-1] == (JobPhase.SENT, "")
