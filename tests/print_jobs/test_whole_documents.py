@@ -32,7 +32,15 @@ def tickets(raw: bytes) -> list[str]:
     return [" ".join(ticket.text.split()) for ticket in (*report.tickets, report.open) if ticket.text.strip()]
 
 
+def marks(raw: bytes) -> list[object]:
+    """Every mark of the till's own tickets, with its style."""
+    printer = Printer(CUTTER)
+    printer.feed(raw)
+    return [ticket.marks for ticket in printer.report().tickets if "ORDER" not in ticket.text]
+
+
 TILL_ONLY = tickets(STREAM)
+MARKS = marks(STREAM)
 
 
 def answering(wire: Wire, reply: bytes = READY) -> Wire:
@@ -61,8 +69,9 @@ def test_jobs_that_come_at_any_byte_leave_every_document_of_the_till_whole(pause
         printed = bytes(wire.printed).replace(b"\x10\x04\x02\x10\x04\x04", b"")
         found = tickets(printed)
         assert [one for one in found if "ORDER" not in one] == TILL_ONLY, at
+        assert marks(printed) == MARKS, at
         place = [number for number, one in enumerate(found) if one == "ORDER 7"]
-        is_quiet = at in (0, len(b"\x1b@"))  # nothing of a document has come, and nothing of a command
+        is_quiet = at in (0, len(b"\x1b@"), len(b"\x1b@\x1b!\x30"))  # no letter has come, and no part of a command
         assert place == ([0, 1] if is_quiet else [3, 4]), (at, found)
         assert states(wire)[-1] == (JobPhase.SENT, "")
 
