@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class _Box:
         self.config = msgspec.structs.replace(config, beacons=beacons)
         self.clock: Callable[[], float] = time.time
         self.health = Health(lambda event: None, self.clock)
+        self.counters: Counter[str] = Counter()
         self.said = ""
 
     def fault(self, line: str, what: str, error: BaseException | None = None) -> None:

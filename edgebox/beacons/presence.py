@@ -285,6 +285,11 @@ class Presence:
             and bisect_right(track.losses, self._reach_db) >= SAMPLES
         ]
 
+    def is_fresh(self, key: TagKey, now: float, within_s: float) -> bool:
+        """It was heard so lately."""
+        track = self._tracks.get(key)
+        return track is not None and now - track.last_s <= within_s
+
     def inside(self, zone: str) -> Iterator[TagKey]:
         """Who is in a zone now."""
         at = next((at for at, one in enumerate(self._zones) if one.name == zone), None)

@@ -46,6 +46,7 @@ TIDY_S = 86_400.0  # old counts are looked for
 LISTENERS_MAX = 8  # who calibrates or watches at once
 ALIVE_FACT = "beacons.alive"
 TILL = "till"
+STAFF_S = 10.0  # a cashier's tag was heard so lately: who left through a steel door is lost after 45 s only
 
 
 class Host(Protocol):
@@ -54,6 +55,7 @@ class Host(Protocol):
     config: Config
     clock: Callable[[], float]
     health: Health
+    counters: Counter[str]
 
     def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
         """Counted and logged."""
@@ -134,6 +136,9 @@ class BeaconWatch:
         found = self.own.judged(self.tags, self._mono_s(), is_deaf=self.presence.is_deaf)
         if found is not None:
             self._host.health.note("shop beacons", *found)
+        for counted in (self.counters, self.presence.counters, self.visits.counters):
+            for name, count in counted.items():
+                self._host.counters[f"beacons: {name}"] = count
 
     async def stop(self) -> None:
         """Visits end as of their last word, and are written down."""
@@ -221,8 +226,10 @@ class BeaconWatch:
             around = near | {tag.member for tag in here if tag.member}
             member = next(iter(near)) if len(near) == 1 and len(around) == 1 else ""
         if self._settings.attach_staff and not self.presence.is_deaf:
-            staff = {tag.cashier for tag in here if tag.role is Role.STAFF}
-            cashier = next(iter(staff)) if len(staff) == 1 else ""
+            staff = {tag.cashier: tag.key for tag in here if tag.role is Role.STAFF}
+            if len(staff) == 1:
+                ((only, key),) = staff.items()
+                cashier = only if self.presence.is_fresh(key, self._mono_s(), STAFF_S) else ""
         return Tagged(member, cashier)
 
     def rows(self) -> list[Row]:
@@ -236,7 +243,8 @@ class BeaconWatch:
         """The fleet's tags from now on, besides those of the file. Visits of tags that are no longer there end."""
         before, self.tags = self.tags, Tags(tags, self._own_tags)
         for tag in before:
-            if self.tags.of(tag.key) != tag:
+            now = self.tags.of(tag.key)
+            if now is None or now._replace(offset_db=tag.offset_db) != tag:  # calibrated is still the same
                 self._moved(self.presence.drop(tag.key))
                 self.own.forget(tag.key)
                 self._sighted.pop(tag.key, None)
@@ -246,12 +254,13 @@ class BeaconWatch:
     def want(self, key: TagKey, *, wanted: bool) -> None:
         """Somebody calibrates this one, listed or not; or has done so."""
         self._wanted[key.space] += 1 if wanted else -1
+        self._wanted = +self._wanted  # without those that nobody wants any more
         self._tell_spaces()
 
     # -- inside
 
     def _tell_spaces(self) -> None:
-        self.on_spaces(self.tags.spaces() | {space for space, count in self._wanted.items() if count > 0})
+        self.on_spaces(self.tags.spaces() | set(self._wanted))
 
     def _now(self) -> Moment:
         return Moment(self._mono_s(), self._host.clock())

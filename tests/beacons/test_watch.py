@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class Host:
         self.noticed: list[HealthRecord] = []
         self.health = Health(self._notice, self.clock)
         self.faults: list[str] = []
+        self.counters: Counter[str] = Counter()
 
     def _notice(self, event: Any) -> None:
         self.noticed.append(event)
@@ -129,6 +131,8 @@ def test_nothing_on_disk_says_a_name_of_a_member_or_who_was_not_listed(tmp_path:
             shop.stand(60)
             await shop.written()
             assert shop.watch.counters["unlisted"] == 40
+            await shop.watch.look()
+            assert shop.host.counters["beacons: unlisted"] == 40
 
     asyncio.run(play())
     raw = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -221,6 +225,8 @@ def test_the_only_staff_tag_at_the_till_is_the_cashiers(tmp_path: Path) -> None:
             assert shop.till.tags("line1") == Tagged()
             shop.stand(60, t4=1.0)
             assert shop.till.tags("line1") == Tagged(cashier="bob")
+            shop.stand(12)
+            assert shop.till.tags("line1") == Tagged(), "not heard for 12 s: perhaps behind a steel door"
 
     asyncio.run(play())
 
@@ -283,6 +289,7 @@ def test_tags_of_the_fleet_come_and_go_while_it_runs(tmp_path: Path) -> None:
             other = TagKey(TagKind.EDDYSTONE, "00112233445566778899", 7)
             shop.watch.use_tags([Tag("anna", other, Role.STAFF, cashier="07")])
             assert [tag.name for tag in shop.watch.tags][:2] == ["anna", "li"]
+            shop.watch.use_tags([Tag("anna", other, Role.STAFF, offset_db=5, cashier="07")])
             await shop.written()
             assert [(one.tag, one.why) for one in visits(tmp_path)][-1] == ("anna", "dropped")
             shop.watch.want(TagKey(TagKind.IBEACON, "f" * 36, 1, 1), wanted=True)
@@ -290,7 +297,7 @@ def test_tags_of_the_fleet_come_and_go_while_it_runs(tmp_path: Path) -> None:
 
     asyncio.run(play())
     both = frozenset({UUID, "00112233445566778899"})
-    assert spaces == [both, both | {"f" * 36}, both]
+    assert spaces == [both, both, both | {"f" * 36}, both]
 
 
 def test_settings_that_can_not_be_are_told_and_the_shop_goes_on(tmp_path: Path) -> None:

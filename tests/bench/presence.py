@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,6 +91,7 @@ class Host:
         self.mono_s = 0.0
         self.clock = lambda: 1_795_000_000 + self.mono_s
         self.health = Health(lambda event: None, self.clock)
+        self.counters: Counter[str] = Counter()
 
     def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
         raise Broken(f"{what}: {error}")
