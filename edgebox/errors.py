@@ -66,5 +66,5 @@ class PageError(EdgeboxError):
 
 
 class ReportError(EdgeboxError):
-    """The managers' page asks for what can't be: `bad_cursor`, `no_receipt`, `no_paper`, `amount`, `same`, `revision`,
-    `kind`, `no_keys`, `reprint`, `taps`, `no_profile`, `month`."""
+    """The managers' page asks for what can't be: `bad_cursor`, `bad_text`, `no_receipt`, `no_paper`, `amount`, `same`,
+    `revision`, `kind`, `no_keys`, `reprint`, `taps`, `no_profile`, `month`."""

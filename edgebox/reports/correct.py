@@ -25,7 +25,15 @@ from edgebox.loyalty import claims
 from edgebox.loyalty.keyring import Keyring
 from edgebox.model import DocumentKind
 from edgebox.reports.whole import ClaimRow, Whole
-from edgebox.store.events import AuditRecord, ClaimRecord, ClaimState, CorrectionRecord, CorrectionState, Event
+from edgebox.store.events import (
+    AuditRecord,
+    ClaimRecord,
+    ClaimState,
+    CorrectionRecord,
+    CorrectionState,
+    Event,
+    ReceiptRecord,
+)
 
 AMOUNT_MAX = 10**12  # as [points] has it
 REASON_MAX = 200  # letters
@@ -78,7 +86,9 @@ def judge(whole: Whole, amount_minor: int, who: str, reason: str, known: Known) 
     if not 0 < amount_minor <= AMOUNT_MAX:
         raise ReportError("an amount above zero", reason="amount")
     if record.claim and not whole.is_own:
-        raise ReportError("a copy of another receipt", reason="reprint", hint="correct the first one")
+        raise ReportError(
+            "a copy of another receipt", reason="reprint", hint="correct the first print, or the last settlement"
+        )
     if was is not None and abs(was) == amount_minor:
         raise ReportError("it has that total", reason="same")
     is_lower = was is not None and amount_minor < abs(was)
@@ -97,7 +107,7 @@ def judge(whole: Whole, amount_minor: int, who: str, reason: str, known: Known) 
     worth = claim_minor(claim.amount_minor, amount_minor, abs(was))
     if worth == claim.amount_minor:
         return Corrected(Effect.LOWERED, correction)
-    settled = _settled(record.currency, record.decimals, claim, worth, known)
+    settled = _settled(record, claim, worth, known)
     return Corrected(Effect.SETTLED if worth else Effect.VOIDED, correction, settled)
 
 
@@ -106,11 +116,11 @@ def claim_minor(claim_minor: int, amount_minor: int, was_minor: int) -> int:
     return min(claim_minor * amount_minor // was_minor, amount_minor, claim_minor)
 
 
-def _settled(currency: str, decimals: int, claim: ClaimRow, worth: int, known: Known) -> ClaimRecord:
+def _settled(record: ReceiptRecord, claim: ClaimRow, worth: int, known: Known) -> ClaimRecord:
     event = ClaimRecord(
         at=known.now, claim=claim.claim, url=claim.url, state=ClaimState.VOID, amount_minor=claim.amount_minor,
-        currency=currency, decimals=decimals, points=0, revision=claim.revision, line=claim.line,
-        session=claim.session, document=claim.document,
+        currency=record.currency, decimals=record.decimals, points=0, revision=claim.revision, line=record.line,
+        session=record.session, document=record.document,
     )  # fmt: skip
     if not worth:
         return event

@@ -125,7 +125,7 @@ def _row(paper: StoredPaper, number: int) -> Row:
     marks = [(paper.total, Mark.TOTAL), (paper.number, Mark.NUMBER), *((spot, Mark.TENDER) for spot in paper.tenders)]
     spans = [(spot, mark) for spot, mark in marks if spot is not None and spot[0] == number]
     if line.look & MARKED:
-        runs: tuple[Run, ...] = (Run(line.text, Mark.HIDDEN),)
+        runs: tuple[Run, ...] = (Run(line.text or HIDDEN, Mark.HIDDEN),)
     else:
         runs = tuple(_runs(line.text, spans))
     return Row(number, runs, looks, line.look >> GAP_BIT, number == paper.kind_at)

@@ -143,6 +143,7 @@ class Reports:
 
     async def receipt(self, session: str, document: int) -> whole.Whole:
         """One receipt. ReportError `no_receipt`; StoreError."""
+        search.checked(session)
         return await self._ask(lambda db: whole.find(db, session, document))
 
     async def paper(self, session: str, document: int) -> paper_view.Sheet:
@@ -330,6 +331,8 @@ class Reports:
 
     async def audit(self, wanted: house.AuditWanted | None = None, limit: int = 50) -> house.AuditPage:
         """Who changed what. StoreError."""
+        if wanted is not None:
+            search.checked(wanted.who, wanted.what)
         return await self._ask(lambda db: house.audit(db, wanted or house.AuditWanted(), limit))
 
     async def visits(self, before: int = 0, limit: int = 50) -> list[house.VisitRow]:

@@ -27,6 +27,7 @@ SCAN = 1000  # rows that one question looks at: some 3 ms with 100,000 receipts
 STEPS = 16  # questions of one search
 PAPER_SCAN, PAPER_STEPS = 100, 6  # papers; their texts are looked through outside the store's thread
 TEXT_MAX = 64  # letters of a word that is searched
+TYPED_MAX = 200  # of anything that is asked for
 AT_MAX = 1 << 62
 COLUMNS = """r.place, r.at, r.session, r.document, r.line, r.kind, r.modifiers, r.qualifies, r.amount_minor, r.currency,
     r.decimals, r.confidence, r.number, r.till, r.printed_date, r.printed_time, r.tenders, r.claim, r.points,
@@ -117,17 +118,40 @@ def key_of(text: str) -> Key:
     return Key(int(match[1]), int(match[2]))
 
 
+def checked(*texts: str) -> None:
+    """ReportError `bad_text`: half a letter, which no database takes, or more than anybody types."""
+    for text in texts:
+        if len(text) > TYPED_MAX or any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise ReportError("that can't be asked for", reason="bad_text")
+
+
 async def search(store: Store, wanted: Wanted, limit: int = 50) -> Found:
     """A page of what is wanted. ReportError, StoreError."""
-    limit = min(max(limit, 1), PAGE_MAX)
+    checked(wanted.number, wanted.kind, wanted.line, wanted.text, wanted.only)
+    limit, wanted = min(max(limit, 1), PAGE_MAX), _bounded(wanted)
     after = key_of(wanted.after)
     if wanted.text:
         return await _search_papers(store, wanted, after, limit)
     if wanted.number or (wanted.least_minor is not None and wanted.least_minor == wanted.most_minor):
         found = await store.read(lambda db: _by_index(db, wanted, after, limit))
-        if found or not wanted.number:
+        if found is not None:
             return Found(tuple(found), str(Key(found[-1].at, found[-1].place)) if len(found) == limit else "")
     return await _search_rows(store, wanted, after, limit)
+
+
+def _bounded(wanted: Wanted) -> Wanted:
+    """With no number that a database can't hold."""
+    return wanted._replace(
+        number=wanted.number.strip().upper(),
+        since=_near(wanted.since),
+        until=_near(wanted.until),
+        least_minor=None if wanted.least_minor is None else _near(wanted.least_minor),
+        most_minor=None if wanted.most_minor is None else _near(wanted.most_minor),
+    )
+
+
+def _near(number: int) -> int:
+    return min(max(number, -AT_MAX), AT_MAX)
 
 
 async def _search_rows(store: Store, wanted: Wanted, after: Key, limit: int) -> Found:
@@ -183,10 +207,14 @@ def has_word(paper: StoredPaper, word: str) -> bool:
 # -- on the store's thread
 
 
-def _by_index(db: sqlite3.Connection, wanted: Wanted, after: Key, limit: int) -> list[ReceiptRow]:
+def _by_index(db: sqlite3.Connection, wanted: Wanted, after: Key, limit: int) -> list[ReceiptRow] | None:
+    """None: no receipt has that number, so it may be the end of one."""
+    asked = "SELECT 1 FROM receipts WHERE number = ? AND number <> '' LIMIT 1"
+    if wanted.number and not db.execute(asked, (wanted.number,)).fetchone():
+        return None
     where, values = _filters(wanted._replace(number=""))
     first = "r.number = ? AND r.number <> ''" if wanted.number else "r.amount_minor = ?"
-    value = wanted.number.strip().upper() if wanted.number else wanted.least_minor
+    value = wanted.number or wanted.least_minor
     asked = f"SELECT {COLUMNS} FROM receipts r WHERE {first} AND r.place < ?{where} ORDER BY r.place DESC LIMIT ?"
     return [_row(row) for row in db.execute(asked, (value, after.place, *values, limit))]
 
@@ -237,7 +265,7 @@ def _filters(wanted: Wanted) -> tuple[str, list[object]]:
             values.append(value)
     if wanted.number:
         where.append("substr(r.number, -?) = ?")
-        values += [len(wanted.number.strip()), wanted.number.strip().upper()]
+        values += [len(wanted.number), wanted.number]
     where += [_ONLY[wanted.only]] if wanted.only in _ONLY else []
     return "".join(f" AND {one}" for one in where), values
 

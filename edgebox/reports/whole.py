@@ -10,11 +10,13 @@ shown.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
 
 from edgebox.errors import ReportError
+from edgebox.model import Modifier
 from edgebox.store.events import CorrectionRecord, CorrectionState, OfferRecord, ReceiptRecord, Stream
 from edgebox.store.places import EPOCH_MAX, span, unpack
 from edgebox.store.rebuild import believed
@@ -56,8 +58,8 @@ class Offered(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """`is_own`: the claim was minted for this document (a reprint shows another's). `corrections`: newest first.
-    `has_paper`: it can be drawn."""
+    """`is_own`: the claim is this document's, which is no copy of another and was not settled anew by another.
+    `corrections`: newest first. `has_paper`: it can be drawn."""
 
     place: int
     record: ReceiptRecord
@@ -83,9 +85,21 @@ def find(db: sqlite3.Connection, session: str, document: int) -> Whole:
         raise ReportError("no such receipt", reason="no_receipt", hint="it may be older than the box keeps them")
     claim = claim_of(db, record.claim) if record.claim else None
     has_paper = db.execute("SELECT 1 FROM receipt_papers WHERE place = ?", (row[0],)).fetchone() is not None
-    is_own = claim is not None and (claim.session, claim.document) == (session, document)
+    is_own = claim is not None and not _is_copy(record.modifiers) and not _is_settled_anew(db, claim, record)
     offers = tuple(_offers(db, row[0], record))
     return Whole(row[0], record, claim, is_own, offers, corrections(db, session, document), has_paper)
+
+
+def _is_copy(modifiers: Collection[str]) -> bool:
+    return any(modifier in (Modifier.REPRINT, Modifier.COPY) for modifier in modifiers)
+
+
+def _is_settled_anew(db: sqlite3.Connection, claim: ClaimRow, record: ReceiptRecord) -> bool:
+    """Another document, no copy, gave the claim a higher revision than this one."""
+    asked = "SELECT modifiers, revision FROM receipts WHERE session = ? AND document = ?"
+    row = db.execute(asked, (claim.session, claim.document)).fetchone()
+    is_other = (claim.session, claim.document) != (record.session, record.document)
+    return is_other and row is not None and not _is_copy(row[0].split()) and row[1] > record.revision
 
 
 def record_at(db: sqlite3.Connection, place: int) -> ReceiptRecord | None:
