@@ -163,3 +163,27 @@ def test_no_control_character_in_a_coupon_does_anything_but_get_refused(counter:
     counter.scan(code)
     shop.printed("Redeemed 1")
     assert not shop.printer.report().faults
+
+
+def test_without_paper_it_is_redeemed_and_its_slip_comes_once_there_is_some(counter: Counter) -> None:
+    shop = counter.shop
+    code = shop.coupon()
+    with shop.printer.printer() as (printer, now):
+        printer.remove_paper(now)
+    counter.scan(code)
+    until(lambda: bool(shop.redemptions), "the redemption")
+    counter.scan(code)
+    until(lambda: len(shop.redemptions) == 2, "the second answer")
+    assert [one["state"] for one in shop.redemptions] == ["redeemed", "refused"]
+    assert "Redeemed 1" not in on_paper(shop)
+    with shop.printer.printer() as (printer, now):
+        printer.load_paper(now)
+    until(lambda: "Redeemed 1" in on_paper(shop), "the slip")
+    until(lambda: "Already used" in on_paper(shop), "the refusal, which is still news")
+    assert on_paper(shop).count("Redeemed 1") == 1
+    assert "COPY" not in on_paper(shop)
+
+
+def on_paper(shop: Shop) -> str:
+    """What can be read on the papers that came out."""
+    return "\n".join(ticket.text for ticket in shop.printer.report().tickets)
