@@ -88,13 +88,13 @@ class PrintDesk(NamedTuple):
         wanted = [f"print/{args.job}"] if args.job else [job.job for job in self.prints.of_order(args.order)]
         if not wanted:
             raise OrderError("no such order is remembered here", reason="no_such_job")
-        before = {job.job: job.state for job in self.prints.recent(len(self.prints.commands()) + 1)}
+        before = {name for name in wanted if (job := self.prints.find(name)) is not None and job.is_over}
         after = await asyncio.gather(*map(self.prints.cancel, wanted))
-        late = [job for job in after if job.state is not State.CANCELED]
-        if len(late) == len(after):
-            return Ended(JobPhase.FAILED, "too_late", f"it is {late[0].state.value}")
-        changed = sum(job.state is State.CANCELED and before.get(job.job) is not State.CANCELED for job in after)
-        return Ended(JobPhase.SUCCEEDED, result=CountResult(count=len(after) - len(late), changed=changed))
+        canceled = [job for job in after if job.state is State.CANCELED]
+        if not canceled:
+            return Ended(JobPhase.FAILED, "too_late", f"it is {after[0].state.value}")
+        changed = sum(job.job not in before for job in canceled)
+        return Ended(JobPhase.SUCCEEDED, result=CountResult(count=len(canceled), changed=changed))
 
     async def cancel(self, doing: Doing) -> Ended:
         """`cancel`: of a command that has not begun, by whom might have given it."""

@@ -166,6 +166,10 @@ class PrintJobs:
                 await asyncio.sleep(POLL_S)
         return self._jobs[key]
 
+    def find(self, key: str) -> PrintJob | None:
+        """A job by its key, if it is remembered."""
+        return self._jobs.get(key)
+
     def of_order(self, order: str) -> list[PrintJob]:
         """Its tickets and notices."""
         return jobs.tickets_of(self._jobs.values(), order)
@@ -385,8 +389,11 @@ class PrintJobs:
 
     async def _forget(self) -> None:
         before = self._now() - REMEMBERED_S
-        await self._db.change(lambda db: papers.forget(db, REMEMBERED, before))
-        self._jobs = {job.job: job for job in await self._db.read(papers.every)}
+        async with self._writing:
+            await self._db.change(lambda db: papers.forget(db, REMEMBERED, before))
+            known = {job.job for job in await self._db.read(papers.every)}
+            for name in self._jobs.keys() - known:
+                del self._jobs[name]
 
 
 def _digest(content: Content) -> str:

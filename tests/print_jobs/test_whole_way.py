@@ -141,6 +141,18 @@ def test_without_paper_a_job_expires_or_is_canceled_and_nothing_pours_out_with_t
     assert (running.on_paper("too late"), running.on_paper("Order 7")) == (0, 0)
 
 
+def test_a_printer_that_is_unplugged_prints_only_what_is_still_wanted(running: Shop) -> None:
+    assert running._printer is not None
+    running._printer.unplug()
+    late = running.give("print", text("unplugged", expires_at=int(time.time()) + 2))
+    wanted = running.give("order", {"order": "w", "number": "31", "items": [{"name": "Soup", "count": 3}]})
+    assert running.end(late).state is JobPhase.EXPIRED
+    running._printer.plug()
+    assert running.end(wanted).state is JobPhase.SUCCEEDED
+    running.until_printed("Soup", 1)
+    assert (running.on_paper("unplugged"), running.on_paper("COPY")) == (0, 0)
+
+
 def test_an_engine_killed_while_a_paper_is_printed_learns_from_the_line_that_it_was(running: Shop) -> None:
     running.slow_wire()
     long = running.give("print", {"raw": LONG, "copies": 2})
