@@ -84,6 +84,7 @@ def drawn(table: Table) -> Drawn:
 
     caption = table.state or ("" if table.rows else "no tags are listed: [beacons] tags, or tags.set")
     found = Drawn("tag", "role", "state", "metres", "dBm", "heard", "battery", "beacon", caption=caption)
+    found.columns[-1].overflow = "fold"  # whole, to be copied
     for row in table.rows:
         is_there = 0 <= row.ago_s < FRESH_S
         heard = "never" if row.ago_s < 0 else f"{row.ago_s:.0f} s ago"
