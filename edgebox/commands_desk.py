@@ -98,8 +98,14 @@ def shift_of(folder: Path, number: int) -> tuple[Shift, list[Entry]]:
 
 def _words(found: Tally, written: Written) -> list[str]:
     rows = [("total", found.total)]
-    for heading, sums in (("cashier", found.by_cashier), ("coupon", found.by_coupon), ("batch", found.by_stock)):
+    for heading, sums in (
+        ("cashier", found.by_cashier),
+        ("coupon", found.by_coupon),
+        ("batch", found.by_stock),
+        ("for points", found.by_goods),
+    ):
         rows += [(f"{heading} {name or '-'}", one) for name, one in sums]
+    rows += [("pick-ups", found.pick_ups)] if any(found.pick_ups) else []
     lines = [
         f"{name:32} {count:6} {written.value(minor):>14} {written.currency} {points:8} points"
         for name, (count, minor, points) in rows

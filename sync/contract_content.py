@@ -181,7 +181,9 @@ class MembersContent(_Content, frozen=True, kw_only=True):
     table: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]*={0,2}$", max_length=250_000)]
 
 
-PICK_UPS_MAX = 1000  # orders of one list: with all their words they fill half of a message (contract.MESSAGE_BYTES)
+# Orders of one list: with a line of Chinese each they fill 161 KB of a message (contract.MESSAGE_BYTES). Who has longer
+# words sends fewer.
+PICK_UPS_MAX = 1000
 BOX = r"^([A-Za-z0-9_.-]{1,64}|\*)$"
 
 

@@ -92,6 +92,10 @@ class PickUps:
         """Orders on the list."""
         return len(self._in_force())
 
+    def listed(self) -> list[Order]:
+        """The list, by number: for a page. What was handed out is among it, if it still is on the list."""
+        return sorted(self._in_force(), key=lambda one: (one.day, one.number, one.code))
+
     def known(self, code: str) -> Order | None:
         """The order that is recorded under this code, if it is or was on a list."""
         return self._orders.get(code)

@@ -5,7 +5,8 @@ second answer to one request: a box that asks again after a lost answer hears wh
 
 Asked: `coupon.redeem` with `code` and `amount_minor` (of the sale it is used in; 0: unknown), and `instead_of`: earlier
 questions about the code that the box has withdrawn, whose use is given back first. What boxes tell afterwards is
-settled beside this (settlement.py), and both know one list of uses.
+settled beside this (settlement.py), and both know one list of uses. `mall.redeem` and `pick_up.take` are answered by
+counter_services.py, under the same rule of one answer.
 """
 
 from __future__ import annotations

@@ -350,6 +350,15 @@ def test_what_was_given_without_the_cloud_says_so_and_is_given_once(tmp_path: Pa
     )  # fmt: skip
 
 
+def test_a_shop_without_any_cloud_has_no_mall(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with in_shop(tmp_path, now=nine()) as engine:
+            assert (await engine.desk.services.mall("MC-1")).answer is Answer.UNKNOWN
+            assert (await engine.desk.services.mall(signed_mall())).answer is Answer.OFFLINE, "nobody was ever in sync"
+
+    asyncio.run(play())
+
+
 def test_a_clock_that_is_not_right_gives_nothing_away(tmp_path: Path) -> None:
     async def play() -> None:
         async with in_shop(tmp_path, now=nine()) as engine:

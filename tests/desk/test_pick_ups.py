@@ -95,6 +95,18 @@ def written(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M")
 
 
+def test_of_two_tills_that_show_one_order_at_once_one_hands_it_out(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with shop(tmp_path, ME, TZ) as engine:
+            await ten(engine)
+            services = engine.desk.services
+            said = await asyncio.gather(*[services.pick_up(shown) for shown in (CODES[3], "A03", CODES[3])])
+            assert sorted(one.answer for one in said) == ["redeemed", "used", "used"]
+            assert [one.number for one in services.pick_ups.listed()] == [f"A{place:02d}" for place in range(10)]
+
+    asyncio.run(play())
+
+
 def test_an_order_is_handed_out_by_its_number_and_then_not_by_its_code(tmp_path: Path) -> None:
     async def play() -> None:
         async with shop(tmp_path, ME, TZ) as engine:
