@@ -134,6 +134,12 @@ class CouponsSettleArgs(_Args, frozen=True, kw_only=True):
     verdicts: Annotated[tuple[Verdict, ...], Meta(min_length=1, max_length=200)]
 
 
+class TallyArgs(_Args, frozen=True, kw_only=True):
+    """`shift`: a closed one's number; 0: the open one."""
+
+    shift: Annotated[int, Meta(ge=0, le=1 << 53)] = 0
+
+
 class SealedArgs(_Args, frozen=True, kw_only=True):
     """What the broker must not read: sealed to the box (edgebox/sealed.py), base64."""
 
@@ -269,6 +275,22 @@ class SettleResult(_Shape, frozen=True, kw_only=True):
     unknown: tuple[int, ...] = ()
 
 
+class TallyResult(_Shape, frozen=True, kw_only=True):
+    """A shift's sums: how many, minor units, points. `first`, `last`: slips; `ended` 0: open. Lists: 100 at most."""
+
+    shift: int
+    begun: int
+    ended: int
+    first: int
+    last: int
+    total: tuple[int, int, int]
+    by_cashier: dict[str, tuple[int, int, int]] = {}
+    by_coupon: dict[str, tuple[int, int, int]] = {}
+    by_batch: dict[str, tuple[int, int, int]] = {}
+    taken_back: tuple[int, ...] = ()
+    offline: tuple[int, ...] = ()
+
+
 class KeysResult(_Shape, frozen=True, kw_only=True):
     """The epochs there are (indexes, no keys), and for how many days they last."""
 
@@ -344,6 +366,7 @@ COMMANDS: dict[str, CommandKind] = {
     "coupons.add": CommandKind(CouponsAddArgs, CouponsResult, _SHOP, Lane.CHANGE, keeps_args=False),
     "coupons.revoke": CommandKind(CouponsRevokeArgs, CountResult, _SHOP, Lane.CHANGE),
     "coupons.settle": CommandKind(CouponsSettleArgs, SettleResult, _SAFE, Lane.CHANGE, keeps_args=False),
+    "desk.tally": CommandKind(TallyArgs, TallyResult, _SAFE, Lane.ASK),
     "keys.add": CommandKind(SealedArgs, KeysResult, _KEYS, Lane.CHANGE, keeps_args=False),
     "keys.revoke": CommandKind(KeysRevokeArgs, KeysResult, _KEYS, Lane.CHANGE),
     "tls.set": CommandKind(SealedArgs, SetResult, _KEYS, Lane.CHANGE, keeps_args=False),

@@ -57,6 +57,12 @@ class Shifts:
         await self._store.record(self._audit(shift, found, who, at))
         return Closed(closed, found)
 
+    async def so_far(self) -> Closed:
+        """The open one and its sums until now. StoreError."""
+        shift, found = self._counter.shift, tally(await self.entries())
+        last = max(found.slips[1], shift.after)
+        return Closed(ClosedShift(shift.number, shift.begun, 0, shift.after, last, ""), found)
+
     async def closed(self, number: int = 0) -> Closed | None:
         """A shift that is over, with the sums it had; 0: the last one. None: there is no such shift. StoreError."""
         if number:

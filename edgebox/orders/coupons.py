@@ -1,5 +1,5 @@
 """The coupons and codes that the fleet gave this box, those it took back, and its word on those that were redeemed:
-`coupons.add`, `coupons.revoke`, `coupons.settle`.
+`coupons.add`, `coupons.revoke`, `coupons.settle`, `desk.tally`.
 
 Owns: the fact `coupons`, what goes into the pools that slips take codes from, and that what was revoked stays so.
 Never: redeems one (edgebox/desk asks this one), and never shows a code to a log, a reply or an error's words: whoever
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from edgebox.desk.settlement import Settlement
+from edgebox.desk.shift import Closed, Shifts
 from edgebox.errors import OrderError
 from edgebox.sealed import SealKey
 from edgebox.slip_stock import Stock
@@ -28,6 +29,8 @@ from sync.contract_commands import (
     CouponsRevokeArgs,
     CouponsSettleArgs,
     SettleResult,
+    TallyArgs,
+    TallyResult,
 )
 from sync.contract_content import CodeGift, CouponSpec
 from sync.jobs import Doing
@@ -37,6 +40,7 @@ FACT = "coupons"
 COUPONS_MAX = 2000  # 300 bytes each; a fact may have 1 MB
 CODES_MAX = 5000  # revoked codes: 66 bytes each at the most
 GIFT_MAX = 1500  # codes of one command: its sealed text has 48 KB, so more would not fit
+LISTED_MAX = 100  # of one kind in a tally's reply: 16 KB of it are kept [sync/steps.py]
 NO_CONSUMER = "no_consumer_yet"
 _NOBODY = "they are kept; no part of this box redeems yet"
 _NO_SLIP = "they are kept; no slip that is shown hands them out"
@@ -61,13 +65,20 @@ class Pools(NamedTuple):
 
 
 class CouponDesk:
-    """`settlement`: who redeems them, and writes down what the cloud says to that; None: nobody on this box."""
+    """`settlement`, `shifts`: of who redeems them; None: nobody on this box does."""
 
-    def __init__(self, store: Store, pools: Pools, settlement: Callable[[], Settlement | None] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pools: Pools,
+        settlement: Callable[[], Settlement | None] | None = None,
+        shifts: Callable[[], Shifts | None] | None = None,
+    ) -> None:
         self.known = Coupons()
         self._store = store
         self._pools = pools
         self._settlement = settlement
+        self._shifts = shifts
         self._is_used = settlement is not None
 
     async def open(self) -> None:
@@ -126,6 +137,18 @@ class CouponDesk:
         found = await settlement.settle(args.verdicts)
         return Ended(JobPhase.SUCCEEDED, result=SettleResult(new=found.new, known=found.known, unknown=found.unknown))
 
+    async def tally(self, doing: Doing) -> Ended:
+        """`desk.tally`."""
+        args = doing.order.args
+        assert isinstance(args, TallyArgs), "the table of commands says so"
+        shifts = self._shifts() if self._shifts is not None else None
+        if shifts is None:
+            raise OrderError("the coupon desk is not open; see the box's log", reason="no_desk")
+        found = await (shifts.closed(args.shift) if args.shift else shifts.so_far())
+        if found is None:
+            raise OrderError(f"there is no shift {args.shift}", reason="no_such_shift")
+        return Ended(JobPhase.SUCCEEDED, result=_sums(found))
+
     # -- the coupon desk (edgebox/desk)
 
     def title(self, coupon: str) -> str:
@@ -159,3 +182,14 @@ class CouponDesk:
         if result.in_force:
             return Ended(JobPhase.SUCCEEDED, result=result)
         return Ended(JobPhase.SUCCEEDED, NO_CONSUMER, words, result)
+
+
+def _sums(found: Closed) -> TallyResult:
+    shift, sums = found
+    first, last = sums.slips
+    return TallyResult(
+        shift=shift.number, begun=shift.begun, ended=shift.ended, first=first, last=last, total=sums.total,
+        by_cashier=dict(sums.by_cashier[:LISTED_MAX]), by_coupon=dict(sums.by_coupon[:LISTED_MAX]),
+        by_batch=dict(sums.by_stock[:LISTED_MAX]), taken_back=sums.reversed[:LISTED_MAX],
+        offline=sums.offline[:LISTED_MAX],
+    )  # fmt: skip

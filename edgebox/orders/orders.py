@@ -125,7 +125,7 @@ class Orders:
         self.settings = Settings(data, source, self, restart, patience)
         self.bundles = Bundles(store, contents.rejected, lambda: self.jobs.now)
         pools = Pools(self._seal, self._box, engine.decisions.stock, self._now)
-        self.coupons = CouponDesk(store, pools, lambda: engine.desk.settlement)
+        self.coupons = CouponDesk(store, pools, lambda: engine.desk.settlement, lambda: engine.desk.shifts)
         engine.desk.coupon_title, engine.desk.is_revoked = self.coupons.title, self.coupons.is_revoked
         self.paper = PaperDesk(engine, store, self._now)
         room = PressRoom(engine, self._now)
@@ -258,6 +258,7 @@ class Orders:
             "coupons.add": self.coupons.add,
             "coupons.revoke": self.coupons.revoke,
             "coupons.settle": self.coupons.settle,
+            "desk.tally": self.coupons.tally,
             "keys.add": self._keys.add,
             "keys.revoke": self._keys.revoke,
             "tls.set": self._keys.set_tls,
