@@ -5,7 +5,8 @@ Owns: bleak, which is loaded here and only when there is something to scan with.
 
 Active scan: a passive one tells the strength only when it has changed by 8 dB. bleak keeps one connection to the bus
 for each loop, with all devices that it ever saw; after a loss that connection is closed, so that the next scan begins
-with what there is. Whatever `stop` says, a scanner is used once.
+with what there is. BlueZ ends a scan with the connection of whoever began it, so nobody is asked who is not there any
+more. Whatever `stop` says, a scanner is used once.
 """
 
 from __future__ import annotations
@@ -128,13 +129,13 @@ class BeaconScanner:
 
     async def _stop(self) -> None:
         scanner, self._scanner = self._scanner, None
-        if scanner is not None:
+        if scanner is not None and not self._watch.is_lost:
             try:
                 async with asyncio.timeout(self._patience.call_s):
                     await scanner.stop()
             except Exception as error:  # there may be nothing left to stop
                 log.info("the scan's end: %s", str(error) or type(error).__name__)
-            await self._forget_bus()
+        await self._forget_bus()
         self._watch.stopped(self._clock())
 
     async def _forget_bus(self) -> None:

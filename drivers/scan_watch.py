@@ -64,7 +64,7 @@ class ScanWatch:
         self._picture = Picture()
         self._state = _State.IDLE
         self._place: Place | None = None
-        self._is_lost = False  # the place of the scan was gone, if only for a moment
+        self.is_lost = False  # the place of the scan was gone, if only for a moment
         self._began = now
         self._last = now  # somebody was heard; or the beginning
         self._not_before = now
@@ -83,7 +83,7 @@ class ScanWatch:
         """Bluetooth has changed."""
         self._picture = picture
         adapter = picture.adapter
-        self._is_lost = self._is_lost or (self._state is _State.SCANNING and self._usable != self._place)
+        self.is_lost = self.is_lost or (self._state is _State.SCANNING and self._usable != self._place)
         if adapter is None or adapter.discovering or self._state is _State.IDLE:
             self._idle_since = None
         elif self._idle_since is None:
@@ -115,7 +115,7 @@ class ScanWatch:
                 return None
             self._place = place
             return Do.START
-        if self._is_lost:
+        if self.is_lost:
             self._loss("lost_place", now)
         elif self._idle_since is not None and now >= self._idle_since + self._patience.pause_s:
             self._loss("ended", now)
@@ -138,7 +138,7 @@ class ScanWatch:
         self._idle_since = None
         if not fault:
             self._state, self._attempt, self.words = _State.SCANNING, 0, ""
-            self._is_lost = self._usable != self._place  # while it was begun
+            self.is_lost = self._usable != self._place  # while it was begun
             return
         self.counters["refused"] += 1
         self.words = fault
@@ -147,7 +147,7 @@ class ScanWatch:
 
     def stopped(self, now: float) -> None:
         """Whatever was said about it, that scan is over."""
-        self._state, self._place, self._is_lost = _State.IDLE, None, False
+        self._state, self._place, self.is_lost = _State.IDLE, None, False
         self._not_before = now
 
     def due_s(self, now: float) -> float | None:

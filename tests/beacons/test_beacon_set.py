@@ -79,7 +79,7 @@ def test_frames_of_the_fleet_are_on_the_air_at_once_and_behind_the_next_start(
         await shop.until(lambda: on_air(daemon) == [])
         async with box(tmp_path) as (shop, radio):
             await shop.until(lambda: on_air(daemon) == two)
-            assert radio.sending_stands()[0] == "ok"
+            await shop.until(lambda: radio.sending_stands() == ("ok", "2 on the air"))
             nobody = await shop.give("beacon.set", {"revision": 3, "content": {"frames": []}}, "owner-1")
             assert nobody.state == "succeeded"
             await shop.until(lambda: on_air(daemon) == [])
