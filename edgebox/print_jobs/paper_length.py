@@ -17,6 +17,7 @@ from edgebox.escpos.state import PrinterState
 
 BAR_DOTS = 162  # a bar code's height that nobody set (Epson, GS h)
 MODULES_MAX = 177  # of a QR code of version 40
+TAB_LETTERS = 8  # that a tab may jump over: positions can't be set (Epson, HT: every 8th column)
 MODULE_DOTS = 3  # that nobody set (Epson, GS ( k fn 167)
 _STRIPS = {32: 24, 33: 24, 38: 24, 39: 24, 40: 24, 71: 48, 72: 48, 73: 48}  # ESC * m: dots down; others 8, drawn as 24
 
@@ -30,6 +31,7 @@ class PaperLength:
         self._dots = 0.0
         self._across = 0.0  # dots that the open line holds so far
         self._tallest = 0.0  # of what stands in it
+        self._widest = 0.0  # letter in it: so much may stay empty at the end of a line that wraps
         self._symbol_bytes = 0
 
     @property
@@ -51,7 +53,9 @@ class PaperLength:
             if number:
                 self._end_line()
             if line:
-                self._across += len(line) * self._letter_width()
+                letter = self._letter_width()
+                self._across += (len(line) + line.count(b"\t") * (TAB_LETTERS - 1)) * letter
+                self._widest = max(self._widest, letter)
                 self._tallest = max(self._tallest, self._letter_height())
 
     def _letter_width(self) -> float:
@@ -73,26 +77,29 @@ class PaperLength:
         """What the open line takes; an empty one nothing."""
         if not self._across and not self._tallest:
             return 0.0
-        lines = max(1, math.ceil(self._across / self._profile.dots))
+        usable = max(self._profile.dots - self._widest, self._widest, 1.0)
+        lines = max(1, math.ceil(self._across / usable)) if self._across > self._profile.dots else 1
         return lines * max(self._tallest, self._state.line_dots)
 
     def _end_line(self) -> None:
         self._dots += self._line_dots() or self._state.line_dots
-        self._across = self._tallest = 0.0
+        self._across = self._tallest = self._widest = 0.0
 
     def _command(self, command: Command) -> None:
         raw, effect = command.raw, command.effect
         if effect is Effect.FEED:
             self._dots += self._line_dots()
-            self._across = self._tallest = 0.0
+            self._across = self._tallest = self._widest = 0.0
             self._dots += raw[2] * (self._state.line_dots if raw[1:2] == b"d" else self._state.unit_dots)
+        elif effect is Effect.POSITION:
+            self._across += self._profile.dots  # at worst what follows begins a line of its own
         elif effect is Effect.BUFFER:
             self._tallest = max(self._tallest, _STRIPS.get(raw[2], 24) if len(raw) > 2 else 24)
         elif effect is Effect.DEFINE:
             self._symbol_bytes = command.total
         elif effect is Effect.INK:
             self._dots += self._line_dots() + self._inked(command)
-            self._across = self._tallest = 0.0
+            self._across = self._tallest = self._widest = 0.0
 
     def _inked(self, command: Command) -> float:
         raw, slots = command.raw, self._state.slots

@@ -70,8 +70,8 @@ def vetted(raw: bytes, profile: PrinterProfile, *, drawer: bool = False) -> Vett
         raise _refused("unfinished", "it ends inside a command or a picture")
     kept = _without_pages(_without_frame(events), profile)
     _check_each(kept, drawer=drawer)
+    kept += _line_end(kept, profile)
     body = b"".join(map(raw_of, kept))
-    body += _line_end(kept, profile)
     last = check(body, profile, drawer=drawer)
     if last.reason:
         raise _refused("opcode", last.reason)
@@ -118,12 +118,12 @@ def _check_each(events: list[Event], *, drawer: bool) -> None:
             raise _refused("drawer", "it kicks the drawer more than once")
 
 
-def _line_end(events: list[Event], profile: PrinterProfile) -> bytes:
+def _line_end(events: list[Event], profile: PrinterProfile) -> list[Event]:
     """A line end for a last line that has none: nothing may stay in the print buffer."""
     state = PrinterState(profile)
     for event in events:
         state.apply(event)
-    return b"" if state.buffer is Buffer.EMPTY else b"\n"
+    return [] if state.buffer is Buffer.EMPTY else [b"\n"]
 
 
 def _effect(event: Event) -> Effect | None:

@@ -126,8 +126,20 @@ SOUP = st.lists(
 ).map(b"".join)  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
-@given(raw=SOUP, chunks=st.lists(st.integers(1, 9), min_size=1, max_size=6), chinese=st.booleans())
+MILD = st.lists(
+    st.sampled_from(
+        [b"TOTAL  12.00\n", b"x" * 99, b"\n", b"\r\n", b"\t", b"\x1b!\x30", b"\x1b!\x00", b"\x1bE\x01", b"\x1dB\x01",
+         b"\x1b3\x90", b"\x1b2", b"\x1b \x14", b"\x1bM\x01", b"\x1d!\x77", b"\x1d!\x00", b"\x1dh\xff", b"\x1dw\x06",
+         b"\x1dH\x03", b"\x1c!\x0c", b"\x1cW\x01", b"\x1c&", b"\x1ba\x01", b"\x1ba\x02", b"\x1b-\x02", b"\x1bG\x01",
+         b"\x1bd\x03", b"\x1bJ\xff", b"\x1b$\x40\x01", RASTER, QR, QR + b"\n", b"\x1d(k\x03\x001C\x10",
+         GOOD[5], GOOD[7]]
+    ),
+    max_size=20,
+).map(b"".join)  # fmt: skip
+
+
+@settings(max_examples=250, deadline=None)
+@given(raw=SOUP | MILD, chunks=st.lists(st.integers(1, 9), min_size=1, max_size=6), chinese=st.booleans())
 def test_no_job_that_is_taken_has_a_refused_command_however_it_is_chunked_and_all_modes_come_back(
     raw: bytes, chunks: list[int], chinese: bool
 ) -> None:
@@ -165,8 +177,8 @@ FORBIDDEN = {
 }  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
-@given(raw=SOUP, profile=st.sampled_from(["epson-tm-t20", "generic-80", "generic-58"]))
+@settings(max_examples=100, deadline=None)
+@given(raw=SOUP | MILD, profile=st.sampled_from(["epson-tm-t20", "generic-80", "generic-58"]))
 def test_a_job_is_never_longer_on_paper_than_was_reckoned(raw: bytes, profile: str) -> None:
     printer_profile = find_printer(profile, FOLDER / "printers")
     try:
