@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from edgebox.model import DocumentKind, Modifier, Receipt
 from edgebox.store.events import ReceiptRecord
@@ -28,6 +28,9 @@ NOBODYS = frozenset({Modifier.REPRINT, Modifier.COPY, Modifier.SPLIT})  # use up
 DOCUMENT_BYTES = 8  # of a document's name: its number, behind the session's name
 ANY_LINE = ""  # of a scanner that belongs to no line
 BY_SCAN, BY_TAG, STAFF_BY_TAG = "member scan", "member tag", "cashier tag"  # in records
+
+
+_Key = TypeVar("_Key", str, bytes)
 
 
 class Tagged(NamedTuple):
@@ -48,7 +51,6 @@ class Bill(NamedTuple):
 class _Shown(NamedTuple):
     member: str
     until_s: float
-    given: bytes = b""  # the document whose sale it is
 
 
 class AtTill:
@@ -58,6 +60,7 @@ class AtTill:
         self.tags: Callable[[str], Tagged] = lambda line: Tagged()
         self._mono_s = mono_s
         self._shown: dict[str, _Shown] = {}
+        self._sales: OrderedDict[bytes, str] = OrderedDict()  # document's name → member
         self._bills: OrderedDict[str, str] = OrderedDict()  # claim → member
 
     def show(self, line: str, member: str, for_s: float) -> None:
@@ -70,7 +73,7 @@ class AtTill:
         """The member whose code waits for this line's next sale; "" for none."""
         now = self._mono_s()
         found = [self._shown.get(line), self._shown.get(ANY_LINE)]
-        return next((one.member for one in found if one is not None and not one.given and now < one.until_s), "")
+        return next((one.member for one in found if one is not None and now < one.until_s), "")
 
     def attached(self, line: str, receipt: Receipt, name: bytes = b"", bill: Bill = Bill()) -> Receipt:  # noqa: B008 - immutable
         """A sale with who is known to be there; `details.attached` says from where. Other documents are nobody's.
@@ -78,14 +81,18 @@ class AtTill:
         `name`: of a document that is decided now, for good; b"": it may yet become another.
         """
         details = receipt.details
-        if receipt.kind is not DocumentKind.SALE or (details.member and details.cashier):
+        if receipt.kind is not DocumentKind.SALE:
+            return receipt
+        if name and details.member and not NOBODYS & set(receipt.modifiers):
+            self._use_up(line, details.member)  # the till knew the same card: it was for this sale
+        if details.member and details.cashier:
             return receipt
         tags, sources = self.tags(line), list(details.attached)
         member, cashier = details.member, details.cashier
         if not member and (shown := self._given(line, receipt, name, bill)):
             member = shown
             sources.append(BY_SCAN)
-        elif not member and tags.member:
+        elif not member and tags.member and not (bill.is_known or NOBODYS & set(receipt.modifiers)):
             member = tags.member
             sources.append(BY_TAG)
         if not cashier and tags.cashier:
@@ -97,33 +104,37 @@ class AtTill:
 
     def _given(self, line: str, receipt: Receipt, name: bytes, bill: Bill) -> str:
         """Whose code was scanned for this sale."""
-        shown = [(where, self._shown[where]) for where in (line, ANY_LINE) if where in self._shown]
-        for _, one in shown:
-            if name and one.given == name:
-                return one.member
-        if bill.claim in self._bills:
-            return self._bills[bill.claim]
-        if bill.is_known or NOBODYS & set(receipt.modifiers):
-            return ""
-        for where, one in shown:
-            if not one.given and self._mono_s() < one.until_s:
-                self._shown[where] = one._replace(given=name)
-                return one.member
-        return ""
+        if name in self._sales:
+            return self._sales[name]
+        member = self._bills.get(bill.claim, "")
+        if not member and not bill.is_known and not NOBODYS & set(receipt.modifiers):
+            member = self.shown(line)
+            if name:
+                self._use_up(line, member)
+        if name and member:
+            _keep(self._sales, name, member)
+        return member
+
+    def _use_up(self, line: str, member: str) -> None:
+        for where in (line, ANY_LINE):
+            shown = self._shown.get(where)
+            if shown is not None and shown.member == member:
+                del self._shown[where]
 
     def recorded(self, record: ReceiptRecord) -> None:
         """The sale that a scanned code was for is on disk: the next one is somebody else's."""
         if BY_SCAN not in record.attached:
             return
         if record.claim:
-            self._bills[record.claim] = record.member
-            if len(self._bills) > BILLS_MAX:
-                self._bills.popitem(last=False)
-        name = name_of(record.session, record.document)
-        for line in (record.line, ANY_LINE):
-            shown = self._shown.get(line)
-            if shown is not None and shown.member == record.member and shown.given in (b"", name):
-                del self._shown[line]
+            _keep(self._bills, record.claim, record.member)
+        if name_of(record.session, record.document) not in self._sales:
+            self._use_up(record.line, record.member)
+
+
+def _keep(known: OrderedDict[_Key, str], key: _Key, member: str) -> None:
+    known[key] = member
+    if len(known) > BILLS_MAX:
+        known.popitem(last=False)
 
 
 def name_of(session: str, document: int) -> bytes:

@@ -200,6 +200,42 @@ def test_two_sales_at_once_are_not_both_the_members(tmp_path: Path) -> None:
     assert sorted(one.member for one in recorded(tmp_path)) == ["", hashed(ANNA)]
 
 
+def test_a_card_that_the_till_prints_too_is_used_up_by_that_sale(tmp_path: Path) -> None:
+    printed = RECEIPT.replace(b"MILK", b"Member No: 8613800138000\nMILK")
+
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            line = await with_table(engine)
+            engine.desk.services.member("8613800138000")
+            await slip(line)
+            await line.print_receipt(1, receipt(1, printed))
+            await line.print_receipt(2, receipt(2))
+
+    asyncio.run(play())
+    first, second = recorded(tmp_path)
+    assert (first.member, first.attached) == (hashed("8613800138000"), ()), "paper counts for more"
+    assert second.member == ""
+
+
+def test_the_same_member_buys_twice_and_scans_twice(tmp_path: Path) -> None:
+    """The second scan comes before the first sale is on disk."""
+
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            line = await with_table(engine)
+            engine.desk.services.member(ANNA)
+            await slip(line)
+            first = await line.answer(1, receipt(1))
+            engine.desk.services.member(ANNA)
+            await slip(line)
+            await line.done(1, ref=first.ref)
+            await line.print_receipt(2, receipt(2))
+            await line.print_receipt(3, receipt(3))
+
+    asyncio.run(play())
+    assert [one.member for one in recorded(tmp_path)] == [hashed(ANNA), hashed(ANNA), ""]
+
+
 def test_a_copy_a_reprint_and_a_bill_settled_again_use_up_no_scan(tmp_path: Path) -> None:
     async def play() -> None:
         async with shop(tmp_path) as engine:
@@ -211,11 +247,16 @@ def test_a_copy_a_reprint_and_a_bill_settled_again_use_up_no_scan(tmp_path: Path
             await line.print_receipt(3, receipt(1, REPRINT))
             await line.print_receipt(4, receipt(1, RESETTLED))
             await line.print_receipt(5, receipt(2))
+            engine.desk.services.member(ANNA)
+            await slip(line)
             await line.print_receipt(6, receipt(2, RESETTLED))
+            await line.print_receipt(7, receipt(3))
 
     asyncio.run(play())
     found = [one.member for one in recorded(tmp_path)]
-    assert found == ["", "", "", "", hashed(ANNA), hashed(ANNA)], "the bill settled again is the member's still"
+    assert found == ["", "", "", "", *[hashed(ANNA)] * 3], (
+        "a bill settled again is the member's still, and uses up no scan"
+    )
 
 
 def test_a_document_that_a_line_sends_again_is_one_sale(tmp_path: Path) -> None:
