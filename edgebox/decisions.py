@@ -153,8 +153,7 @@ class Decisions:
         return self.handout.hand(receipt, award, self.awards.hours(self._config.shop.trade), around, press)
 
     def _tier(self, receipt: Receipt, when: When) -> str:
-        """By which points are promised. A tag can be copied: it promises nothing."""
-        member = self._member(receipt, when) if BY_TAG not in receipt.details.attached else None
+        member = self._member(receipt, when)
         return member.tier if member else ""
 
     def with_member(self, line: str, receipt: Receipt, name: bytes) -> Receipt:
@@ -322,9 +321,9 @@ class Decisions:
         return _remembered_matrix(data, level)
 
     def _member(self, receipt: Receipt, when: When) -> Member | None:
-        if self.members is None or not receipt.details.member:
+        if self.members is None or not _proven(receipt):
             return None
-        return self.members.find(receipt.details.member, when.at, clock_trusted=when.trusted)
+        return self.members.find(_proven(receipt), when.at, clock_trusted=when.trusted)
 
     def _around(self, receipt: Receipt, line: str, when: When, member: Member | None) -> Circumstances:
         return Circumstances(
@@ -332,7 +331,7 @@ class Decisions:
             line=line,
             local=when.local(self._zone),
             trusted=when.trusted,
-            member=receipt.details.member,
+            member=_proven(receipt),
             tier=member.tier if member else "",
             segment=member.segment if member else "",
             tier_words=member.tier if member else "",
@@ -354,6 +353,11 @@ class Decisions:
 
     def _claim_slips(self) -> frozenset[str]:
         return self.handout.names(Purpose.CLAIM)
+
+
+def _proven(receipt: Receipt) -> str:
+    """The member that rules and slips go by. A tag can be copied: who is known by it alone is recorded, and no more."""
+    return "" if BY_TAG in receipt.details.attached else receipt.details.member
 
 
 def nothing(receipt: Receipt, why: str) -> Decided:

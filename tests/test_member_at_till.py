@@ -3,7 +3,7 @@
 import pytest
 
 from edgebox.member_at_till import BY_SCAN, BY_TAG, SHOWN_MAX, STAFF_BY_TAG, AtTill, Tagged
-from edgebox.model import Details, DocumentKind, Receipt
+from edgebox.model import Details, DocumentKind, Modifier, Receipt
 from edgebox.store.events import ReceiptRecord
 
 ANNA, BEN = "a" * 32, "b" * 32
@@ -79,3 +79,10 @@ def test_of_endless_lines_the_oldest_is_forgotten() -> None:
     for number in range(SHOWN_MAX + 1):
         till.show(f"line{number}", ANNA, 60)
     assert (till.shown("line0"), till.shown(f"line{SHOWN_MAX}")) == ("", ANNA)
+
+
+@pytest.mark.parametrize("modifier", [Modifier.REPRINT, Modifier.COPY, Modifier.SPLIT])
+def test_a_tag_at_the_till_is_no_reprints_member(modifier: Modifier) -> None:
+    till = AtTill(Time())
+    till.tags = lambda line: Tagged(BEN, "07")
+    assert whom(till, receipt=SALE._replace(modifiers=(modifier,))) == ("", "07", (STAFF_BY_TAG,))

@@ -11,6 +11,10 @@ import pytest
 from edgebox.beacons.radio import Radio
 from edgebox.beacons.watch import BeaconWatch
 from edgebox.engine import Engine
+from edgebox.loyalty.members import Members, pack
+from edgebox.loyalty.windows import When
+from edgebox.member_at_till import BY_SCAN, BY_TAG
+from edgebox.model import Details, DocumentKind, Receipt
 from edgebox.process import watch_beacons
 from edgebox.store.events import AuditRecord, ReceiptRecord, Stream
 from edgebox.store.peek import bodies
@@ -107,3 +111,17 @@ def _fields(body: bytes) -> dict[str, object]:
     fields: dict[str, object] = json.loads(body)
     fields.pop("type")
     return fields
+
+
+def test_a_member_known_by_a_tag_alone_is_a_stranger_to_rules_and_slips(folder: Path) -> None:
+    async def play(attached: tuple[str, ...]) -> tuple[str, str]:
+        engine = Engine(settings(folder), KEYS, clock=lambda: NOW)
+        table = pack([(HASH, 0, 0, 500)])
+        engine.decisions.use_members(Members(table, ("gold",), ("champions",), NOW, 86_400))
+        sale = Receipt(DocumentKind.SALE, details=Details(member=HASH, attached=attached))
+        when = When(NOW, True)
+        around = engine.decisions._around(sale, "line1", when, engine.decisions._member(sale, when))
+        return engine.decisions._tier(sale, when), around.member + around.tier + around.segment
+
+    assert asyncio.run(play((BY_SCAN,))) == ("gold", HASH + "goldchampions")
+    assert asyncio.run(play((BY_TAG,))) == ("", "")
