@@ -145,3 +145,18 @@ def test_two_at_once_give_two_revisions(tmp_path: Path) -> None:
 )
 def test_a_claim_keeps_its_share_of_the_total(claim: int, amount: int, was: int, worth: int) -> None:
     assert claim_minor(claim, amount, was) == worth
+
+
+def test_a_correction_whose_row_has_broken_is_sent_all_the_same(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with reported(tmp_path) as (engine, reports):
+            await (await FakeLine.connect(engine)).print_receipt(1)
+            await reports.correct(NAME, 1, 2390, "owner", "misread")
+            await reports.store.change(
+                lambda db: db.execute("UPDATE journal SET crc = 0 WHERE body LIKE '%correction%'")
+            )
+            rows = await reports.store.rows(Stream.AUDIT, None, limit_rows=9, limit_bytes=1 << 20)
+            correction = msgspec.json.decode(rows[0].body, type=CorrectionRecord)
+            assert (correction.amount_minor, correction.was_minor, correction.who) == (2390, 3390, "owner")
+
+    asyncio.run(play())
