@@ -3,7 +3,7 @@ PY := .venv/bin/python
 PACKAGES := edgebox drivers sync hw_sim
 UV_VERSION := 0.13.9
 
-.PHONY: setup run test lint types bench accuracy faults lock clean
+.PHONY: setup run test lint types bench accuracy faults lock clean deb test-deb install uninstall
 
 setup:
 	@./setup.sh
@@ -39,7 +39,31 @@ lock:
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile setup.cfg --extra dev --quiet --upgrade \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--output-file requirements.lock
-	@! grep -n '://' requirements.lock
+	@cp requirements.lock box.lock  # the same versions, less what only developers need
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile setup.cfg --quiet \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--output-file box.lock
+	@! grep -n '://' requirements.lock box.lock
+
+# build/edgebox_VERSION_ARCH.deb; ARCH=arm64 makes the other one, too, without a machine of its kind.
+deb: setup
+	@PYTHON=$(CURDIR)/$(PY) packaging/deb.sh $(ARCH)
+
+# The package in a fresh Debian 12 with nothing else (root, mmdebstrap).
+test-deb: deb
+	@packaging/try_deb.sh
+
+# Onto this machine, without a package: sudo make install. `make uninstall` leaves what is recorded.
+install: setup
+	@PYTHON=$(CURDIR)/$(PY) packaging/tree.sh /
+	@sh packaging/debian/postinst configure
+
+uninstall:
+	@sh packaging/debian/prerm remove
+	@rm -rf /opt/edgebox /usr/bin/edgebox /usr/bin/edgebox-line /usr/bin/edgebox-scan /usr/share/edgebox \
+		/lib/systemd/system/edgebox* /lib/udev/rules.d/60-edgebox.rules /usr/lib/sysusers.d/edgebox.conf \
+		/usr/lib/tmpfiles.d/edgebox.conf /usr/lib/systemd/journald.conf.d/edgebox.conf
+	@sh packaging/debian/postrm remove
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info artefacts

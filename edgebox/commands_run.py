@@ -1,4 +1,4 @@
-"""`edgebox run`: the engine, until SIGTERM.
+"""`edgebox run`: the engine, until SIGTERM. `edgebox run --check`: whether it could, and nothing is started.
 
 Owns: its arguments. Never: more than hand them to edgebox/process.py.
 """
@@ -15,10 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="section.key=value", dest="overrides", help="override a setting"
     )
+    parser.add_argument("--check", action="store_true", help="only say whether all that it needs is there; exit 0 or 2")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the engine."""
-    from edgebox.process import serve
+    """Runs the engine, or tries it."""
+    from edgebox.process import checked, serve
 
+    if options.check:
+        print(checked(options.config, options.overrides))
+        return 0
     return serve(options.config, options.overrides)

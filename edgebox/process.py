@@ -60,6 +60,20 @@ def serve(path: Path | None, overrides: Sequence[str]) -> int:
     return 0
 
 
+def checked(path: Path | None, overrides: Sequence[str]) -> str:
+    """What a start would come to: configuration, libraries, rules, slips, profiles. EdgeboxError: to nothing.
+
+    Opens neither store nor socket: an engine may be running. Missing claim keys are no fault: it runs without slips.
+    """
+    config = load(path, overrides)
+    engine = Engine(config, load_keyring(config))
+    furnish(engine)
+    engine.warm()
+    lines = ", ".join(line.name for line in config.line) or "none"
+    slips = "with slips" if engine.decisions.awards.keys is not None else "without slips"
+    return f"ready: lines {lines}, {slips}"
+
+
 async def run(config: Config, path: Path | None = None, overrides: Sequence[str] = ()) -> bool:
     """Until SIGTERM or SIGINT: false; or until the fleet wants another run: true."""
     engine = Engine(config, load_keyring(config))
