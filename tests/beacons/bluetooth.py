@@ -153,13 +153,16 @@ class Shop:
             ) from late
 
     async def end(self) -> None:
-        await self.radio.stop()
-        if self.daemon.is_running:
-            async with asyncio.timeout(WITHIN_S):
-                while await self.daemon.others():  # noqa: ASYNC110 - of another program
-                    await asyncio.sleep(0.005)
-        await self.daemon.crash()
-        self.bus.stop()
+        """Whatever has gone wrong, no process is left."""
+        try:
+            await self.radio.stop()
+            if self.daemon.is_running and self.bus.pid:
+                async with asyncio.timeout(WITHIN_S):
+                    while await self.daemon.others():  # noqa: ASYNC110 - of another program
+                        await asyncio.sleep(0.005)
+        finally:
+            await self.daemon.crash()
+            self.bus.stop()
 
 
 def play(folder: Path, story: Callable[[Shop], Awaitable[None]], **settings: Any) -> None:
