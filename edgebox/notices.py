@@ -115,20 +115,16 @@ class Health:
         self._recorded: dict[str, tuple[str, str]] = {}
         self._waiting: dict[str, tuple[str, str]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self.on_change: Callable[[], None] | None = None  # told at each change, before it is recorded
+        self.on_change: Callable[[], None] | None = None  # told when a state is on its way to the disk
 
     def note(self, part: str, state: str, words: str = "") -> None:
         """`state`: ok, warning or failed. Recorded now; if the part's last change was just now, a little later."""
         if part not in self._recorded and len(self._recorded) >= PARTS_MAX:
             return
-        if {**self._recorded, **self._waiting}.get(part) == (state, words):
-            return
         if part in self._timers:
             self._waiting[part] = state, words
-        else:
+        elif self._recorded.get(part) != (state, words):
             self._record(part, state, words)
-        if self.on_change is not None:
-            self.on_change()
 
     def over(self, part: str) -> None:
         """What was wrong with the part, if anything was, is over."""
@@ -139,11 +135,6 @@ class Health:
         """The newest state of each part."""
         newest = {**self._recorded, **self._waiting}
         return {part: state for part, (state, _) in newest.items()}
-
-    def wrong(self) -> dict[str, tuple[str, str]]:
-        """The parts that are not well: state and words."""
-        newest = {**self._recorded, **self._waiting}
-        return {part: said for part, said in newest.items() if said[0] != "ok"}
 
     def stop(self) -> None:
         """Records what waits for its time."""
@@ -159,6 +150,8 @@ class Health:
         self._recorded[part] = state, words
         self._add(HealthRecord(at=int(self._clock()), part=part, state=state, words=words))
         self._timers[part] = asyncio.get_running_loop().call_later(SETTLE_S, self._settle, part)
+        if self.on_change is not None:
+            self.on_change()
 
     def _settle(self, part: str) -> None:
         del self._timers[part]

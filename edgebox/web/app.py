@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from edgebox.errors import EdgeboxError, PageError, StoreError
+from edgebox.errors import EdgeboxError, PageError, ReportError, StoreError
 from edgebox.web.addresses import Neighbours
 from edgebox.web.frame import Frame
 from edgebox.web.guard import App, Guard, Receive, Scope, Send
@@ -32,6 +32,7 @@ from edgebox.web.visit import Visit
 
 FIELDS_MAX = 200  # of a form
 ANSWER = Callable[[Request], Awaitable[Response]]
+_MISSING = frozenset({"no_receipt", "no_paper", "no_profile"})  # of ReportError: what was asked for is not there
 _PLAIN = "/healthz", "/metrics"  # for programs: their refusals are JSON, too
 
 
@@ -80,6 +81,9 @@ def _endpoint(office: Office, frame: Frame, row: Row) -> ANSWER:
         except StoreError as fault:
             office.host.fault("page", f"{row.path}: {fault}")
             return await _refuse(office, frame, request, refused("store", fault.reason))
+        except ReportError as fault:
+            reason = "not_found" if fault.reason in _MISSING else "bad_input"
+            return await _refuse(office, frame, request, refused(reason, fault.reason))
         except EdgeboxError as fault:
             office.host.fault("page", f"{row.path}: {fault}", fault)
             return await _refuse(office, frame, request, refused("fault", fault.reason))

@@ -6,13 +6,14 @@ Owns: the template engine and what every template may use. Never: what a page sa
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from edgebox.reports import wrong as reports
 from edgebox.web.routes import Row
 from edgebox.web.words import HTML_LANG, LANGUAGES, OWN_NAMES, Catalogue
 
@@ -60,7 +61,7 @@ class Frame:
         """The text. Runs in the office's thread."""
         return self._templates.get_template(template).render(values)
 
-    def around(self, visit: Visit, *, with_notes: bool) -> dict[str, Any]:
+    def around(self, visit: Visit, wrong: Iterable[reports.Trouble], *, with_notes: bool) -> dict[str, Any]:
         """What every template may use."""
         t = visit.t
         notes: list[str] = []
@@ -84,7 +85,7 @@ class Frame:
             "places": self.places(visit, path),
             "thumb": THUMB,
             "notes": notes,
-            "troubles": troubles(self._office.catalogue, visit.language, self._office.wrong()) if visit.user else [],
+            "troubles": said_troubles(self._office.catalogue, visit.language, wrong),
             "icon": self._icon,
         }
 
@@ -102,16 +103,16 @@ class Frame:
         return Markup(raw.decode("utf-8"))
 
 
-def troubles(catalogue: Catalogue, language: str, wrong: Any) -> list[Trouble]:
-    """What is wrong now, in sentences. A part has a name behind its kind: `printer line1`."""
+def said_troubles(catalogue: Catalogue, language: str, wrong: Iterable[reports.Trouble]) -> list[Trouble]:
+    """What is wrong now, in sentences: that of its key, else that of its kind, else a general one."""
     found = []
-    for part, (state, words) in wrong.items():
-        kind, _, name = part.partition(" ")
-        slug = "trouble_words." + re.sub(r"[^a-z]+", "_", words.lower()).strip("_")
-        translated = catalogue.said(language, slug) if catalogue.has(slug) else words
-        key = f"trouble.{kind}"
-        if not catalogue.has(key):
-            key, kind, name = "trouble.other", "other", part
-        said = catalogue.said(language, key, name=name, words=translated or state)
-        found.append(Trouble(state, said, catalogue.said(language, f"trouble_do.{kind}")))
+    for one in wrong:
+        kind = one.key.rpartition("_")[0]
+        key = next((key for key in (one.key, kind) if catalogue.has(f"trouble.{key}")), "other")
+        slug = "trouble_words." + re.sub(r"[^a-z]+", "_", one.words.lower()).strip("_")
+        words = catalogue.said(language, slug) if catalogue.has(slug) else one.words
+        name = one.part if key == "other" else one.name
+        said = catalogue.said(language, f"trouble.{key}", name=name, words=words)
+        state = "failed" if one.is_serious else "warning"
+        found.append(Trouble(state, said, catalogue.said(language, f"trouble_do.{key}")))
     return found

@@ -6,19 +6,19 @@ Owns: what hangs together while the page is open. Never: a page, or HTTP.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from edgebox.decisions import Decisions
-from edgebox.desk.desk import Desk
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.frames import JobState
-from edgebox.lines import LineSession
-from edgebox.notices import Health
+from edgebox.reports.reports import Engine, Reports
+from edgebox.reports.wrong import Trouble
 from edgebox.settings import Config
 from edgebox.store.events import ReceiptRecord
 from edgebox.store.store import Store
@@ -33,17 +33,14 @@ from edgebox.web.tries import OF_ADDRESS, OF_NAME, Tries
 from edgebox.web.words import Catalogue
 from edgebox.web.written import Written
 
+TROUBLES_S = 2.0  # each page shows them, and asking takes four questions to the store
 
-class Host(Protocol):
+
+class Host(Engine, Protocol):
     """The engine, as pages see it."""
 
-    config: Config
-    clock: Callable[[], float]
     counters: Counter[str]
     decisions: Decisions
-    desk: Desk
-    lines: dict[str, LineSession]
-    health: Health
     listeners: list[Callable[[ReceiptRecord], None]]
 
     def profile(self, name: str) -> PrinterProfile:
@@ -60,10 +57,11 @@ class Host(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Office:
-    """One box's. `render`: the thread that sets pages. `extras`: what other parts lend to pages, by name."""
+    """One box's. `reports`: what pages ask; `render`: the thread that sets them; `extras`: what other parts lend."""
 
     host: Host
     store: Store
+    reports: Reports
     accounts: Accounts
     sessions: Sessions
     passwords: Passwords
@@ -78,6 +76,7 @@ class Office:
     counters: Counter[str] = field(default_factory=Counter)
     extras: dict[str, Any] = field(default_factory=dict)
     address: str = ""
+    known_troubles: tuple[float, tuple[Trouble, ...]] | None = None
 
     @property
     def config(self) -> Config:
@@ -94,7 +93,14 @@ class Office:
         shop = self.config.shop
         return Written(language, ZoneInfo(shop.tz), shop.currency, shop.decimals)
 
-    def wrong(self) -> Mapping[str, tuple[str, str]]:
-        """What is not well: part → state and words, failures first."""
-        found = {part: said for part, said in self.host.health.wrong().items() if said[0] != "ok"}
-        return dict(sorted(found.items(), key=lambda item: (item[1][0] != "failed", item[0])))
+    async def troubles(self) -> tuple[Trouble, ...]:
+        """What is wrong, worst first, as it was a moment ago; a part that has changed since is known. StoreError."""
+        now = time.monotonic()
+        if not self.known_troubles or now - self.known_troubles[0] > TROUBLES_S:
+            self.known_troubles = now, await self.reports.troubles()
+        return self.known_troubles[1]
+
+    def part_changed(self) -> None:
+        """Another state of a part: open pages are told, and look anew."""
+        self.known_troubles = None
+        self.hub.tell("health")

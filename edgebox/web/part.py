@@ -18,6 +18,7 @@ from pathlib import Path
 import uvicorn
 
 from edgebox.errors import ConfigError, EdgeboxError, StoreError
+from edgebox.reports.reports import Reports
 from edgebox.store.events import ReceiptRecord
 from edgebox.store.store import Store
 from edgebox.web import certificate, routes
@@ -127,7 +128,7 @@ class ManagersPage:
 
     def _changed(self) -> None:
         if self.office is not None:
-            self.office.hub.tell("health")
+            self.office.part_changed()
 
     async def _first_slip(self, office: Office) -> None:
         """At the first start, once a printer is there. What it lacks is said once; the page's button prints again."""
@@ -148,6 +149,7 @@ async def make_office(host: Host, store: Store, passwords: Passwords) -> Office:
         return Office(
             host=host,
             store=store,
+            reports=Reports(host),
             accounts=await Accounts.open(store),
             sessions=await Sessions.open(store, web.idle_min, web.session_days),
             passwords=passwords,

@@ -6,12 +6,15 @@ Owns: what a handler is given. Never: decides whether the visitor may (app.py di
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from edgebox.errors import StoreError
+from edgebox.reports.wrong import Trouble
 from edgebox.store.events import AuditRecord
 from edgebox.web.accounts import Token, User
 from edgebox.web.frame import Frame
@@ -94,11 +97,11 @@ class Visit:
 
     async def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """A whole page. Set in a thread: a page takes 10 ms of a small box, and no receipt waits for it."""
-        return await self._set(template, status, self._frame.around(self, with_notes=True) | values)
+        return await self._set(template, status, await self._around(with_notes=True) | values)
 
     async def part(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """A part of a page, for htmx."""
-        return await self._set(template, status, self._frame.around(self, with_notes=False) | values)
+        return await self._set(template, status, await self._around(with_notes=False) | values)
 
     def done(self, path: str, key: str = "", /, **values: str) -> Response:
         """What a form did: on to a page, with a sentence on top."""
@@ -122,6 +125,13 @@ class Visit:
         return local_path(parts.path + (f"?{parts.query}" if parts.query else ""), fallback)
 
     # -- inside
+
+    async def _around(self, *, with_notes: bool) -> dict[str, Any]:
+        wrong: tuple[Trouble, ...] = ()
+        if self.user is not None:
+            with contextlib.suppress(StoreError):  # then the page itself says that records can't be read
+                wrong = await self.office.troubles()
+        return self._frame.around(self, wrong, with_notes=with_notes)
 
     async def _set(self, template: str, status: int, values: dict[str, Any]) -> Response:
         loop = asyncio.get_running_loop()

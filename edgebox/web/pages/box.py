@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 from starlette.responses import PlainTextResponse, Response
 
-from edgebox.web.frame import Trouble, troubles
+from edgebox.web.frame import Trouble, said_troubles
 from edgebox.web.metrics import exposition
 from edgebox.web.openapi import document
 from edgebox.web.roles import INSTALLERS, OFFICE, PUBLIC, SIGNED_IN
@@ -45,13 +45,12 @@ class Shown(NamedTuple):
 async def box(visit: Visit) -> Response:
     """A list of parts, those with trouble first."""
     found = (await _parts(visit)).parts
-    catalogue = visit.office.catalogue
+    wrong = {one.part: one for one in await visit.office.troubles()}
     shown = []
     for part in sorted(found, key=lambda part: (part.state == WELL, part.part)):
-        wrong = {} if part.state == WELL else {part.part: (part.state, part.words)}
-        shown.append(
-            Shown(_named(visit, part.part), part, next(iter(troubles(catalogue, visit.language, wrong)), None))
-        )
+        mine = [wrong[part.part]] if part.part in wrong else []
+        said = said_troubles(visit.office.catalogue, visit.language, mine)
+        shown.append(Shown(_named(visit, part.part), part, next(iter(said), None)))
     return await visit.page("box.html", parts=shown, certificate=visit.office.certificate)
 
 

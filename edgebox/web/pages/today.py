@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
-from datetime import datetime, time, timedelta
-from typing import Annotated, Any
-
 import msgspec
-from msgspec import Meta
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from edgebox.reports.search import ReceiptRow
 from edgebox.web.roles import SIGNED_IN, STAFF, Role
 from edgebox.web.routes import Nav, api, page
 from edgebox.web.visit import Visit
 
-RECEIPTS = 30  # newest ones on the page; the rest is on the page of receipts
-
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """One document. `id`: its place. `amount_minor` None: it has none, or nobody could read it."""
+    """One document: `session` and `document` name it. `amount_minor`: as corrected, if it was; None: there is none, or
+    nobody could read it. `points`: of the code that was printed with it."""
 
-    id: int
+    session: str
+    document: int
     at: int
     line: str
     kind: str
@@ -30,17 +26,19 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     confidence: str
     number: str
     points: int
-    has_claim: bool
-    voided: bool
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums of a day in the shop's time. `offered`: points codes that were printed; `claimed` is the cloud's to know."""
+    """Sums of the shop's day, in minor units of its currency, as edgebox/reports/sums.py counts them: a bill once.
+
+    `offered`: points codes that went out; `unread`: sales without an amount that could be read.
+    """
 
     day: str
     sales: int
-    amount_minor: int
+    sales_minor: int
     refunds: int
+    refunds_minor: int
     offered: int
     points: int
     redeemed: int
@@ -55,25 +53,19 @@ class Today(msgspec.Struct, frozen=True, kw_only=True):
     receipts: list[Receipt]
 
 
-class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """So many receipts."""
-
-    limit: Annotated[int, Meta(ge=1, le=200)] = RECEIPTS
-
-
 @page("/", SIGNED_IN, nav=Nav("today", 10))
 async def today(visit: Visit) -> Response:
     """The owner's screen. An installer has to do with the box, not with the takings."""
     if visit.role is Role.INSTALLER:
         return RedirectResponse("/box", 303)
-    found = await _today(visit, RECEIPTS)
+    found = await _today(visit)
     return await visit.page("today.html", day=found.day, receipts=found.receipts)
 
 
 @page("/today/now", STAFF)
 async def now(visit: Visit) -> Response:
     """The sums and the receipts alone: fetched when a receipt has come."""
-    found = await _today(visit, RECEIPTS)
+    found = await _today(visit)
     return await visit.part("today_now.html", day=found.day, receipts=found.receipts)
 
 
@@ -91,53 +83,27 @@ async def live(visit: Visit) -> Response:
     return StreamingResponse(stream, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
-@api("GET", "/today", STAFF, takes=Limit, gives=Today, summary="Today's sums and newest receipts")
-async def api_today(visit: Visit, query: Limit) -> Today:
+@api("GET", "/today", STAFF, gives=Today, summary="Today's sums and newest receipts")
+async def api_today(visit: Visit) -> Today:
     """The same."""
-    return await _today(visit, query.limit)
+    return await _today(visit)
 
 
-async def _today(visit: Visit, limit: int) -> Today:
-    begin, end = _bounds(visit.write.local(visit.office.now))
-
-    def read(db: sqlite3.Connection) -> Today:
-        return Today(day=_day(db, begin, end), receipts=_newest(db, limit))
-
-    return await visit.office.store.read(read)
-
-
-def _bounds(local: datetime) -> tuple[datetime, datetime]:
-    """The day's midnights. In the zone's own time: a day may have 23 hours."""
-    midnight = datetime.combine(local.date(), time(), local.tzinfo)
-    return midnight, datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo)
-
-
-def _day(db: sqlite3.Connection, begin: datetime, end: datetime) -> Day:
-    within = int(begin.timestamp()), int(end.timestamp())
-    sums: tuple[Any, ...] = db.execute(
-        """SELECT coalesce(sum(kind = 'sale'), 0), coalesce(sum(amount_minor) FILTER (WHERE kind = 'sale'), 0),
-            coalesce(sum(kind = 'refund'), 0), coalesce(sum(claim <> '' AND voided = 0), 0),
-            coalesce(sum(points) FILTER (WHERE claim <> '' AND voided = 0), 0),
-            coalesce(sum(kind = 'sale' AND amount_minor IS NULL), 0)
-        FROM receipts WHERE at >= ? AND at < ?""",
-        within,
-    ).fetchone()
-    (redeemed,) = db.execute(
-        "SELECT count(*) FROM redemptions WHERE at >= ? AND at < ? AND state = 'redeemed' AND reversed = 0", within
-    ).fetchone()
-    (visits,) = db.execute("SELECT count(*) FROM visits WHERE at >= ? AND at < ?", within).fetchone()
-    sales, amount, refunds, offered, points, unread = sums
-    return Day(
-        day=begin.date().isoformat(), sales=sales, amount_minor=amount, refunds=refunds, offered=offered,
-        points=points, redeemed=redeemed, visits=visits, unread=unread,
+async def _today(visit: Visit) -> Today:
+    found = await visit.office.reports.today()
+    sums = found.sums
+    day = Day(
+        day=found.day.date.isoformat(), sales=sums.receipts, sales_minor=sums.sales_minor, refunds=sums.refunds,
+        refunds_minor=sums.refunds_minor, offered=sums.offered, points=sums.points, redeemed=found.redeemed[0],
+        visits=found.visits, unread=sums.unread,
     )  # fmt: skip
+    return Today(day=day, receipts=[_receipt(row) for row in found.last])
 
 
-def _newest(db: sqlite3.Connection, limit: int) -> list[Receipt]:
-    rows = db.execute(
-        """SELECT place, at, line, kind, amount_minor, currency, decimals, confidence, number, points, claim <> '',
-            voided FROM receipts ORDER BY place DESC LIMIT ?""",
-        (limit,),
-    ).fetchall()
-    names = [field.name for field in msgspec.structs.fields(Receipt)]
-    return [msgspec.convert(dict(zip(names, row, strict=True)), Receipt, strict=False) for row in rows]
+def _receipt(row: ReceiptRow) -> Receipt:
+    return Receipt(
+        session=row.session, document=row.document, at=row.at, line=row.line, kind=row.kind,
+        amount_minor=row.shown_minor, currency=row.currency,
+        decimals=row.decimals, confidence=row.confidence, number=row.number,
+        points=row.points if row.claim and not row.voided else 0,
+    )  # fmt: skip
