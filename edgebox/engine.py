@@ -268,10 +268,11 @@ class Engine:
         """Points depend on what was sold."""
         return self.decisions.needs_items
 
-    def decide(self, receipt: Receipt, name: bytes, press: Press | None) -> Decided:
-        """The award and the slips. No press: nothing is minted, for nothing can be printed."""
+    def decide(self, receipt: Receipt, name: bytes, press: Press | None, *, is_past: bool = False) -> Decided:
+        """The award and the slips. No press: nothing is minted, for nothing can be printed. `is_past`: it comes again
+        out of the line's spool, and who stands at the till now has nothing to do with it."""
         line = self._line_of(name)
-        receipt = self._known(line, receipt, name)
+        receipt = self._tills.believed(line, receipt) if is_past else self._known(line, receipt, name)
         if press is None or line in self.bypassed or self.health.states().get("recording") == "failed":
             return nothing(receipt, "no slip may go in here" if press is None else "slips are off on this line")
         return self.decisions.decide(receipt, name, line, press, int(self.clock()))

@@ -42,8 +42,8 @@ class Desk(Protocol):
     def open_document(self, profile: PrinterProfile, prelude: bytes) -> OpenDocument:
         """Begins to read."""
 
-    def decide(self, receipt: Receipt, name: bytes, press: Press | None) -> Decided:
-        """What the receipt gets; no press: nothing may be printed."""
+    def decide(self, receipt: Receipt, name: bytes, press: Press | None, *, is_past: bool = False) -> Decided:
+        """What the receipt gets; no press: nothing may be printed. `is_past`: it was printed some time ago."""
 
     def decide_ahead(self, receipt: Receipt, name: bytes, press: Press) -> None:
         """What `decide` would say now; nothing is given out."""

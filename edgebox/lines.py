@@ -240,7 +240,7 @@ class LineSession(Peer[Frame, Pong]):
         if self._broken:
             return _unread(self._broken)
         self._press = self._press_at(end) if end.ask else None
-        return self._desk.decide(self._read(reading), self._name_of(end.document), self._press)
+        return self._desk.decide(self._read(reading), self._name_of(end.document), self._press, is_past=end.replay)
 
     def _read(self, reading: OpenDocument) -> Receipt:
         receipt = reading.answer()

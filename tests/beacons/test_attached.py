@@ -11,6 +11,7 @@ import pytest
 from edgebox.beacons.radio import Radio
 from edgebox.beacons.watch import BeaconWatch
 from edgebox.engine import Engine
+from edgebox.line.frames import Result
 from edgebox.loyalty.members import Members, pack
 from edgebox.loyalty.windows import When
 from edgebox.member_at_till import BY_SCAN, BY_TAG
@@ -21,7 +22,7 @@ from edgebox.store.peek import bodies
 from sync.contract import BundleKind
 from tests.beacons.shop_floor import UUID, heard
 from tests.box_of_orders import box
-from tests.line_of_engine import KEYS, NOW, FakeLine, recorded, settings
+from tests.line_of_engine import CUT, KEYS, NOW, RECEIPT, FakeLine, recorded, settings
 
 HASH = "ab" * 16
 TAGS = (
@@ -125,3 +126,23 @@ def test_a_member_known_by_a_tag_alone_is_a_stranger_to_rules_and_slips(folder: 
 
     assert asyncio.run(play((BY_SCAN,))) == ("gold", HASH + "goldchampions")
     assert asyncio.run(play((BY_TAG,))) == ("", "")
+
+
+def test_a_sale_that_comes_again_out_of_the_spool_is_not_given_to_who_stands_there_now(folder: Path) -> None:
+    async def play() -> None:
+        engine = Engine(settings(folder, TAGS, "beacons.attach_members=true"), KEYS, clock=lambda: NOW)
+        watch = watch_beacons(engine, Radio(engine))
+        await engine.start()
+        stand(watch, t1=1.0, t2=0.8)
+        engine.decisions.at_till.show("line1", HASH, 60)
+        line = await FakeLine.connect(engine)
+        line.document(1, RECEIPT + CUT)
+        line.end(1, RECEIPT, ask=False, replay=True)
+        await line.done(1, Result.PLAIN)
+        assert engine.decisions.at_till.shown("line1") == HASH, "the code still waits for its own sale"
+        line.close()
+        await engine.stop()
+
+    asyncio.run(play())
+    record = recorded(folder)[-1]
+    assert (record.replayed, record.member, record.cashier, record.attached) == (True, "", "", ())
