@@ -27,7 +27,7 @@ from tests.line_of_engine import CONNECTED, FakeLine
 
 DEVICE, STORE = 1, 1
 PATIENCE_S = 10.0  # for what takes milliseconds; a loaded machine's more
-ASK_MS = 300
+ASK_MS = 300  # where an answer is to come too late
 
 
 class Town:
@@ -43,7 +43,7 @@ class Town:
             f'[slip]\nshow = ["points"]\nlanguages = ["en"]\n'
             f'[engine]\nsocket = "{folder}/engine.sock"\nscan_socket = "{folder}/scan.sock"\ndata = "{folder}/data"\n'
             f'[claims]\nkeys = "{folder}/keys.toml"\n[points]\nrules = "{folder}/rules.toml"\n'
-            f'[desk]\nask_ms = {ASK_MS}\ncoupon_keys = ["{KEY_LINE}"]\n'
+            f'[desk]\nask_ms = 5000\ncoupon_keys = ["{KEY_LINE}"]\n'
             + head.sync_section(self.box, folder / "credentials")
             + "backoff_max_s = 1\n",
             "utf-8",

@@ -113,6 +113,9 @@ def test_each_tally_of_a_random_day_is_what_the_journal_adds_up_to(
     asyncio.run(play())
     numbered = [one for one in recorded(tmp_path) if one.number]
     assert [one.number for one in numbered] == list(range(1, len(numbered) + 1)), "no gap"
+    assert {(one.state.value, one.offline) for one in numbered} >= {
+        ("redeemed", True), ("redeemed", False), ("reversed", True),
+    }, "a day on which all of it happens"  # fmt: skip
     assert sorted({one.shift for one in numbered}) == sorted(n for n, t in day.tallies.items() if t.slips[1])
     for shift, found in day.tallies.items():
         assert found == by_hand([one for one in numbered if one.shift == shift])
