@@ -252,8 +252,12 @@ class Jobs:
             await self._refuse(refused(order, Refused.NO_STORE), to, correlation)
             return
         lane.put_nowait(order)
-        queued = reply_of(command.id, command.command, Ended(JobPhase.QUEUED), self._here.box)
-        self._reply(queued, to, correlation)
+        if not order.kind.waits:
+            self._say_queued(command.id, known)
+
+    def _say_queued(self, name: str, known: Known) -> None:
+        queued = reply_of(name, known.command, Ended(JobPhase.QUEUED), self._here.box)
+        self._reply(queued, known.to, bytes.fromhex(known.correlation))
 
     async def _answer_again(self, again: Again, to: str, correlation: bytes) -> None:
         """What came of it, from the job's own row where that is still there."""
@@ -338,6 +342,10 @@ class Jobs:
         ended = await self._carried_out(doing, limit_s)
         if ended is not None:
             await self._end(order, ended)
+        elif order.kind.waits:  # its handler has it on disk: only now it is told that it waits
+            known = self._memory.ids[command.id]
+            if known.phase is JobPhase.QUEUED:
+                self._say_queued(command.id, known)
 
     async def _carried_out(self, doing: Doing, limit_s: float) -> Ended | None:
         command = doing.order.command.command
