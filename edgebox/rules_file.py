@@ -260,8 +260,8 @@ def _mall_item(reader: _Reader, row: schema.MallItem, where: str, tiers: tuple[T
             reader.fault(f"{where}.{key}.{tier}", f"no such tier, expected one of {', '.join(sorted(known))}")
     if row.price_points_in_window and not row.when:
         reader.fault(f"{where}.when", "missing: price_points_in_window needs it")
-    window = _window(reader, row.when, f"{where}.when")
-    return MallItem(row.sku, row.price_points, window, row.price_points_in_window, row.stock_source, row.slip, row.title)
+    window, in_window = _window(reader, row.when, f"{where}.when"), row.price_points_in_window
+    return MallItem(row.sku, row.price_points, window, in_window, row.stock_source, row.slip, row.title)
 
 
 def _commit_card(reader: _Reader, row: schema.CommitCard, where: str) -> CommitCard:
