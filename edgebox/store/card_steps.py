@@ -66,11 +66,16 @@ def concerned(connection: sqlite3.Connection, number: str, member: str, since: i
         rows = connection.execute(
             f"{_STEP} AND bill >= ? AND bill < ? ORDER BY at DESC LIMIT ?", (f"{number}/", f"{number}0", STANDING_MAX)
         )
-        found.update((row[0], Step(*row[:7], is_undone=bool(row[7]))) for row in rows)
+        found.update((row[0], _step(row)) for row in rows)
     if member:
         rows = connection.execute(
             f"{_STEP} AND member = ? AND at BETWEEN ? AND ? ORDER BY at DESC LIMIT ?",
             (member, since, until, STANDING_MAX),
         )
-        found.update((row[0], Step(*row[:7], is_undone=bool(row[7]))) for row in rows)
+        found.update((row[0], _step(row)) for row in rows)
     return list(found.values())
+
+
+def _step(row: tuple[str, str, str, int, int, str, int, int]) -> Step:
+    *fields, undone = row
+    return Step(*fields, bool(undone))  # type: ignore[arg-type]  # as the table's columns are
