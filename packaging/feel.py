@@ -107,8 +107,8 @@ def memory() -> str:
         command = ["edgebox", "run", *(word for one in sets for word in ("--set", one))]
         processes = [
             subprocess.Popen(command, stderr=subprocess.DEVNULL),
-            subprocess.Popen(["edgebox-line", "--till", "pty:", "--printer", "file:/dev/null"]),
-            subprocess.Popen(["edgebox-scan", "--scanner", "pty:", "--till", "file:/dev/null"]),
+            subprocess.Popen(["edgebox-line", "--till", "tcp://127.0.0.1:0", "--printer", "file:/dev/null"]),
+            subprocess.Popen(["edgebox-scan", "--scanner", "tcp://127.0.0.1:0", "--till", "file:/dev/null"]),
         ]
         time.sleep(4)
         gone = [process.args for process in processes if process.poll() is not None]

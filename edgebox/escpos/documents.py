@@ -362,7 +362,7 @@ class DocumentScanner:
             reason=reason,
             modes=modes,
             modes_after=self.state.modes(),
-            feed_dots=self.feed_dots,
+            feed_dots=self.feed_dots if self.waits else 0.0,  # feed in front of the ink moved the paper before it
             cut_feeds=self.profile.cut_feeds or (cut[:2] == b"\x1dV" and len(cut) == 4),
         )
 

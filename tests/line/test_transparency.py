@@ -164,6 +164,11 @@ def test_any_stream_gives_the_same_documents_at_any_chunking(raw: bytes, random:
     assert stripped(bytes(parts.printed)).rest == stripped(bytes(whole.printed)).rest
 
 
+def test_feed_in_front_of_the_first_line_saves_the_slip_none_behind_it() -> None:
+    whole, parts = Wire(TEAR_OFF).till(b"\n!!\n"), Wire(TEAR_OFF).till(b"\n!!\n", [b"\n", b"!!\n"])
+    assert bytes(whole.printed) == bytes(parts.printed)
+
+
 def test_a_cut_that_went_out_in_two_parts_is_told_like_a_whole_one() -> None:
     raw = b"\0\0!\r\x1bi"  # CR alone: nobody knows whether it printed
     whole, parts = Wire(TEAR_OFF).till(raw), Wire(TEAR_OFF).till(raw, [raw[:5], raw[5:]])
