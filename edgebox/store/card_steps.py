@@ -77,5 +77,5 @@ def concerned(connection: sqlite3.Connection, number: str, member: str, since: i
 
 
 def _step(row: tuple[str, str, str, int, int, str, int, int]) -> Step:
-    *fields, undone = row
-    return Step(*fields, bool(undone))  # type: ignore[arg-type]  # as the table's columns are
+    serial, card, member, times, amount_minor, bill, at, undone = row
+    return Step(serial, card, member, times, amount_minor, bill, at, bool(undone))
