@@ -23,8 +23,8 @@ from edgebox.store.store import Store
 from edgebox.stored_paper import StoredPaper, opened
 
 PAGE_MAX = 200  # receipts of one page
-SCAN = 1000  # rows that one question looks at: some 3 ms with 100,000 receipts
-STEPS = 16  # questions of one search
+SCAN = 500  # rows that one question looks at: 2 ms with 100,000 receipts
+STEPS = 24  # questions of one search
 PAPER_SCAN, PAPER_STEPS = 100, 6  # papers; their texts are looked through outside the store's thread
 TEXT_MAX = 64  # letters of a word that is searched
 TYPED_MAX = 200  # of anything that is asked for
