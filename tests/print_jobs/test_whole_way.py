@@ -103,6 +103,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield found
 
 
+@pytest.fixture(autouse=True)
+def with_paper(running: Shop) -> Iterator[None]:
+    """Whatever became of a story, the next one begins with paper in the printer."""
+    yield
+    running.paper(is_there=True)
+
+
 def text(words: str, **more: Any) -> dict[str, Any]:
     return {"blocks": [{"block": "text", "text": words}], **more}
 
