@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgebox.alive import Alive
-from tests.line.box import Line, free_port, until
+from tests.dataplane import Process, until
 
 
 @pytest.fixture
@@ -74,10 +74,14 @@ def test_a_manager_that_has_gone_stops_nobody(tmp_path: Path) -> None:
     alive.close()
 
 
-def test_the_line_says_that_it_is_ready_and_alive_and_a_stopped_one_is_silent(manager: socket.socket) -> None:
+@pytest.mark.parametrize("module", ["edgebox.line.daemon", "edgebox.scan.daemon"])
+def test_a_data_plane_says_that_it_is_ready_and_alive_and_a_stopped_one_is_silent(
+    manager: socket.socket, module: str
+) -> None:
     environment = {**os.environ, **told(manager, WATCHDOG_USEC="300000")}
     said: list[str] = []
-    with Line(f"tcp://127.0.0.1:{free_port()}", "file:/dev/null", env=environment) as line:
+    first, last = ("--till", "--printer") if "line" in module else ("--scanner", "--till")
+    with Process(module, first, "tcp://127.0.0.1:0", last, "file:/dev/null", env=environment) as line:
         until(lambda: bool(said.extend(heard(manager)) or said.count("WATCHDOG=1") >= 3), "three signs of life")
         assert said[0].startswith("READY=1")
         os.kill(line.pid, signal.SIGSTOP)

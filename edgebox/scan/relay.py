@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgebox.alive import Alive
 from edgebox.line.poll import READ, WRITE, Handler, Poll
 from edgebox.scan.core import ScanCore
 from edgebox.scan.frames import Decoder, Frame, FrameError
@@ -39,9 +40,11 @@ class Relay:
         self._till.on_said = self._scanner.write
         self._tap = Tap[Frame](engine, Decoder, FrameError, UNSENT_MAX) if engine else None
         self._stop_at = 0.0  # 0: not asked to
+        self._alive = Alive()
 
     def run(self) -> None:
         """Until stopped and drained."""
+        self._alive.ready()
         self._turn()
         while not self._finished():
             events = self._poll.wait(max(self._next_wake() - time.monotonic(), 0.0))
@@ -56,11 +59,13 @@ class Relay:
         if self._tap is not None:
             self._tap.close(self.now)
         self._poll.close()
+        self._alive.close()
 
     def stop(self, within_s: float) -> None:
         """Asked to end: what was scanned still goes out."""
         if not self._stop_at:
             self._stop_at = time.monotonic() + within_s
+            self._alive.stopping()
 
     def wake_on(self, descriptor: int, handler: Handler) -> None:
         """Polls a descriptor of the daemon's (signals)."""
@@ -77,6 +82,7 @@ class Relay:
     def _turn(self) -> None:
         """After a wake-up: deadlines, the till, then the engine, and whatever that released."""
         core, now = self.core, self.now
+        self._alive.worked(now)
         core.tick(now)
         self._till.mind()
         self._scanner.mind()
@@ -86,7 +92,8 @@ class Relay:
             self._till.write()
 
     def _next_wake(self) -> float:
-        times = [self.now + SLEEP_S, self.core.next_deadline(), self._scanner.next_wake(), self._till.next_wake()]
+        times = [self.now + SLEEP_S, self._alive.due_at, self.core.next_deadline()]
+        times += [self._scanner.next_wake(), self._till.next_wake()]
         if self._tap is not None and self._tap.socket is None:
             times.append(self._tap.retry_at)
         if self._stop_at:
