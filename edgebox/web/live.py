@@ -25,6 +25,7 @@ class Hub:
         self.refused = 0
         self._max = listeners_max
         self._listeners: set[_Listener] = set()
+        self._is_closed = False
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -56,14 +57,16 @@ class Hub:
         """What one page is sent, until it goes, or `is_alive` says at a beat that it may not hear more."""
         with self._listening() as listener:
             yield b"retry: 3000\n\n"  # ms until a browser asks again
-            while is_alive():
+            while is_alive() and not self._is_closed:
                 for event, value in await listener.news(BEAT_S):
                     yield f"event: {event}\ndata: {value}\n\n".encode()
                 yield b": beat\n\n"
-            yield b"event: over\ndata:\n\n"
+            if not self._is_closed:  # a page that hears this does not come back
+                yield b"event: over\ndata:\n\n"
 
     def close(self) -> None:
-        """Nobody is told anything more."""
+        """Nobody is told anything more: open pages end, and try again later."""
+        self._is_closed = True
         for listener in self._listeners:
             listener.close()
 

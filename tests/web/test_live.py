@@ -102,3 +102,20 @@ def test_an_id_can_end_no_event() -> None:
         assert len(said) < 200
 
     asyncio.run(story())
+
+
+def test_at_the_end_open_pages_end_at_once_and_may_come_back() -> None:
+    async def story() -> None:
+        hub = Hub(2)
+
+        async def listen() -> list[bytes]:
+            return [part async for part in hub.stream(lambda: True)]
+
+        listening = asyncio.create_task(listen())
+        await until_listening(hub)
+        hub.close()
+        said = await asyncio.wait_for(listening, 1)
+        assert b"event: over\ndata:\n\n" not in said
+        assert len(hub) == 0
+
+    asyncio.run(story())
