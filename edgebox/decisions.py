@@ -156,8 +156,10 @@ class Decisions:
         member = self._member(receipt, when)
         return member.tier if member else ""
 
-    def with_member(self, line: str, receipt: Receipt, name: bytes) -> Receipt:
-        """A sale with who stands at its till. `name` b"": the document has not ended."""
+    def with_member(self, line: str, receipt: Receipt, name: bytes, *, is_past: bool = False) -> Receipt:
+        """A sale with who stands at its till, or stood there then. `name` b"": the document has not ended."""
+        if is_past:
+            return self.at_till.remembered(receipt, name)
         return self.at_till.attached(line, receipt, name, Bill(*self.awards.bill(receipt)))
 
     def claim_slip(self, granted: Granted, press: Press) -> Body:

@@ -272,7 +272,7 @@ class Engine:
         """The award and the slips. No press: nothing is minted, for nothing can be printed. `is_past`: it comes again
         out of the line's spool, and who stands at the till now has nothing to do with it."""
         line = self._line_of(name)
-        receipt = self._tills.believed(line, receipt) if is_past else self._known(line, receipt, name)
+        receipt = self._known(line, receipt, name, is_past=is_past)
         if press is None or line in self.bypassed or self.health.states().get("recording") == "failed":
             return nothing(receipt, "no slip may go in here" if press is None else "slips are off on this line")
         return self.decisions.decide(receipt, name, line, press, int(self.clock()))
@@ -283,9 +283,9 @@ class Engine:
         if line not in self.bypassed:
             self.decisions.decide_ahead(self._known(line, receipt), name, line, press, int(self.clock()))
 
-    def _known(self, line: str, receipt: Receipt, name: bytes = b"") -> Receipt:
+    def _known(self, line: str, receipt: Receipt, name: bytes = b"", *, is_past: bool = False) -> Receipt:
         """With what is known of its till, and of who stands there."""
-        return self.decisions.with_member(line, self._tills.believed(line, receipt), name)
+        return self.decisions.with_member(line, self._tills.believed(line, receipt), name, is_past=is_past)
 
     def _line_of(self, name: bytes) -> str:
         """The line that a document's name belongs to."""

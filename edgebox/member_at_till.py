@@ -102,6 +102,13 @@ class AtTill:
             return receipt
         return receipt._replace(details=details._replace(member=member, cashier=cashier, attached=tuple(sources)))
 
+    def remembered(self, receipt: Receipt, name: bytes) -> Receipt:
+        """A sale that comes again, with the member whom it had then; who is there now has nothing to do with it."""
+        member, details = self._sales.get(name, ""), receipt.details
+        if receipt.kind is not DocumentKind.SALE or details.member or not member:
+            return receipt
+        return receipt._replace(details=details._replace(member=member, attached=(*details.attached, BY_SCAN)))
+
     def _given(self, line: str, receipt: Receipt, name: bytes, bill: Bill) -> str:
         """Whose code was scanned for this sale."""
         if name in self._sales:
