@@ -32,6 +32,6 @@ inside apt-get remove -y -qq edgebox >/dev/null 2>&1
 [ -e "$ROOT/var/lib/edgebox/recorded" ] && [ ! -e "$ROOT/usr/bin/edgebox" ]
 inside apt-get purge -y -qq edgebox >/dev/null 2>&1
 [ ! -e "$ROOT/var/lib/edgebox" ] && [ ! -e "$ROOT/etc/edgebox" ]
-leftovers=$(find "$ROOT/opt" "$ROOT/usr" -name '*edgebox*' | head -5)
+leftovers=$(find "$ROOT/opt" "$ROOT/usr" -name "*edgebox*" 2>/dev/null | head -5 || true)
 [ -z "$leftovers" ] || { echo "left behind: $leftovers"; exit 1; }
 echo "removed and purged: nothing is left"
