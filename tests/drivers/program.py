@@ -25,7 +25,8 @@ def send(port, data):
 for line in sys.stdin:
     try: answer = eval(line)
     except SyntaxError: answer = exec(line)
-    except (OSError, DriverError) as fault: answer = (type(fault).__name__, str(fault.reason) if isinstance(fault, DriverError) else fault.args[0])
+    except DriverError as fault: answer = ('DriverError', str(fault.reason))
+    except OSError as fault: answer = (type(fault).__name__, fault.args[0])
     if not isinstance(answer, (bytes, str, int, float, tuple, list, type(None))): answer = type(answer).__name__
     print(repr(answer), flush=True)
 """
