@@ -12,7 +12,7 @@ from drivers.base import PrinterEnd, Reason, TillEnd, Url, parse_url
 from edgebox.errors import DriverError
 
 SCHEMES = ("tcp", "serial", "file", "pty")
-TILL_SCHEMES = ("gadget", *SCHEMES)
+TILL_SCHEMES = ("lpr", "gadget", *SCHEMES)
 PRINTER_SCHEMES = ("usblp", "usb", *SCHEMES)
 SCANNER_SCHEMES = ("evdev", "hidraw", *SCHEMES)
 CODE_SCHEMES = ("hidkbd", "none", *SCHEMES)
@@ -28,8 +28,14 @@ def till_end(url: str, allow: Sequence[str] = ()) -> TillEnd:
         from drivers import tcp
 
         return tcp.TcpTill(parts, allow)
+    if parts.scheme == "lpr":
+        from drivers import lpr
+
+        return lpr.LprTill(parts, allow)
     if allow:
-        raise parts.fault(Reason.BAD_OPTION, "only tcp: has an allow-list", "remove allow: a cable has one till")
+        raise parts.fault(
+            Reason.BAD_OPTION, "only tcp: and lpr: have an allow-list", "remove allow: a cable has one till"
+        )
     if parts.scheme == "serial":
         from drivers import serial
 
