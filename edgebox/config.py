@@ -273,11 +273,21 @@ def _laid_over(table: Mapping[str, Any], laid: Mapping[str, Any], faults: list[F
     given = {section: dict(value) if isinstance(value, dict) else value for section, value in table.items()}
     for key, value in laid.items():
         section, _, name = key.partition(".")
-        if section not in SECTIONS or section in LISTS or not isinstance(given.setdefault(section, {}), dict):
+        if section == "line" and "." in name:
+            given["line"] = _laid_over_line(given.get("line"), name, value)
+        elif section not in SECTIONS or section in LISTS or not isinstance(given.setdefault(section, {}), dict):
             faults.append(Fault(0, key, "no such setting"))
         else:
             given[section][name] = value
     return given
+
+
+def _laid_over_line(rows: Any, key: str, value: Any) -> Any:
+    """The [[line]] tables with `NAME.key` in them; of a line that the file doesn't name any more nothing is left."""
+    line, _, name = key.rpartition(".")
+    if not isinstance(rows, list):
+        return rows
+    return [{**row, name: value} if isinstance(row, dict) and row.get("name", "line1") == line else row for row in rows]
 
 
 def _typed(section: str, key: str, text: str) -> Any:

@@ -19,6 +19,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -57,6 +58,9 @@ from edgebox.supplies import stands
 from edgebox.taught import in_force
 from edgebox.tills import SINCE_REPORT_MAX, Tills
 
+if TYPE_CHECKING:
+    from edgebox.orders.config import Settings
+
 log = logging.getLogger("edgebox")
 
 RECORDED_MAX = 8192  # names of documents kept, to know a replayed one; the spools hold 64 a line
@@ -93,6 +97,7 @@ class Engine:
         self.desk = Desk(self)
         self.parts: list[Part] = [self.desk]
         self.listeners: list[Callable[[ReceiptRecord], None]] = [self.desk.recorded]  # told every record, once on disk
+        self.settings: Settings | None = None  # to be changed by the page or the fleet; None: nobody can
         self.bypassed: frozenset[str] = frozenset()  # lines that print no slips, because somebody said so
         self._more: tuple[Profile, ...] = ()  # profiles of the fleet
         profiles = in_force(data, self._more, self.fault)

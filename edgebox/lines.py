@@ -39,6 +39,7 @@ from edgebox.line.frames import (
     Ping,
     Pong,
     Printed,
+    Restart,
     Result,
     Status,
     encode,
@@ -134,6 +135,10 @@ class LineSession(Peer[Frame, Pong]):
     def cancel_job(self, job: str) -> None:
         """Forgets a queued job."""
         self._send(JobCancel(job))
+
+    def restart(self) -> None:
+        """Has its process begin anew between two documents: it reads its settings then."""
+        self._send(Restart())
 
     async def ping(self, nonce: int) -> Pong:
         """Asks whether the line is there; its answer holds its counters."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from edgebox import overlay
 from edgebox.alive import Alive
 from edgebox.beacons.radio import Radio
+from edgebox.campaign_book import CampaignBook
 from edgebox.cards import Cards
 from edgebox.cloud import CloudLink
 from edgebox.config import DEFAULT, load, parse, text_of
@@ -110,6 +111,8 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
         await stop.wait()
     finally:
         told.stop()
+        if engine.settings is not None:
+            await engine.settings.close()
         if orders is not None:
             await orders.close()
         if cloud is not None:
@@ -130,6 +133,7 @@ def furnish(engine: Engine) -> None:
     engine.parts.append(feedback)
     scans.on_said = feedback.said
     engine.parts.append(scans)  # behind those who work for it: it ends before they do
+    engine.parts.append(CampaignBook(engine))
     cards = Cards(engine)
     engine.parts.append(cards)
     engine.listeners.append(cards.recorded)
@@ -202,6 +206,7 @@ async def take_orders(
     Without a cloud nothing of it is loaded: the ciphers alone cost 5 MB.
     """
     if not engine.config.sync.url:
+        await _take_settings(engine, path, overrides, restart)
         return None
     from edgebox.orders.box import system_clocks
     from edgebox.orders.changes import Source
@@ -221,7 +226,23 @@ async def take_orders(
         engine.fault("orders", f"not taken: {type(fault).__name__}", fault)
         return None
     logging.getLogger().addHandler(tail)
+    engine.settings = orders.settings
     return orders
+
+
+async def _take_settings(
+    engine: Engine, path: Path | None, overrides: Sequence[str], restart: Callable[[], None]
+) -> None:
+    """Settings that the page may change. A box without cloud and page has nobody to change any."""
+    if not engine.config.web.listen:
+        return
+    from edgebox.orders.alone import begin
+    from edgebox.orders.changes import Source
+
+    try:
+        engine.settings = await begin(engine, Source(path, overrides), restart)
+    except EdgeboxError as fault:
+        engine.fault("settings", f"{fault.reason}: {fault}")
 
 
 def load_keyring(config: Config) -> Keyring | None:

@@ -20,7 +20,7 @@ from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.guard import GuardedCore
 from edgebox.line.relay import Relay
-from edgebox.line.settings import LineSettings, from_toml, with_receipts
+from edgebox.line.settings import LineSettings, data_folder, from_toml, laid_over, with_receipts
 
 USAGE = """usage: edgebox-line --till URL --printer URL [--engine SOCKET] [--name N] [--config F] [--profile P]
                     [--set KEY=VALUE]
@@ -35,6 +35,7 @@ One line: bytes from the till's end to the printer's end and back, with a slip b
   --profile P       the printer's profile (a file name in config/printers without .toml)
   --set KEY=VALUE   any other key of [[line]], e.g. --set answer_ms=100
 """
+OVERLAY_BYTES = 1 << 20  # as edgebox/overlay.py
 STOP_WITHIN_S = 3.0  # systemd waits 90; a document takes about one
 PRIORITY = -10  # the wire before anything else on the box
 SHIPPED = Path(__file__).parents[2] / "config"
@@ -42,17 +43,37 @@ OWN = Path("/etc/edgebox")
 FLAGS = ("till", "printer", "engine", "name", "config", "profile", "set")
 
 
-def _settings(argv: list[str]) -> LineSettings:
+def _settings(argv: list[str]) -> tuple[LineSettings, LineSettings, str]:
+    """As file and flags say; the same with the overlay between the two; and why there is none of it, if so."""
     found, sets = options_of(argv, FLAGS, "edgebox-line")
-    merged = LineSettings()
+    filed, data = LineSettings(), ""
     if "config" in found:
         path = Path(found.pop("config"))
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as fault:
             raise ConfigError(f"{path}: {fault.strerror}", reason="unreadable") from fault
-        merged = from_toml(text, found.get("name", ""), str(path))
-    merged = merged._replace(**found)  # type: ignore[arg-type]
+        filed, data = from_toml(text, found.get("name", ""), str(path)), data_folder(text)
+    laid, warning = _overlaid(filed, Path(data) / "overlay.json") if data else (filed, "")
+    return _flagged(filed, found, sets), _flagged(laid, found, sets), warning
+
+
+def _overlaid(settings: LineSettings, path: Path) -> tuple[LineSettings, str]:
+    """With what the page or the fleet has changed; whatever is wrong with that, the shop prints as the file says."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(OVERLAY_BYTES + 1)
+        return laid_over(settings, raw, str(path)), ""
+    except FileNotFoundError:
+        return settings, ""
+    except OSError as fault:
+        return settings, f"goes on without {path}: {fault.strerror}"
+    except ConfigError as fault:
+        return settings, f"goes on without its overlay: {fault}"
+
+
+def _flagged(settings: LineSettings, found: dict[str, str], sets: list[str]) -> LineSettings:
+    merged = settings._replace(**found)  # type: ignore[arg-type]
     for pair in sets:
         key, _, value = pair.partition("=")
         merged = merged.with_value(key, value)
@@ -83,9 +104,16 @@ def _configured(argv: list[str]) -> tuple[LineSettings, PrinterProfile, str]:
 
 
 def _told(argv: list[str]) -> tuple[tuple[Any, ...], tuple[Any, ...], str]:
-    """The child's side: both as plain tuples."""
-    settings, warning = _told_by_receipts(_settings(argv))
-    return tuple(settings), tuple(_profile(settings.profile)), warning
+    """The child's side: both as plain tuples. A profile that somebody chose and that isn't there costs no paper."""
+    filed, settings, warning = _settings(argv)
+    try:
+        profile = _profile(settings.profile)
+    except ConfigError as fault:
+        if settings.profile == filed.profile:
+            raise
+        settings, profile, warning = filed, _profile(filed.profile), f"goes on with the file's profile: {fault}"
+    settings, more = _told_by_receipts(settings)
+    return tuple(settings), tuple(profile), "; ".join(filter(None, (warning, more)))
 
 
 def _profile(name: str) -> PrinterProfile:
@@ -141,6 +169,9 @@ def main(argv: list[str] | None = None) -> int:
         gc.freeze()
         gc.disable()  # the loop makes no cycles; a collection in the middle of a receipt would cost milliseconds
         relay.run()
+        if relay.begins_anew and not os.environ.get("NOTIFY_SOCKET"):
+            # Under systemd the unit does it (Restart=always): it has been told that we stop, and holds the till's port.
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     except EdgeboxError as fault:
         say(f"edgebox-line: {fault}")
         return 2

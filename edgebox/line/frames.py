@@ -8,7 +8,7 @@ is an error of the peer: the connection is closed, the wire goes on.
 Who says what:
 
     line → engine   Hello, Begin, Data, End, Outcome, Printed, Status, JobState, Gap, Ping, Pong
-    engine → line   Answer, Done, Job, JobCancel, Ping, Pong
+    engine → line   Answer, Done, Job, JobCancel, Ping, Pong, Restart
 """
 
 from __future__ import annotations
@@ -191,13 +191,17 @@ class Pong(NamedTuple):
     text: str
 
 
+class Restart(NamedTuple):
+    """Begin anew between two documents, with the settings as they stand then."""
+
+
 Frame = (
     Hello | Begin | Data | End | Answer | Outcome | Done | Printed | Status | Job | JobCancel | JobState | Gap | Ping
-    | Pong
+    | Pong | Restart
 )  # fmt: skip
 _KINDS: tuple[type[Frame], ...] = (
     Hello, Begin, Data, End, Answer, Outcome, Done, Status, Job, JobCancel, JobState, Gap, Ping, Pong,
-    Printed,
+    Printed, Restart,
 )  # fmt: skip
 _HEAD = struct.Struct(">IBB")
 _Q, _H, _I = struct.Struct(">q"), struct.Struct(">H"), struct.Struct(">I")

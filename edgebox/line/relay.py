@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgebox.alive import Alive
 from edgebox.line.core import TEE_BYTES, TEE_S, LineCore
-from edgebox.line.frames import Decoder, Frame, FrameError
+from edgebox.line.frames import Decoder, Frame, FrameError, Restart
 from edgebox.line.pace import Pace, ends_on_ink
 from edgebox.line.poll import READ, WRITE, Handler, Poll
 from edgebox.line.printerside import PrinterSide
@@ -22,6 +22,7 @@ from edgebox.tap import Tap
 if TYPE_CHECKING:
     from drivers.base import PrinterEnd, TillEnd
 
+ANEW_WITHIN_S = 3.0  # for what is on its way to the printer and the engine, as when it is stopped
 DRAIN_S = 0.01  # asked to end: a cable is asked this often whether it has carried everything
 SLEEP_S = 3600.0  # nothing to do: epoll wakes us
 
@@ -50,6 +51,7 @@ class Relay:
         self._wake_at = 0.0  # monotonic seconds; a stale, early one costs a turn and no more
         self._stop_at = 0.0  # 0: not asked to
         self._alive = Alive()
+        self.begins_anew = False  # somebody wants it to; done between two documents
 
     def run(self) -> None:
         """Until stopped and drained."""
@@ -151,6 +153,8 @@ class Relay:
         core, now = self.core, self.now
         self._alive.worked(now)
         core.tick(now)
+        if self.begins_anew and core.between_documents and not core.outbox.size:
+            self.stop(ANEW_WITHIN_S)
         self._till.write_back(core.printer_late(now))
         if core.outbox.size:
             self._printer.write()
@@ -226,7 +230,10 @@ class Relay:
         try:
             if events & ~WRITE:
                 for frame in tap.read():
-                    self.core.frame(frame, self.now)
+                    if isinstance(frame, Restart):
+                        self.begins_anew = True
+                    else:
+                        self.core.frame(frame, self.now)
             if events & WRITE:
                 tap.send(b"")
         except OSError as fault:

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from edgebox.errors import ConfigError
 
 PLACEMENTS = ("before_cut", "own_slip")
+DATA = "/var/lib/edgebox"  # as [engine] data
+_INNER = b'"overlay":'
+OVERLAID = frozenset({"profile"})  # keys that the page or the fleet may lay over the file (edgebox/overlay.py)
 FROM_RECEIPTS = ("end_signature", "header_preprint")  # keys that a receipt profile may hold as well
 _LEAST = {  # below these a line can't work; 0 for all others
     "window_bytes": 64,  # the longest command that goes out in one piece
@@ -96,6 +99,35 @@ def with_receipts(settings: LineSettings, text: str, source: str) -> LineSetting
         raise ConfigError(f"{source}: {fault}", reason="toml") from fault
     told = {key: table[key] for key in FROM_RECEIPTS if table.get(key) and not getattr(settings, key)}
     return settings._replace(**_checked(told, source))
+
+
+def laid_over(settings: LineSettings, raw: bytes, source: str) -> LineSettings:
+    """With what `overlay.json` says of this line, as `line.NAME.profile`. ConfigError: it can't be read, or is wrong.
+
+    The file's check sum is over the bytes of its second value, as edgebox/overlay.py writes it; layers in its order.
+    """
+    import hashlib
+    import json
+
+    try:
+        whole = json.loads(raw)
+        inner = raw[raw.index(_INNER) + len(_INNER) : -1]
+        if hashlib.sha256(inner).hexdigest() != whole["sha256"]:
+            raise ConfigError(f"{source}: its check sum is wrong", reason="bad_overlay")
+        layers = whole["overlay"].get("layers", {})
+        merged = {key: value for name in ("page", "cloud", "box") for key, value in layers.get(name, {}).items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
+        raise ConfigError(f"{source}: it can't be read", reason="bad_overlay") from fault
+    own = {key: merged[f"line.{settings.name}.{key}"] for key in OVERLAID if f"line.{settings.name}.{key}" in merged}
+    return settings._replace(**_checked(own, source))
+
+
+def data_folder(text: str) -> str:
+    """`[engine] data` of the configuration, where the overlay is."""
+    import tomllib  # as above
+
+    engine = tomllib.loads(text).get("engine", {})
+    return str(engine.get("data", DATA)) if isinstance(engine, dict) else DATA
 
 
 def _from_table(table: dict[str, object], source: str) -> LineSettings:

@@ -3,8 +3,9 @@
 Owns: CHANGES, the table of all settings, and judging a bundle of settings by it. Never: writes or applies any.
 
 Most settings take effect by a restart of the engine, which costs a second and no paper: the lines print on and keep
-their documents. So no setting is ever half in force. A line is a process of its own that reads edgebox.toml alone, and
-where the data, the keys and the socket are is what the machine was set up with: those are fixed.
+their documents. So no setting is ever half in force. Where the data, the keys and the socket are, and what is wired to
+what, is what the machine was set up with: those are fixed. A line is a process of its own; it reads its printer's
+profile out of the overlay when it begins (edgebox/line/settings.py), and somebody tells it when to begin anew.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edgebox.config import DEFAULT, faults_of, parse, text_of
+from edgebox.line.settings import OVERLAID
 from edgebox.overlay import Layers
 from edgebox.settings import LISTS, SECTIONS, Config
 from sync.contract_commands import Role
@@ -56,6 +58,8 @@ def _change(section: str, name: str) -> Change:
     role = Role.KEYMASTER if key in _KEYMASTERS else Role.OWNER
     return Change(Effect.LIVE if key in _LIVE else Effect.RESTART, role)
 
+
+LINE_KEYS = OVERLAID  # of a [[line]]; the rest says what is wired to what
 
 CHANGES: Mapping[str, Change] = {
     f"{section}.{field.name}": _change(section, field.name)
@@ -111,6 +115,36 @@ def judge(content: bytes, role: Role, before: Layers, source: Source) -> Judged:
     return Judged(good, rejected, given.partial)
 
 
+def change_of(key: str) -> Change | None:
+    """A setting's row; None: there is no such setting. Of a line: `line.NAME.profile`."""
+    section, _, rest = key.partition(".")
+    name, _, of_line = rest.rpartition(".")
+    if section == "line" and name and of_line in LINE_KEYS:
+        return Change(Effect.RESTART)
+    return CHANGES.get(key)
+
+
+def rejected_here(values: Mapping[str, Any], before: Layers, source: Source) -> dict[str, str]:
+    """Key → why it can't be set on the box's own page. ConfigError.
+
+    Whoever holds the box may say whose it is as long as it is nobody's. After that only the fleet may: an owner's phone
+    on the counter must not be enough to take the box away from it.
+    """
+    found = source.load(before).sync.fleet_keys
+    rejected = {}
+    for key in values:
+        change = change_of(key)
+        if change is None or change.effect is Effect.FIXED:
+            rejected[key] = "not changed on the page"
+        elif key in before.cloud or key in before.box:
+            rejected[key] = "head office has set this"
+        elif found and change.role is Role.KEYMASTER:
+            rejected[key] = "only the fleet changes this"
+    good = {key: value for key, value in values.items() if key not in rejected}
+    faults = source.faults(msgspec.structs.replace(before, page={**before.page, **good}))
+    return rejected | faults
+
+
 def effect_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> Effect:
     """What it takes to get from one merged overlay to the other."""
     changed = {
@@ -120,7 +154,7 @@ def effect_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> Effect:
 
 
 def _forbidden(key: str, role: Role) -> str:
-    change = CHANGES.get(key)
+    change = change_of(key)
     if change is None:
         return "no such setting"
     if change.effect is Effect.FIXED:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -79,6 +79,7 @@ class Settings:
         self._patient = patient
         self._restart = restart
         self._patience = patience
+        self.taken_back = ""  # why the last change was, if this run or its start did that
         self._now = Overlay()
         self._watch: asyncio.Task[None] | None = None
 
@@ -90,6 +91,7 @@ class Settings:
             self._now = overlay.read(self._folder)
         except ConfigError as fault:
             log.error("%s", fault)
+        self.taken_back = self._now.undone.reason if self._now.undone is not None else ""
 
     def begin(self) -> None:
         """Watches a trial that a restart has brought us into."""
@@ -106,6 +108,11 @@ class Settings:
     def layers(self) -> Layers:
         """What is laid over the file."""
         return self._now.layers
+
+    @property
+    def is_on_trial(self) -> bool:
+        """A change has to prove itself; no other one is taken until it has."""
+        return self._now.trial is not None
 
     def at_least(self, held: Held) -> Held:
         """What the store knows of the bundle, and not less than the overlay does: a store that was lost or restored
@@ -203,6 +210,26 @@ class Settings:
             self._restart()
         return False
 
+    def rejected_here(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """Key → why it can't be set on the box's own page; empty: all can. Blocks."""
+        try:
+            return changes.rejected_here(values, self.layers, self._source)
+        except ConfigError as fault:
+            return {"values": str(fault)}
+
+    async def change_here(self, values: Mapping[str, Any]) -> bool:
+        """As somebody at the box's page wants it: `section.key` → value, on trial as any change.
+
+        True: there was nothing to change. OrderError `values`, `trial`, `io`.
+        """
+        rejected = await asyncio.to_thread(self.rejected_here, values)
+        if rejected:
+            words = "; ".join(f"{key}: {why}" for key, why in rejected.items())[:400]
+            raise OrderError(words, reason="values")
+        self.taken_back = ""
+        page = {**self.layers.page, **values}
+        return await self.change(msgspec.structs.replace(self.layers, page=page), "")
+
     async def lay(self, layers: Layers) -> None:
         """Lays layers over the file from the next start on, without a trial. OrderError `trial`, `io`."""
         if self._now.trial is not None:
@@ -260,6 +287,7 @@ class Settings:
         trial = self._now.trial
         assert trial is not None, "it is on trial"
         log.error("settings are taken back: %s", fault)
+        self.taken_back = fault
         bad = self.layers.merged()
         await self._write(overlay.undone(self._now, fault))
         if changes.effect_of(bad, self.layers.merged()) is Effect.RESTART:
