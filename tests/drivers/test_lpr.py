@@ -25,6 +25,7 @@ class Till:
         end.open()
         self.end = end
         self.socket = socket.create_connection(end.address, 5)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: Port | None = None
         while self.port is None:
             self.port = end.accept()
