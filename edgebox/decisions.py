@@ -99,6 +99,8 @@ class Decisions:
         self._desk_slips: dict[Purpose, Template] = {}
         self._ahead: dict[str, tuple[Asked, Decided]] = {}  # by line: decided in a pause, not given out
         self.rules_fault = ""
+        self.has_fleet_rules = False
+        self.own_campaigns: Callable[[Rules], Rules] = lambda rules: rules  # the shop's own, over those of the settings
         self.slip_faults: tuple[str, ...] = ()
         self.use_rules(None)
         self.use_slips()
@@ -244,14 +246,15 @@ class Decisions:
     # -- what may be replaced while it runs
 
     def use_rules(self, rules: Rules | None) -> None:
-        """Other rules; None: those of the settings.
+        """Other rules; None: those of the settings, with the shop's own campaigns (edgebox/campaign_book.py).
 
         ConfigError `bad_rules`: in another currency. Then, as with a faulty file, no claim is made until there are good
         ones: the receipt is recorded, and wrong points are worse than none.
         """
+        self.has_fleet_rules = rules is not None
         try:
             if rules is None:
-                self.awards.rules = rules_of(self._config)
+                self.awards.rules = self.own_campaigns(rules_of(self._config))
             else:
                 check_currency(rules, self._config)
                 self.awards.rules = rules

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from enum import EnumType
 from pathlib import Path
@@ -71,6 +71,16 @@ def rules_from(table: Mapping[str, Any], source: str, tz: str = schema.TZ) -> Ru
             told.append(f"{source}: and {len(reader.faults) - FAULTS_MAX} more")
         raise ConfigError("\n".join(told), reason="bad_rules")
     return rules
+
+
+def read_campaigns(rows: Sequence[Mapping[str, Any]], source: str) -> tuple[Campaign, ...]:
+    """Campaigns that stand in no file, each as its [[campaign]] would. ConfigError `bad_rules`, as `load_rules`."""
+    reader = _Reader()
+    build = lambda row, where: _campaign(reader, row, where)  # noqa: E731
+    found = reader.tables(schema.Campaign, list(rows), "campaign", build)
+    if reader.faults:
+        raise ConfigError("\n".join(f"{source}: {fault}" for fault in reader.faults), reason="bad_rules")
+    return tuple(found)
 
 
 # -- inside: reading

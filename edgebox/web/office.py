@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from edgebox.decisions import Decisions
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.frames import JobState
+from edgebox.parts import Part
 from edgebox.reports.reports import Engine, Reports
 from edgebox.reports.wrong import Trouble
 from edgebox.settings import Config
@@ -33,6 +34,7 @@ from edgebox.web.tries import OF_ADDRESS, OF_NAME, Tries
 from edgebox.web.words import Catalogue
 from edgebox.web.written import Written
 
+P = TypeVar("P")
 TROUBLES_S = 2.0  # each page shows them, and asking takes four questions to the store
 
 
@@ -42,6 +44,7 @@ class Host(Engine, Protocol):
     counters: Counter[str]
     decisions: Decisions
     listeners: list[Callable[[ReceiptRecord], None]]
+    parts: list[Part]
 
     def profile(self, name: str) -> PrinterProfile:
         """A printer's profile. ConfigError."""
@@ -87,6 +90,10 @@ class Office:
     def now(self) -> int:
         """Seconds since 1970."""
         return int(self.host.clock())
+
+    def part(self, kind: type[P]) -> P | None:
+        """What lives in the engine besides the lines, by its type; None: this box has none."""
+        return next((one for one in self.host.parts if isinstance(one, kind)), None)
 
     def written(self, language: str) -> Written:
         """How amounts and times are written here."""

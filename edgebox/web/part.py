@@ -12,13 +12,14 @@ import contextlib
 import logging
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
 
 from edgebox.errors import ConfigError, EdgeboxError, StoreError
 from edgebox.reports.reports import Reports
+from edgebox.scan_desk import ScanDesk
 from edgebox.store.events import ReceiptRecord
 from edgebox.store.store import Store
 from edgebox.web import certificate, routes
@@ -59,6 +60,7 @@ class ManagersPage:
         self._server: _Server | None = None
         self._redirect: Redirect | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._no_more_scans: Callable[[], None] = lambda: None
 
     async def open(self, store: Store) -> None:
         """Serves. EdgeboxError: it can't."""
@@ -72,6 +74,8 @@ class ManagersPage:
         office.address = f"{_shown(self._settings.listen)}:{self.port}"
         self._host.listeners.append(self._recorded)
         self._host.health.on_change = self._changed
+        if (scans := office.part(ScanDesk)) is not None:
+            self._no_more_scans = scans.subscribe(lambda seen: office.hub.tell("scan", seen.answer))
         sys.setswitchinterval(SWITCH_S)
         if not office.accounts.has_users:
             self._tasks.append(asyncio.create_task(self._first_slip(office)))
@@ -93,6 +97,7 @@ class ManagersPage:
         with contextlib.suppress(ValueError):
             self._host.listeners.remove(self._recorded)
         self._host.health.on_change = None
+        self._no_more_scans()
         if self.office is not None:
             self.office.hub.close()
         if self._redirect is not None:
