@@ -194,6 +194,11 @@ class Desk:
         return self._cloud
 
     @property
+    def locked_s(self) -> float:
+        """How long no code may be typed, after too many wrong ones; 0: one may."""
+        return self.counter.lockout.left_s(time.monotonic()) if self.counter is not None else 0.0
+
+    @property
     def line(self) -> str:
         """Whose printer gives the slips now; "": no line is there."""
         return self._where("")[0]

@@ -22,8 +22,12 @@ class Lockout:
 
     def is_locked(self, now_s: float) -> bool:
         """The last so many were all wrong, and the first of them not long ago enough."""
+        return self.left_s(now_s) > 0
+
+    def left_s(self, now_s: float) -> float:
+        """How long it is still locked; 0: it isn't."""
         is_full = len(self._wrong) == self._wrong.maxlen
-        return is_full and now_s - self._wrong[-1] < self._window_s
+        return max(0.0, self._wrong[-1] + self._window_s - now_s) if is_full else 0.0
 
     def wrong(self, now_s: float) -> None:
         """Another one."""

@@ -110,14 +110,14 @@ class Services:
         today = self._day(self._now())
         await self.pick_ups.use(revision, orders, box, counter.codes.hash, today)
 
-    async def pick_up(self, code: str, cashier: str = "", line: str = "") -> Said:
-        """Hands an order out, by the code that is shown or the order's number."""
+    async def pick_up(self, code: str, cashier: str = "", line: str = "", *, typed: bool = False) -> Said:
+        """Hands an order out, by the code that is shown or the order's number. `typed`: by hand, which may lock."""
         counter = self._front.counter
         if counter is None:
             return Said(Answer.BUSY)
         now = self._now()
         found = self.pick_ups.find(code, counter.codes, self._day(now) if now.trusted else None)
-        said = await self._front.book(Scan(code, cashier, line=line), found.read)
+        said = await self._front.book(Scan(code, cashier, typed=typed, line=line), found.read)
         said = said._replace(detail=found.detail)
         if said.answer is Answer.USED:
             said = said._replace(detail=await self._used_at(found.read.code))
@@ -137,9 +137,9 @@ class Services:
 
     # -- the mall
 
-    async def mall(self, code: str, cashier: str = "", line: str = "") -> Said:
+    async def mall(self, code: str, cashier: str = "", line: str = "", *, typed: bool = False) -> Said:
         """Gives goods for the points that the cloud takes. Alone only by a signed code with the price in force."""
-        said = await self._front.redeem(Scan(code, cashier, line=line, mall=True))
+        said = await self._front.redeem(Scan(code, cashier, typed=typed, line=line, mall=True))
         rules = self._host.decisions.awards.rules
         if said.answer is Answer.REDEEMED and not said.offline and not mall.agrees(said.worth, rules, self._now()):
             self.prices_apart += 1
