@@ -214,7 +214,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     profile = PROFILES.get(options.language, "epson-tm-t20")
     try:
-        with Scenario(options.folder, shop(options.language), profile) as scenario:
+        page = not options.receipts  # it costs a second, and a paper
+        with Scenario(options.folder, shop(options.language), profile, page=page) as scenario:
             greet(scenario, options.language, profile)
             return run(Show(scenario, options.language), options.receipts)
     except KeyboardInterrupt:  # before the first receipt, or a second time
@@ -229,6 +230,8 @@ def greet(scenario: Scenario, language: str, profile: str) -> None:
     host, port = scenario.till_address
     print(f"A till prints {language} receipts through the box to a simulated printer ({profile}).")
     print(f"The box's till end is tcp://{host}:{port}. Logs and keys: {scenario.folder}. Ctrl-C ends.")
+    if scenario.page:
+        print(f"The managers' page is https://{scenario.page}; the box has printed the way in: {scenario.pairing}")
     if scenario.cloud is None or scenario.broker is None or scenario.cloud.page is None:
         print(f"No cloud this time: mosquitto is not installed (sudo apt-get install {PACKAGE}).\n")
         return

@@ -57,13 +57,18 @@ class Printed(NamedTuple):
 
 
 class Scenario:
-    """The shop, running while the context is open. `folder` is emptied first, if all in it is a demo's."""
+    """The shop, running while the context is open. `folder` is emptied first, if all in it is a demo's.
 
-    def __init__(self, folder: Path, shop: Shop, profile: str) -> None:
+    `page`: with the managers' page, and then `pairing` is the picture of the slip that lets its owner in.
+    """
+
+    def __init__(self, folder: Path, shop: Shop, profile: str, *, page: bool = False) -> None:
         self.folder = folder
         self.till_address = ("127.0.0.1", free_port())
         self.keys_file = folder / "keys.toml"
         self.papers = folder / "papers"
+        self.page = f"127.0.0.1:{free_port()}" if page else ""
+        self.pairing: Path | None = None
         self._shop = shop
         self._profile_name = profile
         self._profile = find_printer(profile, FOLDER / "printers")
@@ -96,6 +101,8 @@ class Scenario:
             self._start("line", "edgebox.line.daemon", "--config", str(config))
             self._start("scan", "edgebox.scan.daemon", "--config", str(config))
             self._wait_for_port()
+            if self.page:
+                self.pairing = self._slip()
         except BaseException:
             self.__exit__()
             raise
@@ -167,6 +174,10 @@ spend_per_point = {SPEND_PER_POINT}
 socket = "{self.folder / "engine.sock"}"
 scan_socket = "{self.folder / "scan.sock"}"
 data = "{self.folder / "data"}"
+
+[web]
+listen = "{self.page}"
+language = "{_LANGUAGE_OF.get(shop.language, "en")}"
 
 {self._sync}
 [[line]]
