@@ -72,4 +72,4 @@ def _is_ours(coupon: Coupon, here: Here, rules: OfflineRedeem) -> bool:
     `require = "allow_list"` nothing is redeemed alone."""
     if not rules.enabled or rules.require is not Proof.SIGNED_CODE or coupon.kind not in rules.kinds:
         return False
-    return coupon.store != here.store or coupon.device == here.device
+    return coupon.store != here.store or 0 != coupon.device == here.device  # 0: no box may, nor one without a number

@@ -22,7 +22,7 @@ from edgebox.loyalty import comeback
 from edgebox.loyalty.comeback import Terms
 from edgebox.loyalty.offers import CouponKind
 from edgebox.receipt.redact import Pseudonyms
-from edgebox.scan.codes import Kind
+from edgebox.scan.codes import Kind, is_private
 
 HASH_BYTES = 16  # 32 hex digits, as other hashes of the record
 SCAN_MAX = 300  # characters; more is no code of ours
@@ -100,8 +100,10 @@ class Codes:
         self._keys = tuple(keys)
 
     def read(self, scan: Scan) -> Read:
-        """The code by its form."""
+        """The code by its form. What pays or names a person is none, and not even its hash is kept."""
         text = scan.code.strip()
+        if is_private(text):
+            return Read(Source.CLOUD, refused=Answer.UNKNOWN)
         if not 0 < len(text) <= SCAN_MAX or not text.isprintable():
             return Read(Source.CLOUD, self.hash("code", text[:SCAN_MAX]), refused=Answer.UNKNOWN)
         if scan.mall:
@@ -130,6 +132,8 @@ class Codes:
 
     def hash_of(self, kind: Kind, code: str) -> str:
         """Under which a scan is recorded; a coupon's is that of its redemption, wherever it can be known."""
+        if is_private(code):
+            return ""
         if kind in (Kind.COUPON, Kind.COMEBACK, Kind.CLAIM):
             return self.read(Scan(code)).code or self.hash("code", code.strip())
         if kind is Kind.MEMBER:  # as on receipts that print the number

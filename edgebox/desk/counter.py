@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -43,6 +44,7 @@ from edgebox.store.store import Store
 COMEBACK = "comeback"  # the stock of all comeback coupons
 EPOCH = date(1970, 1, 1)
 REASON_MAX = 120  # letters of a cashier's reason
+T = TypeVar("T")
 
 
 class Around(NamedTuple):
@@ -80,7 +82,7 @@ class Counter:
         self._number = 0
         self._at_work: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._numbering = asyncio.Lock()
-        self._writing: set[asyncio.Task[Redemption]] = set()
+        self._writing: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
         """Where the last run left off. StoreError."""
@@ -109,18 +111,20 @@ class Counter:
         `known`: what another desk has found the code to be.
         """
         now_s = self._around.mono_s()
-        if scan.typed and self.lockout.is_locked(now_s):
+        read = known or self.codes.read(scan)
+        is_guess = scan.typed or read.short is not None  # bar codes of short codes can be printed at home
+        if is_guess and self.lockout.is_locked(now_s):
             return Said(Answer.LOCKED)
         try:
-            read = known or await self._identified(self.codes.read(scan))
+            read = await self._identified(read)
             lock = self._at_work.setdefault(read.code, asyncio.Lock())
             async with lock:
                 outcome = await self._redeem(scan, read)
         except StoreError:
             return Said(Answer.BUSY)
-        if scan.typed and outcome.answer in (Answer.UNKNOWN, Answer.FORGED):
+        if is_guess and outcome.answer in (Answer.UNKNOWN, Answer.FORGED):
             self.lockout.wrong(now_s)
-        elif scan.typed and outcome.answer is Answer.REDEEMED:
+        elif is_guess and outcome.answer is Answer.REDEEMED:
             self.lockout.right()
         return outcome
 
@@ -134,13 +138,16 @@ class Counter:
             entry = await self._store.read(lambda db: redemptions.numbered(db, number))
             if entry is None or entry.state != RedemptionState.REDEEMED or not reason.strip():
                 return Said(Answer.UNKNOWN)
-            async with self._at_work.setdefault(entry.code, asyncio.Lock()):
-                entry = await self._store.read(lambda db: redemptions.numbered(db, number))
-                if entry is None or entry.reversed_by:
-                    return Said(Answer.USED, detail=str(number))
-                return await self._reversed(entry, cashier, reason)
+            return await self.to_its_end(self._taken_back(entry, cashier, reason))
         except StoreError:
             return Said(Answer.BUSY)
+
+    async def to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """What it comes to. It goes on if who waits for it is canceled: locks are held until the disk has it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        return await asyncio.shield(task)
 
     async def withdraw(self, question: Open, since: int) -> bool:
         """Asks it no more, unless it was asked again after `since` or has its answer. On disk when this returns.
@@ -176,7 +183,10 @@ class Counter:
         line, _ = self._around.where(scan.line)
         used = await self._store.read(lambda db: redemptions.used(db, read.code))
         question = Question(os.urandom(16).hex(), scan.amount_minor)  # 32 letters: as many as WeChat takes
-        one = Redemption(question.request, read.code, read.source, scan.channel, scan.cashier, line, scan.amount_minor)
+        one = Redemption(
+            question.request, read.code, read.source, scan.channel, scan.cashier, line, scan.amount_minor,
+            worth=_named(read),
+        )  # fmt: skip
         if used is not None:
             await self._note(one.refused(Answer.USED))
             return Said(Answer.USED, detail=self._when(used))
@@ -218,13 +228,11 @@ class Counter:
         question = new
         if self.cloud is not None:
             question = await self._store.change(lambda db: redemptions.ask(db, one.code, new, at))
-        one = Redemption(
-            question.request, one.code, one.source, one.channel, one.cashier, one.line, scan.amount_minor
-        ).asked()
+        one = replace(one, request=question.request).asked()
         what = asking.WHAT.get(one.source, asking.REDEEM)
         heard = await asking.ask(self.cloud, question, scan.code.strip(), scan.channel, self._around.ask_s, what)
         if heard.worth is not None:
-            return await self._commit(one.granted(read.worth or heard.worth))
+            return await self._commit(one.granted(read.worth or _filled(heard.worth, one.worth)))
         if heard.refused is not None and heard.refused is not Answer.FAILURE:
             return await self._refuse(one, heard.refused)
         return await self._alone(one, scan, read, heard.refused)
@@ -233,16 +241,22 @@ class Counter:
         """Without the cloud's word: a coupon of the shop's own, within what the rules allow."""
         if read.coupon is None:
             return await self._refuse(one, heard or self._nobody(scan))
+        refused = await self.to_its_end(self._within_limits(one, scan, read.coupon))
+        if isinstance(refused, Said):
+            return refused
+        return await self._refuse(one, heard if heard is not None and refused is Answer.OFFLINE else refused)
+
+    async def _within_limits(self, one: Redemption, scan: Scan, coupon: Coupon) -> Said | Answer:
+        """Redeemed, or why the box may not."""
         rules = self._around.rules()
         async with self._numbering:  # two at once must not both be the last one within the limits
             since, done, total = await self._store.read(redemptions.spell)
             here = self._here()
-            refused = allowance.judge_alone(read.coupon, here, scan.amount_minor, rules, Spell(since, done, total))
-            refused = refused or self._around.priced(read.coupon)
-            if refused is None:
-                worth = _of_coupon(read.coupon, scan.amount_minor)
-                return await self._commit(one.granted(worth, offline=True), is_numbering=True)
-        return await self._refuse(one, heard if heard is not None and refused is Answer.OFFLINE else refused)
+            refused = allowance.judge_alone(coupon, here, scan.amount_minor, rules, Spell(since, done, total))
+            refused = refused or self._around.priced(coupon)
+            if refused is not None:
+                return refused
+            return await self._written(one.granted(_of_coupon(coupon, scan.amount_minor), offline=True))
 
     def _nobody(self, scan: Scan) -> Answer:
         """A shop without any cloud knows no such code; with one, it can't be asked now."""
@@ -254,25 +268,24 @@ class Counter:
 
     # -- the disk
 
-    async def _commit(self, one: Redemption, *, is_numbering: bool = False) -> Said:
+    async def _commit(self, one: Redemption) -> Said:
         """On disk, whoever is canceled meanwhile; then the slip is owed."""
-        task = asyncio.get_running_loop().create_task(self._write(one, is_numbering=is_numbering))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+
+        async def numbered() -> Said:
+            async with self._numbering:
+                return await self._written(one)
+
+        return await self.to_its_end(numbered())
+
+    async def _written(self, one: Redemption) -> Said:
+        """With the next number, which nobody else takes meanwhile."""
+        at, number = self._around.now().at, self._number + 1
         try:
-            done = await asyncio.shield(task)
+            await self._record(one.record(at, number, self.shift.number), number)
         except StoreError as fault:
             return Said(Answer.USED if fault.reason == "refused" else Answer.BUSY)
+        done = one.committed(number, number - self.shift.after, at)
         return Said(Answer.REDEEMED, done.number, worth=done.worth, offline=done.offline)
-
-    async def _write(self, one: Redemption, *, is_numbering: bool) -> Redemption:
-        if not is_numbering:
-            async with self._numbering:
-                return await self._write(one, is_numbering=True)
-        at, number = self._around.now().at, self._number + 1
-        record = one.record(at, number, self.shift.number)
-        await self._record(record, number)
-        return one.committed(number, number - self.shift.after, at)
 
     async def _record(self, record: RedemptionRecord, number: int) -> None:
         """With the line that is to print its slip, which is owed from the same commit on."""
@@ -281,6 +294,13 @@ class Counter:
         self._number = number
         if self.on_redeemed is not None:
             self.on_redeemed(Owed(number, line or record.line, session, record.at))
+
+    async def _taken_back(self, entry: Entry, cashier: str, reason: str) -> Said:
+        async with self._at_work.setdefault(entry.code, asyncio.Lock()):
+            found = await self._store.read(lambda db: redemptions.numbered(db, entry.number))
+            if found is None or found.reversed_by:
+                return Said(Answer.USED, detail=str(entry.number))
+            return await self._reversed(found, cashier, reason)
 
     async def _reversed(self, entry: Entry, cashier: str, reason: str) -> Said:
         async with self._numbering:
@@ -315,6 +335,19 @@ class Counter:
 
     def _when(self, used: Entry) -> str:
         return f"{self._around.written(used.at)}  No. {used.number}"
+
+
+def _named(read: Read) -> Worth:
+    """What a signed code says of itself, used or not: campaigns are counted by it."""
+    coupon = read.coupon
+    if coupon is None:
+        return Worth()
+    return _of_coupon(coupon, None)._replace(value_minor=0, points=0)
+
+
+def _filled(said: Worth, named: Worth) -> Worth:
+    """What the cloud says, and where it says nothing what the code does."""
+    return said._replace(coupon=said.coupon or named.coupon, stock=said.stock or named.stock, ref=said.ref or named.ref)
 
 
 def _of_coupon(coupon: Coupon, amount_minor: int | None) -> Worth:

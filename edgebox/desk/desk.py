@@ -43,7 +43,7 @@ from edgebox.scan.codes import Kind
 from edgebox.settings import Config
 from edgebox.slips.template import Purpose
 from edgebox.store import redemptions
-from edgebox.store.events import ReceiptRecord
+from edgebox.store.events import ReceiptRecord, Stream
 from edgebox.store.redemptions import Entry
 from edgebox.store.store import Store
 
@@ -104,7 +104,7 @@ class Desk:
             return
         self._store = store
         self._owed = OwedSlips(store, self._paper, self._say, self._fault)
-        self.shifts = Shifts(store, counter, self._owed, self._written)
+        self.shifts = Shifts(store, counter, self._owed, self._written, self._fault)
         self.tallies = Tallies(store, self.shifts, self._paper, self._say_tally, self._fault)
         counter.on_redeemed = self._owed.due
         counter.cloud = self._cloud
@@ -223,7 +223,10 @@ class Desk:
             self._begin(self._closed_by_report(receipt))
 
     async def look(self) -> None:
-        """Every few seconds: questions that nobody came back for, and that the cloud is there: its absence counts."""
+        """Every few seconds: questions that nobody came back for, and that the cloud is there: its absence counts.
+
+        It is there if it has acknowledged all that the desk recorded: a broker lets a box in with nobody behind it.
+        """
         if self.settlement is not None and self.counter is not None:
             await look_at(self.settlement, self._fault)
         now, store = self._host.clock(), self._store
@@ -232,6 +235,8 @@ class Desk:
         if 0 <= now - self._synced_at < SYNCED_EVERY_S:
             return
         try:
+            if (await store.backlog())[Stream.REDEMPTIONS].rows:
+                return
             await store.change(lambda db: redemptions.put_synced(db, int(now)))
             self._synced_at = int(now)
         except StoreError as fault:

@@ -64,11 +64,10 @@ class OwedSlips:
         for owed in found:
             self.due(owed)
 
-    async def forgive(self, through: int) -> None:
-        """Slips up to this number are not owed any more: their shift is closed. StoreError."""
+    def forgive(self, through: int) -> None:
+        """Slips up to this number are not tried any more: their shift is closed, and with it they are not owed."""
         for number in [number for number in self._tasks if number <= through]:
             self._tasks[number].cancel()
-        await self._store.change(lambda db: db.execute("DELETE FROM owed_slips WHERE number <= ?", (through,)).rowcount)
 
     async def stop(self) -> None:
         """Nothing more is printed; what is owed stays so."""

@@ -21,6 +21,7 @@ from typing import NamedTuple, Protocol
 from edgebox.desk.answers import Answer
 from edgebox.desk.codes import SCAN_MAX, Codes, Read
 from edgebox.desk.redemption import Source, Worth
+from edgebox.scan.codes import is_private
 from edgebox.store import pick_ups
 from edgebox.store.pick_ups import KEEP_DAYS, Order
 from edgebox.store.store import Store
@@ -108,7 +109,7 @@ class PickUps:
         code = codes.hash(COUPON, text)
         order = self._orders.get(code) or self._numbered(text, today)
         if order is None:
-            return Found(Read(Source.PICK_UP, code, refused=Answer.UNKNOWN))
+            return Found(Read(Source.PICK_UP, "" if is_private(text) else code, refused=Answer.UNKNOWN))
         worth = Worth(COUPON, order.day, order.what)
         refused, detail = self._judged(order, today)
         read = Read(Source.PICK_UP, order.code, refused=refused, worth=worth, asks=order.box == ASK)

@@ -31,7 +31,7 @@ from edgebox.keys import field_key
 from edgebox.lines import LineSession
 from edgebox.loyalty.windows import When
 from edgebox.receipt.redact import Pseudonyms
-from edgebox.scan.codes import Kind
+from edgebox.scan.codes import Kind, is_private
 from edgebox.settings import Config
 from edgebox.slips.template import Purpose
 from edgebox.store import redemptions
@@ -169,7 +169,8 @@ class Services:
     def member(self, code: str, line: str = "") -> Said:
         """Whose code this is, as far as the table says; the next sale of the line is theirs, known or not."""
         text = code.strip()
-        hashed = self._hashes().of("member", text) if len(text) <= MEMBER_MAX else ""
+        is_code = len(text) <= MEMBER_MAX and not is_private(text)
+        hashed = self._hashes().of("member", text) if is_code else ""
         till = self._till(line) if hashed else ""
         if till:
             self._host.decisions.at_till.show(till, hashed, self._host.config.desk.member_s)

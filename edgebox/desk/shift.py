@@ -14,6 +14,7 @@ from typing import NamedTuple
 from edgebox.desk.counter import Counter
 from edgebox.desk.owed import OwedSlips
 from edgebox.desk.tally import Tally, tally
+from edgebox.errors import StoreError
 from edgebox.store import redemptions
 from edgebox.store.events import AuditRecord
 from edgebox.store.redemptions import ClosedShift, Entry, Shift
@@ -28,13 +29,21 @@ class Closed(NamedTuple):
 
 
 class Shifts:
-    """`written`: a time as people write it."""
+    """`written`: a time as people write it; `fault`: part and words."""
 
-    def __init__(self, store: Store, counter: Counter, owed: OwedSlips, written: Callable[[int], str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        counter: Counter,
+        owed: OwedSlips,
+        written: Callable[[int], str],
+        fault: Callable[[str, str], None],
+    ) -> None:
         self._store = store
         self._counter = counter
         self._owed = owed
         self._written = written
+        self._fault = fault
 
     async def entries(self) -> list[Entry]:
         """The open shift's rows so far. StoreError."""
@@ -43,6 +52,9 @@ class Shifts:
 
     async def close(self, who: str, at: int, *, is_asked: bool) -> Closed | None:
         """Ends the shift; None: nobody asked, and there was nothing in it. StoreError: it goes on."""
+        return await self._counter.to_its_end(self._closed(who, at, is_asked=is_asked))
+
+    async def _closed(self, who: str, at: int, *, is_asked: bool) -> Closed | None:
         async with self._counter.between_numbers():
             shift = self._counter.shift
             found = tally(await self.entries())
@@ -53,8 +65,11 @@ class Shifts:
             closed = ClosedShift(shift.number, shift.begun, at, shift.after, last, who or "desk")
             await self._store.change(lambda db: redemptions.close_shift(db, closed, following))
             self._counter.shift = following
-        await self._owed.forgive(following.after)
-        await self._store.record(self._audit(shift, found, who, at))
+        self._owed.forgive(following.after)
+        try:
+            await self._store.record(self._audit(shift, found, who, at))
+        except StoreError as fault:  # it is closed all the same, and its row says by whom
+            self._fault("desk", f"the end of shift {shift.number} is not in the audit: {fault}")
         return Closed(closed, found)
 
     async def so_far(self) -> Closed:

@@ -65,7 +65,9 @@ class Coupon(NamedTuple):
             return self.value
         if amount_minor is None:
             return None
-        return amount_minor * self.value // 100 if self.kind is CouponKind.PERCENT_OFF else amount_minor - self.value
+        if self.kind is CouponKind.PERCENT_OFF:
+            return amount_minor * min(self.value, 100) // 100
+        return max(0, amount_minor - self.value)
 
 
 class Verifier(Protocol):

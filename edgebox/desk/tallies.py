@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from edgebox.desk.paper import Paper, Sheet
+from edgebox.desk.paper import Paper, Sheet, Where
 from edgebox.desk.shift import Closed, Shifts
 from edgebox.desk.words import Say
 from edgebox.errors import SlipError, StoreError
@@ -22,6 +22,8 @@ from edgebox.store import redemptions
 from edgebox.store.redemptions import ClosedShift
 from edgebox.store.store import Store
 
+TRIES = 4  # of one tally while one line is there; then it waits for the next time the line comes
+UNSURE = "?"  # in place of a line's process: the next one says COPY, whoever prints it
 OWED_MAX = 3  # tallies printed late: those of the last days; older ones can be asked for
 
 
@@ -76,14 +78,21 @@ class Tallies:
             return found is None
         is_copy = bool(owed.session) and owed.session != where.session
         if (owed.line, owed.session) != where:
-            handed = where
-            await self._store.change(lambda db: redemptions.tally_handed(db, owed.number, handed.line, handed.session))
-        body = self._paper.composed(Purpose.TALLY, self._say(found, is_copy), where.line)
-        name = f"tally-{owed.number}-{owed.ended}{'c' if is_copy else ''}"
-        sheet = await self._paper.print(where.line, name, body) if body is not None else Sheet.OUT
-        if sheet is Sheet.MAYBE:  # torn by a lost printer, or out: the next try says COPY
-            await self._store.change(lambda db: redemptions.tally_handed(db, owed.number, where.line, "?"))
-        if sheet is not Sheet.OUT:
-            return False
-        await self._store.change(lambda db: redemptions.tally_out(db, owed.number))
-        return True
+            await self._handed(owed, where)
+        for attempt in range(TRIES):
+            body = self._paper.composed(Purpose.TALLY, self._say(found, is_copy), where.line)
+            name = f"tally-{owed.number}-{owed.ended}{'c' if is_copy else ''}{f'.{attempt}' if attempt else ''}"
+            sheet = await self._paper.print(where.line, name, body) if body is not None else Sheet.OUT
+            if sheet is Sheet.OUT:
+                await self._store.change(lambda db: redemptions.tally_out(db, owed.number))
+                return True
+            if sheet is not Sheet.MAYBE:
+                return False
+            is_copy = True  # torn by a lost printer, or out
+            await self._handed(owed, where._replace(session=UNSURE))
+        self._fault("desk", f"the tally of shift {owed.number} was not printed in {TRIES} tries")
+        return False
+
+    async def _handed(self, owed: ClosedShift, where: Where) -> None:
+        """On disk before a byte goes out."""
+        await self._store.change(lambda db: redemptions.tally_handed(db, owed.number, where.line, where.session))

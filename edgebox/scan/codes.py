@@ -110,6 +110,12 @@ def is_resident_id(text: str) -> bool:
     return text[17].upper() == _ID_CHECKS[total % 11]
 
 
+def is_private(text: str) -> bool:
+    """Money or a person: behind an AIM identifier, too. Wherever it is typed, nothing of it may be kept."""
+    _, code = split_aim(text.strip())
+    return is_payment(code) or is_resident_id(code)
+
+
 def is_invoice(text: str) -> bool:
     """An invoice's number, or the QR code on one (`01,32,,number,amount,date,…`)."""
     if has_shape(text, INVOICES):

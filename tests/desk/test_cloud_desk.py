@@ -14,7 +14,7 @@ from edgebox.desk.codes import Scan
 from edgebox.engine import Engine
 from edgebox.errors import SyncError
 from edgebox.store import redemptions
-from edgebox.store.events import RedemptionState
+from edgebox.store.events import RedemptionState, Stream
 from sync.contract import Answer as Said
 from tests.desk.shop import KEYS, NOW, CloudOfTest, FakeLine, no, on_disk, recorded, shop, signed_code, slip, yes
 
@@ -26,6 +26,14 @@ async def with_cloud(engine: Engine, cloud: CloudOfTest, *, synced_s_ago: int = 
     assert engine.store is not None
     await engine.store.change(lambda db: redemptions.put_synced(db, NOW - synced_s_ago))
     return await FakeLine.connect(engine)
+
+
+async def acknowledged(engine: Engine) -> None:
+    """The cloud has all that the desk recorded."""
+    assert engine.store is not None
+    store = engine.store
+    for epoch in (one for one in await store.extents() if one.stream is Stream.REDEMPTIONS):
+        await store.acknowledge(Stream.REDEMPTIONS, epoch.epoch, epoch.end)
 
 
 def test_a_code_of_the_cloud_is_redeemed_with_what_the_cloud_says(tmp_path: Path) -> None:
@@ -182,6 +190,7 @@ def test_offline_limits_hold_for_the_whole_spell_also_across_a_restart(tmp_path:
             outcomes = await asyncio.gather(*[engine.desk.redeem(Scan(signed_code(n))) for n in (3, 4, 5)])
             assert sorted(one.answer for one in outcomes) == ["limit", "limit", "redeemed"]
             cloud.is_connected = True
+            await acknowledged(engine)
             await engine.desk.look()
             cloud.is_connected = False
             assert (await engine.desk.redeem(Scan(signed_code(9)))).answer is Answer.REDEEMED, "a new spell"
@@ -269,3 +278,72 @@ def test_a_single_code_is_withdrawn_by_its_hash_before_anybody_is_asked(tmp_path
             assert not cloud.asked
 
     asyncio.run(play())
+
+
+def test_a_broker_without_its_cloud_begins_no_new_spell(tmp_path: Path) -> None:
+    """The broker lets the box in, and nobody behind it answers or acknowledges: the limits hold all the same."""
+
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            cloud = CloudOfTest(**{signed_code(n): None for n in range(9)})
+            await with_cloud(engine, cloud)
+            said = []
+            for number in range(5):
+                said.append((await engine.desk.redeem(Scan(signed_code(number)))).answer)
+                engine.desk._synced_at = 0  # ten minutes later
+                await engine.desk.look()
+            assert said == [Answer.REDEEMED] * 3 + [Answer.LIMIT] * 2
+            await acknowledged(engine)
+            engine.desk._synced_at = 0
+            await engine.desk.look()
+            assert (await engine.desk.redeem(Scan(signed_code(8)))).answer is Answer.REDEEMED, "a new spell"
+
+    asyncio.run(play())
+
+
+def test_a_signed_coupons_batch_and_serial_are_recorded_whatever_the_cloud_leaves_out(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            bare = Said(id="x", ok=True, result={"value_minor": 1000})
+            cloud = CloudOfTest(**{signed_code(7): bare, signed_code(8): no("used"), signed_code(9, value=3001): None})
+            await with_cloud(engine, cloud)
+            for number, more in ((7, {}), (8, {}), (9, {"value": 3001})):
+                await engine.desk.redeem(Scan(signed_code(number, **more)))
+
+    asyncio.run(play())
+    found = [(one.state.value, one.ref, one.stock, one.coupon, one.value_minor) for one in recorded(tmp_path)]
+    assert found == [
+        ("redeemed", 7, "s-8", "amount_off", 1000), ("refused", 8, "s-8", "amount_off", 0),
+        ("undecided", 9, "s-8", "amount_off", 0),
+    ]  # fmt: skip
+
+
+PRIVATE = (
+    "134567890123456789",
+    "2812345678901234",
+    "6212345678901234567",
+    "11010519491231002X",
+    "]Q1134567890123456789",
+)
+
+
+@pytest.mark.parametrize("code", PRIVATE)
+def test_what_pays_or_names_a_person_is_asked_of_nobody_and_no_hash_of_it_is_kept(code: str, tmp_path: Path) -> None:
+    """Somebody types it into the wrong field, or a page's scanner does."""
+
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            cloud = CloudOfTest()
+            await with_cloud(engine, cloud)
+            desk, services = engine.desk, engine.desk.services
+            for typed in (True, False):
+                assert (await desk.redeem(Scan(code, typed=typed))).answer is Answer.UNKNOWN
+            assert (await services.mall(code)).answer is Answer.UNKNOWN
+            assert (await services.pick_up(code)).answer is Answer.UNKNOWN
+            services.member(code, "line1")
+            assert engine.decisions.at_till.shown("line1") == ""
+            assert cloud.asked == []
+
+    asyncio.run(play())
+    assert {one.code for one in recorded(tmp_path)} == {""}
+    assert code.removeprefix("]Q1").encode() not in on_disk(tmp_path)

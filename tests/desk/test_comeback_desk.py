@@ -174,6 +174,24 @@ def test_typing_is_locked_after_wrong_codes_and_scanning_is_not(tmp_path: Path) 
     asyncio.run(play())
 
 
+def test_short_codes_off_a_bar_code_are_guesses_like_typed_ones(tmp_path: Path) -> None:
+    """Who prints bar codes of short codes at home tries faster than anybody types."""
+
+    async def play() -> None:
+        async with shop(tmp_path, "desk.typed_tries=3", "desk.typed_lock_s=600") as engine:
+            line = await FakeLine.connect(engine)
+            long, short, _ = await coupon_on_paper(engine, line)
+            wrong = short[:-1] + LETTERS[(LETTERS.index(short[-1]) + 1) % 32]
+            assert "-" in wrong
+            for _ in range(3):
+                assert (await engine.desk.redeem(Scan(wrong))).answer is Answer.UNKNOWN
+            assert (await engine.desk.redeem(Scan(short))).answer is Answer.LOCKED
+            assert (await engine.desk.redeem(Scan(short, typed=True))).answer is Answer.LOCKED
+            assert (await engine.desk.redeem(Scan(long))).answer is Answer.REDEEMED
+
+    asyncio.run(play())
+
+
 def test_what_was_taken_back_with_a_reason_can_be_used_again(tmp_path: Path) -> None:
     async def play() -> None:
         async with shop(tmp_path) as engine:

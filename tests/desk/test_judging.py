@@ -155,6 +155,7 @@ def test_an_own_coupon_within_all_limits_is_redeemed_alone() -> None:
         ({}, {}, 5000, {"kinds": (CouponKind.GIFT,)}, {}, Answer.OFFLINE),
         ({}, {}, 5000, {"require": Proof.ALLOW_LIST}, {}, Answer.OFFLINE),
         ({"device": 13}, {}, 5000, {}, {}, Answer.OFFLINE),
+        ({"device": 0}, {"device": 0}, 5000, {}, {}, Answer.OFFLINE),
         ({"store": 4712}, {}, 5000, {}, {}, Answer.WRONG_STORE),
         ({}, {"trusted": False}, 5000, {}, {}, Answer.OFFLINE),
         ({}, {"today": TODAY + 2}, 5000, {}, {}, Answer.EXPIRED),
@@ -186,6 +187,14 @@ def test_one_step_beyond_any_limit_waits_for_the_cloud(
         SPELL._replace(**spell),  # type: ignore[arg-type]
     )
     assert judged is answer
+
+
+def test_no_coupon_takes_less_than_nothing_off_or_more_than_the_bill() -> None:
+    """A bill below the fixed price, a percentage above a hundred: less than nothing would lift the limits."""
+    fixed = COUPON._replace(kind=CouponKind.FIXED_PRICE, value=9900)
+    assert fixed.face_minor(5000) == 0
+    assert fixed.face_minor(12_000) == 2100
+    assert COUPON._replace(kind=CouponKind.PERCENT_OFF, value=250).face_minor(5000) == 5000
 
 
 # --- Typing ------------------------------------------------------------------------------------------------------
