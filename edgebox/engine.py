@@ -60,6 +60,7 @@ from edgebox.tills import SINCE_REPORT_MAX, Tills
 
 if TYPE_CHECKING:
     from edgebox.orders.config import Settings
+    from edgebox.orders.orders import Orders
 
 log = logging.getLogger("edgebox")
 
@@ -98,6 +99,7 @@ class Engine:
         self.parts: list[Part] = [self.desk]
         self.listeners: list[Callable[[ReceiptRecord], None]] = [self.desk.recorded]  # told every record, once on disk
         self.settings: Settings | None = None  # to be changed by the page or the fleet; None: nobody can
+        self.orders: Orders | None = None  # what the fleet can have done; None: no cloud
         self.bypassed: frozenset[str] = frozenset()  # lines that print no slips, because somebody said so
         self._more: tuple[Profile, ...] = ()  # profiles of the fleet
         profiles = in_force(data, self._more, self.fault)

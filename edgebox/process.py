@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from edgebox import overlay
 from edgebox.alive import Alive
 from edgebox.beacons.radio import Radio
+from edgebox.bypass import Bypass
 from edgebox.campaign_book import CampaignBook
 from edgebox.cards import Cards
 from edgebox.cloud import CloudLink
@@ -31,6 +32,7 @@ from edgebox.errors import ConfigError, EdgeboxError, StoreError
 from edgebox.feedback import Feedback
 from edgebox.keys import load_keys
 from edgebox.line.daemon import become_urgent
+from edgebox.log_tail import LogTail
 from edgebox.loyalty.keyring import Keyring
 from edgebox.scan.codes import Kind
 from edgebox.scan_desk import ScanDesk
@@ -123,6 +125,9 @@ async def run(config: Config, path: Path | None = None, overrides: Sequence[str]
 
 def furnish(engine: Engine) -> None:
     """Gives the engine the parts that live in it besides the lines and the desk."""
+    if engine.config.web.listen or engine.config.sync.url:
+        engine.parts.append(LogTail())
+    engine.parts.append(Bypass(engine))
     scans = ScanDesk(engine)
     scans.handlers.update(engine.desk.services.handlers)
     engine.listeners.append(scans.receipt)
@@ -210,11 +215,10 @@ async def take_orders(
         return None
     from edgebox.orders.box import system_clocks
     from edgebox.orders.changes import Source
-    from edgebox.orders.diag import LogTail
     from edgebox.orders.orders import Orders
 
     assert engine.store is not None, "started"
-    tail = LogTail()
+    tail = next((part for part in engine.parts if isinstance(part, LogTail)), LogTail())
     try:
         source = Source(path, overrides)
         orders = Orders(engine, engine.store, source, clocks=system_clocks(), restart=restart, tail=tail)
@@ -225,8 +229,7 @@ async def take_orders(
     except Exception as fault:  # and with a bug in them
         engine.fault("orders", f"not taken: {type(fault).__name__}", fault)
         return None
-    logging.getLogger().addHandler(tail)
-    engine.settings = orders.settings
+    engine.settings, engine.orders = orders.settings, orders
     return orders
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from edgebox import overlay
 from edgebox.engine import Engine
 from edgebox.keys import load_keys
+from edgebox.log_tail import LogTail
 from edgebox.orders.box import Clocks
 from edgebox.orders.changes import Source
 from edgebox.orders.config import Patience
-from edgebox.orders.diag import LogTail
 from edgebox.orders.keys import key_text
 from edgebox.orders.orders import Orders
 from edgebox.private_file import write_private

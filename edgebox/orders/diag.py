@@ -1,6 +1,6 @@
 """What support needs to see of a box: `diag.bundle`, a tar.gz in chunks. And what nobody else may see, taken out.
 
-Owns: the log's tail in memory, what goes into the bundle, and the redaction of every line of it. Never: a file's text
+Owns: what goes into the bundle, and that every line of it is redacted (edgebox/log_tail.py). Never: a file's text
 (keys, certificates, the database), a receipt, or more than BUNDLE_BYTES.
 """
 
@@ -11,11 +11,8 @@ import base64
 import gzip
 import hashlib
 import io
-import logging
 import platform
-import re
 import tarfile
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -23,56 +20,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edgebox.errors import OrderError
-from edgebox.receipt.redact import mask
+from edgebox.log_tail import LINE_CHARS, LogTail, redact
 from edgebox.store.events import HealthRecord
 from sync.contract import JobPhase
 from sync.contract_commands import Chunk, DiagArgs, DiagResult
 from sync.jobs import Doing
 from sync.steps import Ended
 
-TAIL_LINES = 2000
-LINE_CHARS = 400  # of one log line; a traceback's last lines say the most, each is a line
 BUNDLE_BYTES = 512 << 10  # packed: eight chunks, a quarter of the replies that wait at most
 CHUNK_BYTES = 64 << 10  # 88 KB as base64; messages may have 256 KB
-MASKED = "***"
-
-_url = re.compile(r"(?i)\b((?:https?|mqtts?|wss?|tcp)://)([^\s/\"'<>]+)([^\s\"'<>]*)")
-_secret = re.compile(r"[A-Za-z0-9+/_=-]{32,}")  # claims' tokens (58), keys in hex (64) and base64 (44)
-_ip4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
-_ip6 = re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?![\w:])")
-_mac = re.compile(r"(?i)(?<![\w:-])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:-])")
-_clock = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?").fullmatch
-
-
-def redact(text: str) -> str:
-    """A line without addresses, tokens, keys, telephones, cards and names."""
-    text = _url.sub(lambda found: f"{found[1].lower()}{MASKED}", text)
-    text = _secret.sub(MASKED, text)
-    text = _ip4.sub(MASKED, _mac.sub(MASKED, text))
-    text = _ip6.sub(lambda found: found[0] if _clock(found[0]) else MASKED, text)
-    return mask(text)
-
-
-class LogTail(logging.Handler):
-    """The newest lines of the log, redacted as they come."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines: deque[str] = deque(maxlen=TAIL_LINES)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keeps a line, and a traceback line by line."""
-        try:
-            text = self.format(record)
-            at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            for line in text.splitlines()[:100]:
-                self._lines.append(f"{at} {record.levelname.lower()} {redact(line[:LINE_CHARS])}")
-        except Exception:  # a log line that can't be made must not stop what it tells of
-            self.handleError(record)
-
-    def newest(self, lines: int) -> list[str]:
-        """So many, oldest first."""
-        return list(self._lines)[-lines:] if lines else []
 
 
 class DiagDesk(NamedTuple):

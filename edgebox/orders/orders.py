@@ -24,6 +24,7 @@ from edgebox import sealed
 from edgebox.desk.desk import Desk
 from edgebox.envelope import Envelopes
 from edgebox.errors import ConfigError
+from edgebox.log_tail import LogTail
 from edgebox.loyalty.keyring import Keyring
 from edgebox.orders import contents, tags, uses
 from edgebox.orders.box import BoxDesk, Clocks
@@ -31,7 +32,7 @@ from edgebox.orders.bundles import Bundles
 from edgebox.orders.changes import Source
 from edgebox.orders.config import Patience, Settings, Vitals
 from edgebox.orders.coupons import CouponDesk, Pools
-from edgebox.orders.diag import DiagDesk, LogTail
+from edgebox.orders.diag import DiagDesk
 from edgebox.orders.keys import KeyDesk
 from edgebox.orders.paper import PaperDesk, Printers
 from edgebox.orders.prints import PrintDesk

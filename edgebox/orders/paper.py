@@ -10,9 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-import msgspec
-
 from edgebox.awards import Awards, Granted
+from edgebox.bypass import remember, turn_slips
 from edgebox.decisions import Decisions
 from edgebox.errors import ClaimError, ConfigError, OrderError, SlipError
 from edgebox.escpos.compose import Press
@@ -24,15 +23,13 @@ from edgebox.loyalty import claims
 from edgebox.paper.letters import text_raster
 from edgebox.settings import Config
 from edgebox.slips import qr
-from edgebox.store.events import AuditRecord, ClaimRecord, ClaimState
+from edgebox.store.events import ClaimRecord, ClaimState
 from sync.contract import JobPhase
 from sync.contract_commands import BypassArgs, CountResult, ReprintArgs
 from sync.contract_print import PaperResult
 from sync.jobs import Doing, Ledger
 from sync.steps import Ended
 
-FACT = "bypassed"
-LINES_MAX = 64  # with slips off; more than any shop has
 WAIT_MAX_S = 3000  # for a quiet till and paper; within what a command of this lane may take (sync/jobs.py)
 GRACE_S = 30.0  # for a job that began just before its command expired
 _OVER = {
@@ -69,8 +66,7 @@ class PaperDesk(NamedTuple):
 
     async def open(self) -> None:
         """Lines whose slips were off stay so. StoreError."""
-        raw = await self.ledger.get(FACT)
-        self.engine.bypassed = frozenset(msgspec.json.decode(raw, type=tuple[str, ...]) if raw else ())
+        await remember(self.engine, self.ledger)
 
     async def reprint(self, doing: Doing) -> Ended:
         """`receipt.reprint`: the token that was given out, on a paper of its own."""
@@ -91,19 +87,9 @@ class PaperDesk(NamedTuple):
         """`line.bypass`: on disk first, then in force."""
         args = doing.order.args
         assert isinstance(args, BypassArgs), "the table of commands says so"
-        known = {line.name for line in self.engine.config.line} | set(self.engine.lines)
-        if args.line not in known:
-            raise OrderError(f"there is no line {args.line}", reason="no_such_line")
-        before = self.engine.bypassed
-        after = before - {args.line} if args.slips else before | {args.line}
-        if len(after) > LINES_MAX:
-            raise OrderError("too many lines", reason="too_many")
-        await self.ledger.put(FACT, msgspec.json.encode(sorted(after)))
-        self.engine.bypassed = after
-        if after != before:
-            word = "on" if args.slips else "off"
-            await self.ledger.record(AuditRecord(at=self.now(), who=doing.by, what=f"slips {word}", target=args.line))
-        return Ended(JobPhase.SUCCEEDED, result=CountResult(count=len(after), changed=int(after != before)))
+        changed = await turn_slips(self.engine, self.ledger, args.line, doing.by, self.now(), on=args.slips)
+        count = len(self.engine.bypassed)
+        return Ended(JobPhase.SUCCEEDED, result=CountResult(count=count, changed=int(changed)))
 
     # -- inside
 

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from edgebox.decisions import Decisions
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.frames import JobState
+from edgebox.orders.config import Settings
 from edgebox.parts import Part
 from edgebox.reports.reports import Engine, Reports
 from edgebox.reports.wrong import Trouble
@@ -34,6 +35,10 @@ from edgebox.web.tries import OF_ADDRESS, OF_NAME, Tries
 from edgebox.web.words import Catalogue
 from edgebox.web.written import Written
 
+if TYPE_CHECKING:  # ciphers cost 5 MB that a box without a cloud doesn't pay for
+    from edgebox.orders.config import Settings
+    from edgebox.orders.orders import Orders
+
 P = TypeVar("P")
 TROUBLES_S = 2.0  # each page shows them, and asking takes four questions to the store
 
@@ -45,6 +50,9 @@ class Host(Engine, Protocol):
     decisions: Decisions
     listeners: list[Callable[[ReceiptRecord], None]]
     parts: list[Part]
+    bypassed: frozenset[str]
+    settings: Settings | None
+    orders: Orders | None
 
     def profile(self, name: str) -> PrinterProfile:
         """A printer's profile. ConfigError."""

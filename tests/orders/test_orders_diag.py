@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebox.orders.diag import BUNDLE_BYTES, TAIL_LINES, LogTail, pack, redact
+from edgebox.log_tail import TAIL_LINES, LogTail, redact
+from edgebox.orders.diag import BUNDLE_BYTES, pack
 from sync.contract import JobPhase, Reply
 from tests.box_of_orders import Box, box
 from tests.line_of_engine import verified
