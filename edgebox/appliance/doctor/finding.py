@@ -28,18 +28,23 @@ GRAVENESS = (Grade.FAILED, Grade.WARNING, Grade.UNKNOWN, Grade.OK)
 
 
 class Finding(NamedTuple):
-    """One. `part`: what it is about; `what` is so, `why` it matters, `mend`: the command or the handgrip."""
+    """One. `part`: what it is about; `what` is so, `why` it matters, `mend`: the command or the handgrip.
+
+    `key`: what is so as a stable word, for whoever says it in another language; `value`: what changes in it.
+    """
 
     grade: Grade
     part: str
     what: str
     why: str = ""
     mend: str = ""
+    key: str = ""
+    value: str = ""
 
 
-def ok(part: str, what: str) -> Finding:
+def ok(part: str, what: str, key: str, value: str = "") -> Finding:
     """All is well with it."""
-    return Finding(Grade.OK, part, what)
+    return Finding(Grade.OK, part, what, key=key, value=value)
 
 
 class Machine(NamedTuple):
@@ -54,6 +59,7 @@ class Machine(NamedTuple):
     now: Callable[[], float] = time.time
     run: Callable[[list[str]], str | None] = lambda command: None
     user: str = ""
+    held: frozenset[str] = frozenset()  # URLs that somebody of ours is connected to: not tried a second time
 
     def at(self, path: str) -> Path:
         """A path of the machine."""

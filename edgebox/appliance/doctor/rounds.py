@@ -40,7 +40,17 @@ def rounds(machine: Machine, checks: Sequence[Check] = CHECKS) -> list[Finding]:
             Exception
         ) as fault:  # a bug of ours, or a machine nobody thought of: the other checks are made all the same
             what = f"could not be looked at: {type(fault).__name__}: {fault}"
-            found.append(Finding(Grade.UNKNOWN, check.__name__, what, "", "report this, with `edgebox doctor --json`"))
+            found.append(
+                Finding(
+                    Grade.UNKNOWN,
+                    check.__name__,
+                    what,
+                    "",
+                    "report this, with `edgebox doctor --json`",
+                    key="check_failed",
+                    value=type(fault).__name__,
+                )
+            )
     return sorted(found, key=lambda finding: GRAVENESS.index(finding.grade))
 
 
@@ -50,7 +60,16 @@ def examined(path: Path, user: str = "") -> list[Finding]:
         config = load(path, [])
     except ConfigError as fault:
         why = "nothing starts with it, at the next start at the latest"
-        return [Finding(Grade.FAILED, "configuration", str(fault.args[0]), why, f"edgebox config check {path}")]
+        return [
+            Finding(
+                Grade.FAILED,
+                "configuration",
+                str(fault.args[0]),
+                why,
+                f"edgebox config check {path}",
+                key="configuration",
+            )
+        ]
     return rounds(Machine(config, path.resolve().parent, run=told, user=user))
 
 

@@ -41,6 +41,7 @@ def wires(machine: Machine) -> Iterator[Finding]:
             "no [[line]] is configured",
             "nothing is printed",
             "edgebox setup, or edit edgebox.toml",
+            key="wire_no_lines",
         )
     for line in machine.config.line:
         yield from _end(machine, f"line {line.name}, till", line.till, "till_end")
@@ -55,50 +56,82 @@ def wires(machine: Machine) -> Iterator[Finding]:
 def _same_ends(part: str, till: str, printer: str) -> Iterator[Finding]:
     if till and till == printer:
         yield Finding(
-            Grade.FAILED, part, f"till and printer are both {till}", "bytes would go in a circle", "edit [[line]]"
+            Grade.FAILED,
+            part,
+            f"till and printer are both {till}",
+            "bytes would go in a circle",
+            "edit [[line]]",
+            key="wire_circle",
+            value=till,
         )
 
 
 def _end(machine: Machine, part: str, text: str, kind: str) -> Iterator[Finding]:
     if not text:
-        yield Finding(Grade.FAILED, part, "no URL", PRINTS_NOTHING, "`edgebox devices` lists what is plugged in")
+        yield Finding(
+            Grade.FAILED,
+            part,
+            "no URL",
+            PRINTS_NOTHING,
+            "`edgebox devices` lists what is plugged in",
+            key="wire_no_url",
+        )
         return
     try:
         url = parse_url(text)
         ENDS[kind](text)
     except DriverError as fault:
-        yield Finding(Grade.FAILED, part, str(fault.args[0]), PRINTS_NOTHING, fault.hint)
+        yield Finding(
+            Grade.FAILED,
+            part,
+            str(fault.args[0]),
+            PRINTS_NOTHING,
+            fault.hint,
+            key="wire_bad_url",
+            value=str(fault.args[0]),
+        )
         return
     if url.scheme == "tcp":
-        yield from (_dialled(part, url) if kind in ("printer_end", "code_end") else ())
+        yield from (_dialled(machine, part, url) if kind in ("printer_end", "code_end") else ())
     elif url.scheme == "usb":
         yield from _usb(machine, part, url)
     elif url.path:
         yield from _node(machine, part, url)
 
 
-def _dialled(part: str, url: Url) -> Iterator[Finding]:
+def _dialled(machine: Machine, part: str, url: Url) -> Iterator[Finding]:
     host, port = host_and_port(url)
+    if url.text in machine.held:  # most printers serve one at a time
+        yield ok(part, f"{url.text} is connected", "wire_answers", url.text)
+        return
     try:
         address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
     except socket.gaierror as fault:
         yield Finding(
-            Grade.FAILED, part, f"{host}: {fault.strerror}", PRINTS_NOTHING, "write the printer's number, not its name"
+            Grade.FAILED,
+            part,
+            f"{host}: {fault.strerror}",
+            PRINTS_NOTHING,
+            "write the printer's number, not its name",
+            key="wire_no_name",
+            value=host,
         )
         return
     try:
         with socket.create_connection((str(address[0]), port), CONNECT_S):
-            yield ok(part, f"{url.text} takes a connection")
+            yield ok(part, f"{url.text} takes a connection", "wire_answers", url.text)
     except TimeoutError:
         yield Finding(
             Grade.FAILED, part, f"{url.text} does not answer", PRINTS_NOTHING,
             "is it on? its self-test slip shows its address: `ping` that",
+            key="wire_silent", value=url.text,
         )  # fmt: skip
     except ConnectionRefusedError:
         yield Finding(
             Grade.WARNING, part, f"{url.text} refuses: the printer is busy with somebody, or has another port",
             "most printers serve one at a time: a till that prints past the box blocks it",
             "stop what prints to it directly; the usual port is 9100",
+            key="wire_refused", value=url.text,
         )  # fmt: skip
     except OSError as fault:
         yield Finding(
@@ -107,6 +140,8 @@ def _dialled(part: str, url: Url) -> Iterator[Finding]:
             f"{url.text}: {fault.strerror}",
             PRINTS_NOTHING,
             "check cable, network and address: ip addr",
+            key="wire_unreachable",
+            value=f"{url.text}: {fault.strerror}",
         )
 
 
@@ -114,10 +149,16 @@ def _usb(machine: Machine, part: str, url: Url) -> Iterator[Finding]:
     wanted = url.host.lower()
     there = printers(machine)
     if any(wanted in one.url.lower() or f"({wanted})" in one.words.lower() for one in there):
-        yield ok(part, f"{url.text} is plugged in")
+        yield ok(part, f"{url.text} is plugged in", "wire_plugged", url.text)
     else:
         yield Finding(
-            Grade.FAILED, part, f"{url.text} is not plugged in", PRINTS_NOTHING, "check cable; edgebox devices"
+            Grade.FAILED,
+            part,
+            f"{url.text} is not plugged in",
+            PRINTS_NOTHING,
+            "check cable; edgebox devices",
+            key="wire_unplugged",
+            value=url.text,
         )
 
 
@@ -125,12 +166,15 @@ def _node(machine: Machine, part: str, url: Url) -> Iterator[Finding]:
     path = machine.at(url.path)
     if not path.exists():
         mend = _absent(url)
-        yield Finding(Grade.FAILED, part, f"{url.path} is not there", PRINTS_NOTHING, mend)
+        yield Finding(
+            Grade.FAILED, part, f"{url.path} is not there", PRINTS_NOTHING, mend, key="wire_unplugged", value=url.path
+        )
         return
     if url.path.startswith(_KERNEL_NAMES):
         yield Finding(
             Grade.WARNING, part, f"{url.path} is a name by order of plugging in",
             "after a restart it may be another device's", "use the lasting name that `edgebox devices` shows",
+            key="wire_kernel_name", value=url.path,
         )  # fmt: skip
     needed = os.R_OK if url.scheme in ("evdev", "hidraw") else os.R_OK | os.W_OK
     if url.scheme != "file" and not may(path, machine.user, needed):
@@ -138,9 +182,10 @@ def _node(machine: Machine, part: str, url: Url) -> Iterator[Finding]:
         yield Finding(
             Grade.FAILED, part, f"{machine.user or 'this user'} may not open {url.path}", PRINTS_NOTHING,
             f"usermod -aG {group} {machine.user or '$USER'}; or install systemd/60-edgebox.rules and replug",
+            key="wire_forbidden", value=url.path,
         )  # fmt: skip
         return
-    yield ok(part, f"{url.path} is there")
+    yield ok(part, f"{url.path} is there", "wire_plugged", url.path)
 
 
 def _absent(url: Url) -> str:
@@ -184,17 +229,32 @@ def own_port(machine: Machine) -> Iterator[Finding]:
         return
     why = "the till sees no printer on its USB port"
     if not machine.at("/sys/kernel/config/usb_gadget").is_dir():
-        yield Finding(Grade.FAILED, "USB port", "the kernel has no libcomposite", why, "modprobe libcomposite")
+        yield Finding(
+            Grade.FAILED,
+            "USB port",
+            "the kernel has no libcomposite",
+            why,
+            "modprobe libcomposite",
+            key="port_no_kernel",
+        )
         return
     controllers = machine.at("/sys/class/udc")
     if not controllers.is_dir() or not any(controllers.iterdir()):
         yield Finding(
             Grade.FAILED, "USB port", "no port of this machine can be a device", why,
             "Raspberry Pi 4 and 5: dtoverlay=dwc2,dr_mode=peripheral in /boot/firmware/config.txt, and the USB-C port",
+            key="port_none",
         )  # fmt: skip
         return
     if not machine.text("/sys/kernel/config/usb_gadget/edgebox/UDC"):
-        yield Finding(Grade.FAILED, "USB port", "the gadget is not made", why, "systemctl restart edgebox-gadget")
+        yield Finding(
+            Grade.FAILED,
+            "USB port",
+            "the gadget is not made",
+            why,
+            "systemctl restart edgebox-gadget",
+            key="port_not_made",
+        )
         return
     state = machine.text(f"/sys/class/udc/{next(controllers.iterdir()).name}/state")
     if state and state != "configured":
@@ -204,9 +264,10 @@ def own_port(machine: Machine) -> Iterator[Finding]:
             f"the till has not taken it: {state}",
             why,
             "plug the cable in at the till; till on?",
+            key="port_not_taken",
         )
         return
-    yield ok("USB port", "the till has it")
+    yield ok("USB port", "the till has it", "port_ok")
 
 
 def printers(machine: Machine) -> list[Plugged]:
@@ -233,11 +294,12 @@ def _fitting(line: str, profile: str, device_id: str) -> Iterable[Finding]:
         return
     part = f"line {line}, profile"
     if profile in known:
-        yield ok(part, f"{profile}, and the printer says {model}")
+        yield ok(part, f"{profile}, and the printer says {model}", "profile_ok", model)
     else:
         yield Finding(
             Grade.WARNING, part, f"{profile}, but the printer says it is a {model}",
             "slips may be cut through, or letters wrong", f"profile = {known[0]!r} in [[line]]",
+            key="profile_other", value=model,
         )  # fmt: skip
 
 

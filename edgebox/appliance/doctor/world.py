@@ -26,18 +26,33 @@ def keys(machine: Machine) -> Iterator[Finding]:
     try:
         found = load_keys(machine.configured(machine.config.claims.keys))
     except ConfigError as fault:
-        yield Finding(Grade.FAILED, "claim keys", str(fault.args[0]), why, fault.hint)
+        yield Finding(
+            Grade.FAILED, "claim keys", str(fault.args[0]), why, fault.hint, key="keys_bad", value=str(fault.args[0])
+        )
         return
     days = found.days_left(int(machine.now()))
     if days <= 0:
         yield Finding(
-            Grade.FAILED, "claim keys", "they are used up", why, "edgebox fleet keys, or connect it to the cloud"
+            Grade.FAILED,
+            "claim keys",
+            "they are used up",
+            why,
+            "edgebox fleet keys, or connect it to the cloud",
+            key="keys_over",
         )
     elif days < KEY_DAYS:
         mend = "the cloud sends new ones as soon as it hears of the box: see cloud"
-        yield Finding(Grade.WARNING, "claim keys", f"they last {days} more days", f"then {why}", mend)
+        yield Finding(
+            Grade.WARNING,
+            "claim keys",
+            f"they last {days} more days",
+            f"then {why}",
+            mend,
+            key="keys_ending",
+            value=str(days),
+        )
     else:
-        yield ok("claim keys", f"for {days} more days")
+        yield ok("claim keys", f"for {days} more days", "keys_ok", str(days))
 
 
 def cloud(machine: Machine) -> Iterator[Finding]:
@@ -46,42 +61,68 @@ def cloud(machine: Machine) -> Iterator[Finding]:
 
     url = machine.config.sync.url
     if not url:
-        yield ok("cloud", "none is configured: the box works alone")
+        yield ok("cloud", "none is configured: the box works alone", "cloud_none")
         return
     why = "receipts wait on the box, and nothing comes from the fleet"
+    if url in machine.held:
+        yield ok("cloud", "connected", "cloud_ok", url)
+        return
     try:
         where = address.parse(url)
         proof = credentials.load(machine.configured(machine.config.sync.credentials), tls=where.tls)
     except SyncError as fault:
-        yield Finding(Grade.FAILED, "cloud", str(fault.args[0]), why, fault.hint)
+        yield Finding(
+            Grade.FAILED, "cloud", str(fault.args[0]), why, fault.hint, key="cloud_settings", value=str(fault.args[0])
+        )
         return
     yield from _certificate(proof.expires, int(machine.now()), Path(machine.config.sync.credentials))
     try:
         found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
     except socket.gaierror as fault:
         mend = "resolvectl status: is there a DNS server?"
-        yield Finding(Grade.FAILED, "cloud, DNS", f"{where.host}: {fault.strerror}", why, mend)
+        yield Finding(
+            Grade.FAILED,
+            "cloud, DNS",
+            f"{where.host}: {fault.strerror}",
+            why,
+            mend,
+            key="cloud_no_name",
+            value=where.host,
+        )
         return
     try:
         with socket.create_connection((str(found[0][4][0]), where.port), CONNECT_S) as link:
             if proof.context is not None:
                 with proof.context.wrap_socket(link, server_hostname=where.host):
-                    yield ok("cloud", f"{where.host}:{where.port} answers, and its certificate is good")
+                    yield ok(
+                        "cloud",
+                        f"{where.host}:{where.port} answers, and its certificate is good",
+                        "cloud_ok",
+                        where.host,
+                    )
             else:
-                yield ok("cloud", f"{where.host}:{where.port} answers")
+                yield ok("cloud", f"{where.host}:{where.port} answers", "cloud_ok", where.host)
     except ssl.SSLCertVerificationError as fault:
         yield Finding(
             Grade.FAILED, "cloud, TLS", f"the broker's certificate is not believed: {fault.verify_message}", why,
             "is the clock right? ca.crt in the credentials' folder must be the broker's",
+            key="cloud_stranger", value=fault.verify_message,
         )  # fmt: skip
     except ssl.SSLError as fault:
         yield Finding(
-            Grade.FAILED, "cloud, TLS", f"no TLS: {fault.reason}", why, "does the broker know this box's certificate?"
+            Grade.FAILED,
+            "cloud, TLS",
+            f"no TLS: {fault.reason}",
+            why,
+            "does the broker know this box's certificate?",
+            key="cloud_no_tls",
+            value=fault.reason,
         )
     except OSError as fault:
         yield Finding(
             Grade.FAILED, "cloud", f"{where.host}:{where.port}: {fault.strerror or fault}", why,
             f"is outgoing TCP port {where.port} open in the shop's router?",
+            key="cloud_unreachable", value=f"{where.host}:{where.port}",
         )  # fmt: skip
 
 
@@ -94,9 +135,10 @@ def _certificate(expires: int, now: int, folder: Path) -> Iterator[Finding]:
             Grade.FAILED if days < 0 else Grade.WARNING, "cloud, certificate",
             "the box's own has run out" if days < 0 else f"the box's own lasts {days} more days",
             "without it the broker lets nobody in", f"`tls.set` from the fleet, or a new client.crt in {folder}",
+            key="certificate_over" if days < 0 else "certificate_ending", value=str(days),
         )  # fmt: skip
     else:
-        yield ok("cloud, certificate", f"for {days} more days")
+        yield ok("cloud, certificate", f"for {days} more days", "certificate_ok", str(days))
 
 
 def bluetooth(machine: Machine) -> Iterator[Finding]:
@@ -113,6 +155,7 @@ def bluetooth(machine: Machine) -> Iterator[Finding]:
             "this machine has no adapter",
             why,
             "plug a USB one in; dmesg | grep -i bluetooth",
+            key="radio_none",
         )
         return
     for switch in sorted(machine.at("/sys/class/rfkill").glob("rfkill*")):
@@ -120,14 +163,30 @@ def bluetooth(machine: Machine) -> Iterator[Finding]:
         if machine.text(f"{name}/type") == "bluetooth" and "1" in machine.text(f"{name}/soft") + machine.text(
             f"{name}/hard"
         ):
-            yield Finding(Grade.FAILED, "Bluetooth", "it is switched off (rfkill)", why, "rfkill unblock bluetooth")
+            yield Finding(
+                Grade.FAILED,
+                "Bluetooth",
+                "it is switched off (rfkill)",
+                why,
+                "rfkill unblock bluetooth",
+                key="radio_off",
+            )
             return
     if not machine.at("/run/dbus/system_bus_socket").exists():
-        yield Finding(Grade.FAILED, "Bluetooth", "there is no D-Bus", why, "apt install dbus; systemctl start dbus")
+        yield Finding(
+            Grade.FAILED,
+            "Bluetooth",
+            "there is no D-Bus",
+            why,
+            "apt install dbus; systemctl start dbus",
+            key="radio_no_bus",
+        )
         return
     told = machine.run(["systemctl", "is-active", "bluetooth.service"])
     if told is not None and told.strip() != "active":
         mend = "apt install bluez; systemctl enable --now bluetooth"
-        yield Finding(Grade.FAILED, "Bluetooth", f"bluetoothd is {told.strip() or 'not there'}", why, mend)
+        yield Finding(
+            Grade.FAILED, "Bluetooth", f"bluetoothd is {told.strip() or 'not there'}", why, mend, key="radio_down"
+        )
         return
-    yield ok("Bluetooth", f"{adapters[0].name} is there")
+    yield ok("Bluetooth", f"{adapters[0].name} is there", "radio_ok")
