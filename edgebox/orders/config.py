@@ -22,6 +22,7 @@ from edgebox.orders import changes
 from edgebox.orders.bundles import Checked
 from edgebox.orders.changes import Effect, Source
 from edgebox.overlay import Layers, Overlay, Trial
+from edgebox.settings import Config
 from sync import bundles
 from sync.bundles import BundlePhase, Held, Kept
 from sync.contract import JobPhase
@@ -216,6 +217,14 @@ class Settings:
             return changes.rejected_here(values, self.layers, self._source)
         except ConfigError as fault:
             return {"values": str(fault)}
+
+    def would_be(self, values: Mapping[str, Any]) -> Config | None:
+        """The settings with these of the page's; None: they can't be had. Blocks."""
+        page = {**self.layers.page, **values}
+        try:
+            return self._source.load(msgspec.structs.replace(self.layers, page=page))
+        except ConfigError:
+            return None
 
     async def change_here(self, values: Mapping[str, Any]) -> bool:
         """As somebody at the box's page wants it: `section.key` → value, on trial as any change.

@@ -177,9 +177,12 @@ class Reports:
 
     # -- teaching
 
-    async def lesson(self, name: str, taps: Sequence[Tap], *, prints_after_payment: bool = False) -> Lesson:
-        """A profile of what was shown, tried on the last papers of that till. ReportError, StoreError."""
-        school = School(*self._engine.read_with)
+    async def lesson(
+        self, name: str, taps: Sequence[Tap], *, prints_after_payment: bool = False, school: School | None = None
+    ) -> Lesson:
+        """A profile of what was shown, tried on the last papers of that till. `school`: for a shop whose settings are
+        about to change. ReportError, StoreError."""
+        school = school or School(*self._engine.read_with)
         studies = [await self._study(tap) for tap in taps[: lessons.SAMPLES_MAX + 1]]
         found = lessons.learn(name, studies, school, prints_after_payment=prints_after_payment)
         if found.profile is None:

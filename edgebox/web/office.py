@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 from edgebox.decisions import Decisions
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.frames import JobState
-from edgebox.orders.config import Settings
 from edgebox.parts import Part
 from edgebox.reports.reports import Engine, Reports
 from edgebox.reports.wrong import Trouble
