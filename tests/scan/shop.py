@@ -57,12 +57,12 @@ sys.exit(main(sys.argv[1:]))
 
 
 class Shop:
-    """`scanner`, `till`: ends for the scanner's process; `env`: its environment."""
+    """`scanner`, `till`: ends for the scanner's process; `env`: its environment. Its `till`: where the line listens."""
 
     def __init__(self, folder: Path, scanner: str, till: str, env: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.printer = TcpPrinter(Printer(find_printer(PROFILE, FOLDER / "printers"), Settings()))
-        self._till = ("127.0.0.1", free_port())
+        self.till = ("127.0.0.1", free_port())
         self._ends = (scanner, till)
         self._env = env
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -156,7 +156,7 @@ class Shop:
         now = datetime.now(ZoneInfo("Asia/Shanghai"))  # a till's clock that agrees is what the box's is believed by
         raw = b"SHOP\nNO: %06d\n%s\nTEA 60.00\nTOTAL 60.00\nCASH 60.00\n\n\n\x1dV\x00"
         raw %= (self._number, now.strftime("%Y-%m-%d %H:%M:%S").encode())
-        till = Till(self._till)
+        till = Till(self.till)
         till.send(b"\x1b@" + raw)
         till.close()
         number = b"NO: %06d" % self._number
@@ -214,7 +214,7 @@ scan_socket = "{folder}/scan.sock"
 data = "{folder}/data"
 [[line]]
 name = "line1"
-till = "tcp://{self._till[0]}:{self._till[1]}"
+till = "tcp://{self.till[0]}:{self.till[1]}"
 printer = "tcp://{host}:{port}"
 profile = "{PROFILE}"
 engine = "{folder}/engine.sock"

@@ -12,9 +12,11 @@ import pytest
 
 from hw_sim.evsim import Device, environment
 from hw_sim.scanner import KeyboardTill, SerialScanner, WedgeScanner
+from hw_sim.till import Till
 from tests.scan.box import Cable, until
 from tests.scan.shop import Shop
 
+INSIDE_THE_SLIP_MM = 10.0  # its first line is 6 mm high, and all of it 23 mm
 EAN, PAYMENT = b"6901234567892", b"134567890123456789"
 needs_compiler = pytest.mark.skipif(
     not (shutil.which("gcc") or shutil.which("cc")), reason="no C compiler: apt install gcc"
@@ -182,6 +184,48 @@ def test_without_paper_it_is_redeemed_and_its_slip_comes_once_there_is_some(coun
     until(lambda: "Already used" in on_paper(shop), "the refusal, which is still news")
     assert on_paper(shop).count("Redeemed 1") == 1
     assert "COPY" not in on_paper(shop)
+
+
+def test_paper_that_ends_inside_the_slip_costs_no_coupon_no_second_slip_and_no_receipt(counter: Counter) -> None:
+    """The roll ends behind the slip's first line; a customer pays meanwhile, and somebody looks for a new roll."""
+    shop = counter.shop
+    code = shop.coupon()
+    with shop.printer.printer() as (printer, now):
+        printer.load_paper(now, mm=INSIDE_THE_SLIP_MM)
+    counter.scan(code)
+    until(lambda: "Redeemed 1" in open_paper(shop), "the slip's first line")
+    until(lambda: has_ended(shop), "the roll's end")
+    assert [one["state"] for one in shop.redemptions] == ["redeemed"]
+    assert "in this shift" not in open_paper(shop), "half of it is on no paper"
+    counter.scan(code)
+    until(lambda: len(shop.redemptions) == 2, "the second answer")
+    till = Till(shop.till)
+    till.send(b"SHOP\nNO: 000099\nTEA 60.00\nTOTAL 60.00\nCASH 60.00\n\n\n\n\n\x1dV\x00")
+    with shop.printer.printer() as (printer, now):
+        printer.load_paper(now)
+    until(lambda: "NO: 000099" in on_paper(shop), "the receipt")
+    until(lambda: "Already used" in on_paper(shop), "the refusal, which is still news")
+    till.close()
+    tickets = [ticket.text for ticket in shop.printer.report().tickets]
+    [slip] = [text for text in tickets if "Redeemed 1" in text]
+    assert "in this shift" in slip
+    assert "NO: 000099" not in slip
+    assert "COPY" not in on_paper(shop)
+    [receipt] = [text for text in tickets if "NO: 000099" in text]
+    assert receipt.splitlines()[:5] == ["SHOP", "NO: 000099", "TEA 60.00", "TOTAL 60.00", "CASH 60.00"]
+    assert not shop.printer.report().faults
+
+
+def open_paper(shop: Shop) -> str:
+    """What stands on the paper that is not cut off yet."""
+    found = shop.printer.report().open
+    return found.text if found is not None else ""
+
+
+def has_ended(shop: Shop) -> bool:
+    """The printer has no paper."""
+    with shop.printer.printer() as (printer, _):
+        return printer.condition.paper_end
 
 
 def on_paper(shop: Shop) -> str:
