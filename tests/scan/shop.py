@@ -225,5 +225,6 @@ scanner = "{self._ends[0]}"
 till = "{self._ends[1]}"
 engine = "{folder}/scan.sock"
 coupons = ["SC:", "CPN:"]
+modes = ["EDGEBOX+COUPON=coupon", "EDGEBOX+MEMBER=member", "EDGEBOX+PICKUP=pick_up"]
 answer_ms = 400
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edgebox.scan.frames import Arm
 from hw_sim.evsim import Device, environment
 from hw_sim.scanner import KeyboardTill, SerialScanner
 from tests.scan.box import Cable, Engine, Process, until
+from tests.scan.shop import Shop
 
 SECRET_CHARS = 8  # no piece of a code so long may be found
 
@@ -65,6 +67,54 @@ def test_payment_codes_leave_no_trace(tmp_path: Path) -> None:
     assert found_in(raw, secrets) == []
     for file in (file for file in tmp_path.rglob("*") if file.is_file()):
         assert found_in(file.read_bytes(), secrets) == []
+
+
+def test_payment_codes_are_in_no_file_and_no_log_of_a_whole_shop(tmp_path: Path) -> None:
+    """The whole data folder and what all processes say: database, journal, its log, and all that was set aside.
+
+    Between coupons and mode keys, with the engine killed, hung and there.
+    """
+    codes = [*payment_codes(30), RESIDENT]
+    with Cable() as scanner, Cable() as till, Shop(tmp_path, scanner.url, till.url) as shop:
+        source = SerialScanner(scanner.master)
+        coupon = shop.coupon()
+        heard = b""
+
+        def pay(code: bytes) -> None:
+            nonlocal heard
+            source.scan(code)
+            heard += code + b"\r"
+            until(lambda: till.listen() == heard, "the code at the till")
+
+        for code in codes[:5]:
+            pay(code)
+        for mode in (b"COUPON", b"MEMBER", b"PICKUP"):
+            for code in (codes[5], b"]C1" + codes[6], RESIDENT):
+                source.scan(b"EDGEBOX+" + mode)
+                pay(code)
+        source.scan(coupon.encode())
+        shop.printed("Redeemed 1")
+        shop.freeze()
+        for code in codes[7:15]:
+            pay(code)
+        shop.freeze(thaw=True)
+        pay(codes[15])
+        shop.stop("engine")
+        for code in codes[16:24]:
+            pay(code)
+        shop.start_engine()
+        shop.found_again()
+        for code in codes[24:]:
+            pay(code)
+        shop.stop("scan", signal.SIGTERM)
+        shop.stop("engine", signal.SIGTERM)
+        everywhere = shop.everywhere
+        assert found_in(heard, pieces(codes)), "the search finds what is there"
+    assert len(everywhere) > 100_000
+    assert b"scanner1" in everywhere
+    assert found_in(everywhere, pieces(codes)) == []
+    rest = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert found_in(b"".join(path.read_bytes() for path in rest), pieces(codes)) == []
 
 
 def _with_an_engine_that_dies(path: Path, scanner: Cable, till: KeyboardTill, codes: list[bytes]) -> bytes:
