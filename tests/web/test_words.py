@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment
 
+from edgebox.appliance.plugged import Use
+from edgebox.desk.redemption import Source
 from edgebox.model import DocumentKind
+from edgebox.scan.codes import Kind
 from edgebox.web import frame
+from edgebox.web.pages.desk import What
 from edgebox.web.refusals import STATUS
 from edgebox.web.roles import PEOPLE
 from edgebox.web.routes import rows
@@ -24,9 +28,24 @@ MADE = {
     "refusals": set(STATUS),
     "roles": {role.value for role in PEOPLE},
     "kinds": {kind.value for kind in DocumentKind},
+    "devices_use": {use.value for use in Use},
     "nav": {row.nav.name for row in rows() if row.nav} | {"more"},
+    "codes": {kind.value for kind in (*Kind, *What)},
+    "sources": {source.value for source in Source},
+    "scan_ends": {"late", "refused"},  # of edgebox/scan_desk.Seen
 }
-LOOKED_UP = {"trouble", "trouble_do", "trouble_words", "parts", "changes"}  # used where there is one, else the value
+LOOKED_UP = {
+    "trouble",
+    "trouble_do",
+    "trouble_words",
+    "parts",
+    "changes",
+    "device_words",
+    "doctor",
+    "doctor_why",
+    "doctor_mend",
+    "doctor_part",
+}  # used where there is one, else the value
 
 
 def fields(text: str) -> set[str]:
