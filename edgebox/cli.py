@@ -41,6 +41,7 @@ COMMANDS = (
     Command("desk", "edgebox.commands_desk", "what the coupon desk has redeemed: a shift's tally, and conflicts"),
     Command("config", "edgebox.commands_config", "check the configuration"),
     Command("devices", "edgebox.commands_devices", "what is plugged in, and its URL for the configuration"),
+    Command("setup", "edgebox.commands_setup", "wire and configure this box: five answers, or a file of them"),
     Command("doctor", "edgebox.commands_doctor", "what is wrong with this box, why it matters, and what mends it"),
     Command("gadget", "edgebox.commands_gadget", "the box as a USB printer of the till's"),
     Command("contract", "edgebox.commands_contract", "what box and cloud say to each other, as AsyncAPI and schemas"),

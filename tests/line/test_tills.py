@@ -40,9 +40,7 @@ def test_silent_tills_make_room_for_one_that_prints(printer: TcpPrinter) -> None
 
 
 @pytest.mark.parametrize("hangs_up", [True, False])
-def test_a_till_that_stops_in_the_middle_of_a_line_does_not_block_the_next(
-    printer: TcpPrinter, hangs_up: bool
-) -> None:
+def test_a_till_that_stops_in_the_middle_of_a_line_does_not_block_the_next(printer: TcpPrinter, hangs_up: bool) -> None:
     settings = ("--set", "idle_ms=400", "--set", "close_ms=200")
     with line_over_tcp(printer.address, *settings) as line, contextlib.ExitStack() as tills:
         first = tills.enter_context(Till(line.address))

@@ -1,0 +1,244 @@
+"""`edgebox setup`: from answers to files that a box starts with; nobody types twice, nothing is half there."""
+
+import re
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebox import commands_setup
+from edgebox.appliance import installing, setup, till_network
+from edgebox.appliance.answers import Answers, Cloud, Network, configuration, read, text
+from edgebox.appliance.identity import Identity, keep, kept
+from edgebox.appliance.plugged import Plugged, Use
+from edgebox.cli import main
+from edgebox.errors import ConfigError
+from edgebox.store.backup import backup
+from edgebox.store.store import Store
+
+ID = "MFG:EPSON;CMD:ESC/POS;MDL:TM-T88V;CLS:PRINTER;"
+FOUND = [
+    Plugged(Use.PRINTER, "usblp:///dev/edgebox/printer-x", "EPSON TM-T88V (04b8:0202)", lasting=True, device_id=ID),
+    Plugged(Use.CABLE, "serial:///dev/ttyS0", "serial port of the board", lasting=True),
+    Plugged(Use.TILL, "gadget:///dev/g_printer0", "the till's USB cable", lasting=True),
+]
+CAFE = Answers(
+    shop="Corner Café", currency="EUR", language="en", till="tcp://0.0.0.0:9100?allow=10.0.0.7",
+    printer="tcp://192.168.200.50:9100", profile="epson-tm-t88", page="0.0.0.0:8443",
+)  # fmt: skip
+CLOUD = Cloud(url="mqtts://broker.example.com", tenant="acme", store="42", box="b1")
+NETWORK = Network(interface="eth1", printer_address="192.168.1.50/24")
+
+
+class Person:
+    """Types these lines, one at each question."""
+
+    def __init__(self, *lines: str, found: list[Plugged] | None = None) -> None:
+        self.lines = list(lines)
+        self.asked: list[str] = []
+        self.told: list[str] = []
+        self.talk = setup.Talk(self._type, self.told.append, FOUND if found is None else found)
+
+    def _type(self, prompt: str) -> str:
+        self.asked.append(prompt)
+        return self.lines.pop(0)
+
+
+def test_five_questions_and_a_number_of_the_list_are_enough() -> None:
+    person = Person("Corner Café", "eur", "en", "1", "", "1", "y")
+    answers = person.talk.answers()
+    assert (answers.shop, answers.currency, answers.language) == ("Corner Café", "EUR", "en")
+    assert (answers.printer, answers.till) == (FOUND[0].url, FOUND[2].url)
+    assert answers.profile == "epson-tm-t88", "the printer said what it is"
+    assert person.lines == []
+    assert len([line for line in (*person.asked, *person.told) if re.match(r"[1-5]\.", line)]) == 5
+
+
+def test_with_nothing_plugged_in_enter_is_a_network_shop() -> None:
+    answers = Person("", "", "", "tcp://10.0.0.9:9100", "", "", "n", found=[]).talk.answers()
+    assert (answers.printer, answers.till, answers.page) == ("tcp://10.0.0.9:9100", "tcp://0.0.0.0:9100", "")
+
+
+def test_an_answer_that_cannot_be_used_is_asked_for_again_with_the_reason() -> None:
+    person = Person("x", "euros", "EUR", "fr", "en", "2", "usb://1:2", "1", "", "1", "n")
+    answers = person.talk.answers()
+    assert answers.printer == FOUND[0].url
+    assert any("three letters" in line for line in person.told)
+    assert any("?baud=" in line for line in person.told)
+    assert any("vendor:product" in line for line in person.told)
+
+
+def test_somebody_who_types_for_nobody_is_let_go() -> None:
+    with pytest.raises(ConfigError) as fault:
+        Person("x", *["?"] * 20).talk.answers()
+    assert fault.value.reason == "no_answers"
+
+
+# --- The configuration -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("currency", ["CNY", "EUR", "JPY", "KWD", "BRL"])
+def test_the_box_reads_what_is_written(currency: str) -> None:
+    answers = msgspec.structs.replace(CAFE, currency=currency, cloud=CLOUD)
+    config = configuration(answers)
+    assert config.shop.name == "Corner Café"
+    assert config.shop.currency == currency
+    assert config.shop.decimals == {"JPY": 0, "KWD": 3}.get(currency, 2)
+    assert config.shop.decimal_mark == ("," if currency in ("EUR", "BRL") else ".")
+    assert config.sync.url == "mqtts://broker.example.com"
+    assert (config.line[0].till, config.line[0].profile) == (CAFE.till, "epson-tm-t88")
+    assert config.web.listen == "0.0.0.0:8443"
+
+
+def test_a_till_on_usb_makes_the_box_a_printer() -> None:
+    answers = msgspec.structs.replace(CAFE, till="gadget:///dev/g_printer0")
+    assert configuration(answers).gadget.printer
+
+
+@given(st.text(max_size=80))
+def test_no_shops_name_breaks_the_file(name: str) -> None:
+    try:
+        answers = msgspec.convert({**msgspec.to_builtins(CAFE), "shop": name}, Answers)
+    except msgspec.ValidationError:
+        assert re.search(r"[\x00-\x1f\x7f]", name)
+        return
+    try:
+        assert configuration(answers).shop.name == name
+    except ConfigError:
+        assert not name.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('till = "tcp://0.0.0.0"', "port is missing"),
+        ('printer = "usb://1:2"', "vendor:product"),
+        ('colour = "red"', "unknown field"),
+        ('currency = "euro"', "currency"),
+        ("[network]\ninterface = 'eth0; rm -rf /'\nprinter_address = '1.2.3.4/24'", "interface"),
+        ("[cloud]\nurl = 'mqtts://x'\ntenant = 'a/b'\nstore = '1'\nbox = 'b'", "tenant"),
+        ("till = ", "Invalid"),
+    ],
+)
+def test_a_file_of_answers_with_a_fault_is_refused_before_anything_is_written(
+    tmp_path: Path, line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ['till = "tcp://0.0.0.0:9100"', 'printer = "tcp://10.0.0.9:9100"']
+    kept_lines = [one for one in lines if one.split(" ")[0] != line.split(" ")[0]]
+    file = tmp_path / "answers.toml"
+    file.write_text("\n".join([*kept_lines, line]) + "\n", "utf-8")
+    assert main(["setup", "--answers", str(file), "--root", str(tmp_path / "root")]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "root").exists()
+
+
+# --- Onto the machine --------------------------------------------------------------------------------------------
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_secrets_are_copied_with_rights_of_their_own(tmp_path: Path) -> None:
+    source = tmp_path / "claim"
+    source.mkdir()
+    for name in ("ca.crt", "client.crt", "client.key", "notes.txt"):
+        (source / name).write_text(name)
+    (tmp_path / "keys.toml").write_text("keys")
+    cloud = msgspec.structs.replace(CLOUD, credentials=str(source), keys=str(tmp_path / "keys.toml"))
+    installing.install(msgspec.structs.replace(CAFE, cloud=cloud), lambda words: True, tmp_path / "root")
+    etc = tmp_path / "root/etc/edgebox"
+    assert mode(etc / "keys.toml") == mode(etc / "credentials/client.key") == 0o600
+    assert mode(etc / "edgebox.toml") == 0o640
+    assert mode(etc / "credentials") == 0o700
+    assert not (etc / "credentials/notes.txt").exists()
+    assert "client.key" not in (etc / "edgebox.toml").read_text()
+
+
+def test_set_up_again_keeps_what_was_there_before(tmp_path: Path) -> None:
+    installing.install(CAFE, lambda words: True, tmp_path)
+    installing.install(msgspec.structs.replace(CAFE, shop="New"), lambda words: True, tmp_path)
+    etc = tmp_path / "etc/edgebox"
+    assert 'name = "New"' in (etc / "edgebox.toml").read_text("utf-8")
+    assert "Corner" in (etc / "edgebox.toml.before").read_text("utf-8")
+
+
+def test_systemd_holds_the_tills_port(tmp_path: Path) -> None:
+    installing.install(msgspec.structs.replace(CAFE, till="tcp://192.168.1.50:9101"), lambda words: True, tmp_path)
+    drop_in = tmp_path / "etc/systemd/system/edgebox-line@line1.socket.d/port.conf"
+    assert drop_in.read_text().splitlines()[-2:] == ["ListenStream=", "ListenStream=192.168.1.50:9101"]
+    installing.install(msgspec.structs.replace(CAFE, till="gadget:///dev/g_printer0"), lambda words: True, tmp_path)
+    assert not drop_in.exists()
+
+
+def test_a_service_that_does_not_start_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def run(words: list[str]) -> bool:
+        ran.append(words)
+        return words[-1] != "edgebox.service"
+
+    said = installing._services(CAFE, run)
+    assert said == ["edgebox.service: systemctl refused; journalctl -u edgebox.service"]
+    assert ["systemctl", "restart", "edgebox-line@line1.socket"] in ran
+
+
+def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "answers.toml"
+    file.write_text('till = "tcp://0.0.0.0:9100"\nprinter = "tcp://10.0.0.9:9100"\n')
+    assert main(["setup", "--answers", str(file), "--dry-run", "--root", str(tmp_path / "root")]) == 0
+    assert capsys.readouterr().out == text(read(file))
+    assert not (tmp_path / "root").exists()
+
+
+def test_nobody_at_the_terminal_is_told_of_the_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    assert main(["setup", "--dry-run"]) == 2
+    assert "--answers FILE" in capsys.readouterr().err
+
+
+def test_a_new_box_takes_over_the_dead_ones_records_and_identity(tmp_path: Path) -> None:
+    dead, saved = tmp_path / "dead", tmp_path / "saved"
+    Store.open(dead).close_now()
+    saved.mkdir()
+    backup(dead, saved / "box.db", 1_700_000_000_000)
+    card = Identity(vendor=0x04B8, product=0x0202, serial="J1")
+    keep(saved, card)
+    said = commands_setup.take_over(saved / "box.db", tmp_path / "new")
+    data = tmp_path / "new/var/lib/edgebox"
+    assert kept(data) == card
+    assert any("identity" in words for words in said)
+    with pytest.raises(ConfigError):
+        commands_setup.take_over(saved / "none.db", tmp_path / "new")
+    opened = Store.open(data)
+    assert opened.epoch.startswith("0002-"), "a new life: what the dead one's coupons were used for since is not known"
+    opened.close_now()
+
+
+# --- The till's network ------------------------------------------------------------------------------------------
+
+
+def test_the_network_files_come_and_go_together(tmp_path: Path) -> None:
+    installing.install(msgspec.structs.replace(CAFE, network=NETWORK), lambda words: True, tmp_path)
+    rules = (tmp_path / till_network.RULES).read_text()
+    assert "ip daddr 192.168.1.50 udp dport { 161, 3289 } dnat to 192.168.200.50" in rules
+    assert "Address=192.168.1.50/24" in (tmp_path / till_network.ADDRESS).read_text()
+    assert "9100" not in rules, "printing is the line's"
+    installing.install(CAFE, lambda words: True, tmp_path)
+    for path in (till_network.RULES, till_network.ADDRESS, till_network.FORWARD):
+        assert not (tmp_path / path).exists()
+
+
+def test_a_printer_on_a_cable_has_no_network_to_pass_on_to(tmp_path: Path) -> None:
+    answers = msgspec.structs.replace(CAFE, network=NETWORK, printer="usb://04b8:0202")
+    with pytest.raises(ConfigError) as fault:
+        installing.install(answers, lambda words: True, tmp_path)
+    assert fault.value.reason == "bad_answers"
