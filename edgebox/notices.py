@@ -41,11 +41,17 @@ def printer_words(status: Status) -> tuple[str, str]:
     """A printer's state and the words for it, for `Health.note`. Its button and the drawer's level are no change."""
     if not status.connected:
         return "failed", "not there"
-    bits = PrinterStatus(status.bits)
-    words = [word for bit, word in _WORDS.items() if bit & bits]
+    bits, words = PrinterStatus(status.bits), printer_said(status)
     if bits & _FAILED:
         return "failed", words[0]
     return ("warning", words[0]) if words else ("ok", "")
+
+
+def printer_said(status: Status) -> tuple[str, ...]:
+    """All that it says of itself, in the words of `printer_words`."""
+    if not status.connected:
+        return ("not there",)
+    return tuple(word for bit, word in _WORDS.items() if bit & PrinterStatus(status.bits))
 
 
 class Notices:

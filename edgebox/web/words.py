@@ -11,6 +11,7 @@ A file belongs to an area; a table in it to a page; `t("users.title")` finds `ti
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -56,6 +57,11 @@ class Catalogue:
     def in_language(self, language: str) -> Say:
         """`t` of a template."""
         return partial(self.said, language)
+
+
+def slug(text: str) -> str:
+    """A word of the box as a key's name: `paper nearly at its end` is `paper_nearly_at_its_end`."""
+    return re.sub(r"[^a-z]+", "_", text.lower()).strip("_")
 
 
 def preferred(accept: str, fallback: str) -> str:

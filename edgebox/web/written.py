@@ -50,6 +50,21 @@ class Written(NamedTuple):
         """`12,345`."""
         return f"{value:,}"
 
+    def size(self, count: int) -> str:
+        """Bytes: `1.4 GB`, `830 KB`."""
+        value, unit = float(count), "B"
+        for unit in ("B", "KB", "MB", "GB"):
+            if value < 1024 or unit == "GB":
+                break
+            value /= 1024
+        return f"{value:.1f} {unit}" if unit == "GB" or (unit == "MB" and value < 10) else f"{value:.0f} {unit}"
+
+    def lasting(self, seconds: int) -> str:
+        """`3 天 4 小时`, `3 d 4 h`; less than a day: hours and minutes."""
+        days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3600, seconds % 3600 // 60
+        day, hour, minute = ("天", "小时", "分") if self.language == "zh" else ("d", "h", "min")
+        return f"{days} {day} {hours} {hour}" if days else f"{hours} {hour} {minutes} {minute}"
+
     def local(self, at: float) -> datetime:
         """Seconds since 1970 in the shop's time."""
         return datetime.fromtimestamp(at, UTC).astimezone(self.zone)

@@ -12,7 +12,12 @@ from edgebox.desk.redemption import Source
 from edgebox.model import DocumentKind
 from edgebox.scan.codes import Kind
 from edgebox.web import frame
+from edgebox.web.first_start import Step
 from edgebox.web.pages.desk import What
+from edgebox.web.pages.start import SPEAKS, TRADES, CloudForm
+from edgebox.web.pages.start_printer import CODE_OF
+from edgebox.web.pages.start_slip import READY
+from edgebox.web.pages.start_till import ASKED
 from edgebox.web.refusals import STATUS
 from edgebox.web.roles import PEOPLE
 from edgebox.web.routes import rows
@@ -29,6 +34,15 @@ MADE = {
     "roles": {role.value for role in PEOPLE},
     "kinds": {kind.value for kind in DocumentKind},
     "devices_use": {use.value for use in Use},
+    "start_steps": {step.value for step in Step},
+    "start_trades": {trade or "none" for trade in TRADES},
+    "start_speaks": set(SPEAKS),
+    "start_uses": {use.value for use in Use} - {Use.TILL.value},
+    "start_codes": {*CODE_OF, "none"},
+    "start_tenders": {kind.value for kind in ASKED},
+    "start_slips": set(READY),
+    "start_slips_more": set(READY),
+    "start_cloud": {name for name in CloudForm.__struct_fields__ if name != "kind"},
     "nav": {row.nav.name for row in rows() if row.nav} | {"more"},
     "codes": {kind.value for kind in (*Kind, *What)},
     "sources": {source.value for source in Source},

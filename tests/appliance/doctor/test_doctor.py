@@ -185,7 +185,9 @@ def test_a_check_that_fails_itself_is_a_finding_and_the_others_are_made(patient:
     def broken(machine: Machine) -> list[Finding]:
         raise ZeroDivisionError("a bug")
 
-    found = rounds(Machine(patient.config, patient.root, patient.root), [broken, lambda machine: [ok("x", "well", "x_ok")]])
+    found = rounds(
+        Machine(patient.config, patient.root, patient.root), [broken, lambda machine: [ok("x", "well", "x_ok")]]
+    )
     assert [one.grade for one in found] == [UNKNOWN, Grade.OK]
     assert "ZeroDivisionError" in found[0].what
 
@@ -215,7 +217,9 @@ def test_the_page_is_for_a_person_on_a_ladder(patient: Patient) -> None:
     )
     assert all(len(line) <= WIDTH + 40 for line in text.splitlines())
     assert "All is well: 1 things" in written([ok("x", "y", "x_ok")])
-    assert written([ok("clock", "synchronised", "clock_ok")], everything=True).startswith("ok       clock: synchronised")
+    assert written([ok("clock", "synchronised", "clock_ok")], everything=True).startswith(
+        "ok       clock: synchronised"
+    )
 
 
 def test_for_programs_it_is_json_and_the_exit_code_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
