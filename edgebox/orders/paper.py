@@ -10,20 +10,16 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from edgebox.awards import Awards, Granted
+from edgebox.awards import Awards
 from edgebox.bypass import remember, turn_slips
 from edgebox.decisions import Decisions
-from edgebox.errors import ClaimError, ConfigError, OrderError, SlipError
-from edgebox.escpos.compose import Press
+from edgebox.errors import OrderError
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.frames import JobPhase as LinePhase
 from edgebox.line.frames import JobState
 from edgebox.lines import LineSession
-from edgebox.loyalty import claims
-from edgebox.paper.letters import text_raster
+from edgebox.reprint import prepared, recorded
 from edgebox.settings import Config
-from edgebox.slips import qr
-from edgebox.store.events import ClaimRecord, ClaimState
 from sync.contract import JobPhase
 from sync.contract_commands import BypassArgs, CountResult, ReprintArgs
 from sync.contract_print import PaperResult
@@ -72,15 +68,10 @@ class PaperDesk(NamedTuple):
         """`receipt.reprint`: the token that was given out, on a paper of its own."""
         args = doing.order.args
         assert isinstance(args, ReprintArgs), "the table of commands says so"
-        granted = self.engine.awards.granted(bytes.fromhex(args.claim))
-        if granted is None:
-            raise OrderError("no such claim is remembered here", reason="no_such_claim")
-        if not granted.printed:
-            raise OrderError("its slip was not printed, so it is void", reason="void")
-        line = args.line or next(iter(sorted(self.engine.lines)), "")
-        ended = await self._printed(doing, line, self._slip(granted, self._press(line)), cut=True)
+        again = prepared(self.engine, args.claim, args.line)
+        ended = await self._printed(doing, again.line, again.body, cut=True)
         if ended.phase is JobPhase.SUCCEEDED:
-            await self.ledger.record(self._again(args.claim, granted, line))
+            await self.ledger.record(recorded(self.engine, again, self.now()))
         return ended
 
     async def bypass(self, doing: Doing) -> Ended:
@@ -92,35 +83,6 @@ class PaperDesk(NamedTuple):
         return Ended(JobPhase.SUCCEEDED, result=CountResult(count=count, changed=int(changed)))
 
     # -- inside
-
-    def _press(self, line: str) -> Press:
-        session = self.engine.lines.get(line)
-        if session is None or session.hello is None:
-            raise OrderError(f"{line or 'no line'} is not connected", reason="no_such_line")
-        try:
-            profile = self.engine.profile(session.hello.profile)
-        except ConfigError as fault:
-            raise OrderError(str(fault), reason="printer") from fault
-        # The till's stored symbol and code page are the line's to know: a QR as a picture is right in any case.
-        return Press(profile, False, -1, session.hello.bytes_per_s, qr.matrix, text_raster)
-
-    def _slip(self, granted: Granted, press: Press) -> bytes:
-        try:
-            return self.engine.decisions.claim_slip(granted, press).raw
-        except SlipError as fault:
-            raise OrderError(str(fault), reason=fault.reason) from fault
-
-    def _again(self, claim: str, granted: Granted, line: str) -> ClaimRecord:
-        try:
-            revision = claims.parse(granted.url).claim.revision
-        except ClaimError:
-            revision = granted.revision
-        shop = self.engine.config.shop
-        return ClaimRecord(
-            at=self.now(), claim=claim, url=granted.url, state=ClaimState.AGAIN, amount_minor=granted.amount_minor,
-            currency=shop.currency, decimals=shop.decimals, revision=revision, line=line,
-            points=granted.points or self.engine.awards.points(granted.amount_minor),
-        )  # fmt: skip
 
     async def _printed(self, doing: Doing, line: str, body: bytes, *, cut: bool) -> Ended:
         """The line's steps until the last; it may take as long as the command is good."""
