@@ -66,7 +66,7 @@ def test_whoever_has_the_paper_becomes_the_owner(printed: Printed) -> None:
         right = await browser.send_form(
             "/pair", code=printed.code.lower().replace("-", " "), name="Wang", password=PASSWORD
         )
-        assert (right.status_code, right.headers["location"]) == (303, "/")
+        assert (right.status_code, right.headers["location"]) == (303, "/start")
         owner = shop.office.accounts.user("wang")
         assert owner
         assert owner.role is Role.OWNER

@@ -8,8 +8,11 @@ import pytest
 from jinja2 import Environment
 
 from edgebox.appliance.plugged import Use
+from edgebox.beacons.tags import Role as TagRole
 from edgebox.desk.redemption import Source
 from edgebox.model import DocumentKind
+from edgebox.reports.days import Span
+from edgebox.reports.staff import MEASURES
 from edgebox.scan.codes import Kind
 from edgebox.web import frame
 from edgebox.web.first_start import Step
@@ -46,6 +49,10 @@ MADE = {
     "nav": {row.nav.name for row in rows() if row.nav} | {"more"},
     "codes": {kind.value for kind in (*Kind, *What)},
     "sources": {source.value for source in Source},
+    "measures": set(MEASURES),
+    "reasons_for": set(MEASURES),
+    "spans": {span.value for span in Span},
+    "tag_roles": {role.value or "other" for role in TagRole},
     "scan_ends": {"late", "refused"},  # of edgebox/scan_desk.Seen
 }
 LOOKED_UP = {

@@ -50,7 +50,7 @@ async def pair(visit: Visit, form: Pair) -> Response:
             name = await _paired(visit, form)
         except PageError as fault:
             return await _form(visit, form, fault.reason, status_of(fault))
-    return await signed_in(visit, name, "/")
+    return await signed_in(visit, name, "/start")
 
 
 @action("/pair/print", PUBLIC)

@@ -1,0 +1,377 @@
+"""First start: the way from step to step, the shop itself, head office or none, and the end that puts it in force."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+from zoneinfo import available_timezones
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import RedirectResponse, Response
+
+from edgebox.errors import OrderError
+from edgebox.orders.alone import in_force
+from edgebox.web import first_start
+from edgebox.web.first_start import Progress, Step, shown
+from edgebox.web.refusals import refused
+from edgebox.web.roles import INSTALLERS
+from edgebox.web.routes import Nav, action, api, page
+from edgebox.web.visit import Visit
+
+Text = Annotated[str, Meta(max_length=256)]
+# How amounts are written: an example, decimals, mark before them, mark between thousands.
+MARKS = (
+    ("1,234.50", 2, ".", ","),
+    ("1.234,50", 2, ",", "."),
+    ("1 234,50", 2, ",", " "),
+    ("1'234.50", 2, ".", "'"),
+    ("1,234", 0, ".", ","),
+    ("1.234", 0, ",", "."),
+    ("1,234.500", 3, ".", ","),
+)
+DATES = {"ymd": "2026-11-18", "dmy": "18/11/2026", "mdy": "11/18/2026"}
+CURRENCIES = ("CNY", "HKD", "TWD", "EUR", "USD", "GBP", "JPY", "KRW", "SGD", "IDR", "BRL", "MXN", "CHF", "AUD")
+TRADES = ("", "restaurant", "noodles", "cafe", "bar", "bakery", "grocery", "pharmacy", "clothes", "beauty", "other")
+SPEAKS = {"zh": ["zh"], "en": ["en"], "zh_en": ["zh", "en"]}
+_RUN = "run of the page"  # names this run of the engine: the page waits for another one
+
+
+class SkipStep(msgspec.Struct, frozen=True, kw_only=True):
+    """Which."""
+
+    step: Step
+
+
+class ShopForm(msgspec.Struct, frozen=True, kw_only=True):
+    """`marks`: a row of MARKS; `speaks`: of SPEAKS."""
+
+    name: Annotated[str, Meta(max_length=64)] = ""
+    trade: Annotated[str, Meta(max_length=32)] = ""
+    currency: Annotated[str, Meta(max_length=3)] = "CNY"
+    marks: Annotated[int, Meta(ge=0, le=len(MARKS) - 1)] = 0
+    dates: Literal["ymd", "dmy", "mdy"] = "ymd"
+    speaks: Literal["zh", "en", "zh_en"] = "zh"
+    tz: Annotated[str, Meta(max_length=64)] = "Asia/Shanghai"
+
+    def values(self) -> dict[str, Any]:
+        """As settings."""
+        _, decimals, mark, group = MARKS[self.marks]
+        shop = {
+            "name": " ".join(self.name.split()), "trade": self.trade, "currency": self.currency.upper(),
+            "decimals": decimals, "decimal_mark": mark, "group_marks": group, "date_order": self.dates, "tz": self.tz,
+        }  # fmt: skip
+        return {**keyed("shop", shop), **keyed("slip", {"languages": SPEAKS[self.speaks]})}
+
+
+class CloudForm(msgspec.Struct, frozen=True, kw_only=True):
+    """`kind`: none, or head office's broker and who the box is there. An empty key is none."""
+
+    kind: Literal["none", "office"] = "none"
+    url: Text = ""
+    tenant: Text = ""
+    store: Text = ""
+    box: Text = ""
+    user: Text = ""
+    fleet_key: Text = ""
+
+    def values(self) -> dict[str, Any]:
+        """As settings."""
+        if self.kind == "none":
+            return keyed("sync", {"url": ""})
+        keys = {"fleet_keys": [self.fleet_key.strip()]} if self.fleet_key.strip() else {}
+        told = {name: getattr(self, name).strip() for name in ("url", "tenant", "store", "box", "user")}
+        return keyed("sync", told | keys)
+
+
+class Change(NamedTuple):
+    """An answer that is not in force: what the setting is called, as it is and as it will be."""
+
+    label: str
+    now: str
+    then: str
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """`run`: the one that was asked to end."""
+
+    run: Annotated[str, Meta(max_length=16)] = ""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the first start. `here`: where it goes on; `pending`: answers that are not in force; `taken_back`: why the
+    last change was."""
+
+    here: str
+    done: list[str]
+    skipped: list[str]
+    pending: dict[str, Any]
+    finished: int
+    is_on_trial: bool
+    taken_back: str
+
+
+def keyed(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """`name` → `section.name`."""
+    return {f"{section}.{name}": value for name, value in values.items()}
+
+
+# -- from step to step
+
+
+@page("/start", INSTALLERS, nav=Nav("start", 95))
+async def start(visit: Visit) -> Response:
+    """Where it goes on."""
+    progress = await first_start.read(visit.office.store)
+    return RedirectResponse(f"/start/{progress.here.value}", 303)
+
+
+@action("/start/{step}/skip", INSTALLERS, takes=SkipStep)
+async def skip(visit: Visit, form: SkipStep) -> Response:
+    """Not now."""
+    store = visit.office.store
+    await first_start.keep(store, (await first_start.read(store)).without(form.step))
+    return visit.done(f"/start/{form.step.next.value}")
+
+
+@api("GET", "/first-start", INSTALLERS, gives=State, summary="How far the first start is, and what is not in force yet")
+async def api_state(visit: Visit) -> State:
+    """The same."""
+    progress, settings = await first_start.read(visit.office.store), visit.office.host.settings
+    return State(
+        here=progress.here.value, done=list(progress.done), skipped=list(progress.skipped), pending=progress.values,
+        finished=progress.finished, is_on_trial=settings is not None and settings.is_on_trial,
+        taken_back=settings.taken_back if settings is not None else "",
+    )  # fmt: skip
+
+
+# -- the shop
+
+
+@page("/start/shop", INSTALLERS)
+async def shop(visit: Visit) -> Response:
+    """Name, trade, money, dates, language, time zone."""
+    progress = await first_start.read(visit.office.store)
+    config = await first_start.would_be(visit, progress)
+    shop, slip = config.shop, config.slip
+    marks = (shop.decimals, shop.decimal_mark, shop.group_marks)
+    form = ShopForm(
+        name=shop.name, trade=shop.trade, currency=shop.currency, dates=shop.date_order, tz=shop.tz,
+        marks=next((at for at, row in enumerate(MARKS) if row[1:] == marks), 0),
+        speaks=_speaks(slip.languages),
+    )  # fmt: skip
+    return await _shop(visit, form)
+
+
+def _speaks(languages: tuple[str, ...]) -> Literal["zh", "en", "zh_en"]:
+    if len(languages) > 1:
+        return "zh_en"
+    return "en" if languages == ("en",) else "zh"
+
+
+@action("/start/shop", INSTALLERS, takes=ShopForm)
+async def take_shop(visit: Visit, form: ShopForm) -> Response:
+    """Answered."""
+    bad = await first_start.answered(visit, Step.SHOP, form.values())
+    if bad:
+        return await _shop(visit, form, bad.rpartition(".")[2])
+    return visit.done(f"/start/{Step.SHOP.next.value}")
+
+
+async def _shop(visit: Visit, form: ShopForm, bad: str = "") -> Response:
+    fault = ("zone" if bad == "tz" else "currency" if bad == "currency" else "answer") if bad else ""
+    trades = TRADES if form.trade in TRADES else (*TRADES, form.trade)
+    return await shown(
+        visit, Step.SHOP, status=422 if bad else 200, fault=fault, form=form, marks=MARKS, dates=DATES, trades=trades,
+        currencies=CURRENCIES, speaks=tuple(SPEAKS), known_trades=TRADES,
+        zones=sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")),
+    )  # fmt: skip
+
+
+# -- head office, or none
+
+
+@page("/start/cloud", INSTALLERS)
+async def cloud(visit: Visit) -> Response:
+    """With head office, or alone."""
+    progress = await first_start.read(visit.office.store)
+    sync = (await first_start.would_be(visit, progress)).sync
+    form = CloudForm(
+        kind="office" if sync.url else "none", url=sync.url, tenant=sync.tenant, store=sync.store, box=sync.box,
+        user=sync.user,
+    )  # fmt: skip
+    return await _cloud(visit, form)
+
+
+@action("/start/cloud", INSTALLERS, takes=CloudForm)
+async def take_cloud(visit: Visit, form: CloudForm) -> Response:
+    """Answered. A box that a fleet owns is not asked."""
+    if visit.office.config.sync.fleet_keys:
+        return visit.done(f"/start/{Step.DONE.value}")
+    if form.kind == "office" and not (form.url.strip() and form.tenant.strip() and form.store.strip()):
+        return await _cloud(visit, form, "office")
+    if await first_start.answered(visit, Step.CLOUD, form.values()):
+        return await _cloud(visit, form, "office")
+    return visit.done(f"/start/{Step.CLOUD.next.value}")
+
+
+async def _cloud(visit: Visit, form: CloudForm, fault: str = "") -> Response:
+    sync = visit.office.config.sync
+    return await shown(
+        visit, Step.CLOUD, status=422 if fault else 200, fault=fault, form=form, credentials=sync.credentials,
+        is_owned=bool(sync.fleet_keys), has_keys=visit.office.host.awards.keys is not None,
+        told=msgspec.to_builtins(form),
+    )  # fmt: skip
+
+
+# -- the end
+
+
+@page("/start/done", INSTALLERS)
+async def done(visit: Visit) -> Response:
+    """What changes and what begins anew for it; afterwards how it went."""
+    return await _done(visit)
+
+
+@page("/start/done/now", INSTALLERS)
+async def done_now(visit: Visit) -> Response:
+    """How it stands, alone: fetched at each receipt and change."""
+    return await visit.part("start_now.html", **await _stands(visit, await first_start.read(visit.office.store)))
+
+
+@action("/start/finish", INSTALLERS)
+async def finish(visit: Visit) -> Response:
+    """Everything into force at once; the engine and, where it is wanted, lines begin anew."""
+    office, settings = visit.office, visit.office.host.settings
+    progress = await first_start.read(office.store)
+    if settings is None:
+        return await _done(visit, "no_settings")
+    if settings.is_on_trial:
+        return await _done(visit, "trial")
+    then = await first_start.would_be(visit, progress)
+    for key, value in progress.values.items():
+        await visit.audit("settings changed", key, before=_written(visit, key), after=_text(value))
+    await first_start.keep(office.store, progress.ended(office.now))  # before the restart: then nobody is here to do it
+    try:
+        is_all = await settings.change_here(progress.values)
+    except OrderError as fault:
+        await first_start.keep(office.store, progress)
+        await visit.audit("settings not changed", reason=str(fault)[:200])
+        return await _done(visit, "trial" if fault.reason == "trial" else "answer")
+    wanted = {line.name: line.profile for line in then.line}
+    for name, session in office.host.lines.items():  # no await since the overlay is on disk: the engine still hears
+        if session.hello is not None and wanted.get(name, session.hello.profile) != session.hello.profile:
+            session.restart()
+    if is_all:
+        return visit.done("/start/done")
+    return await visit.page("start_wait.html", run=_run(visit))
+
+
+@page("/start/over", INSTALLERS, takes=Wait)
+async def over(visit: Visit, query: Wait) -> Response:
+    """Whether the engine has begun anew: then on."""
+    if query.run == _run(visit):
+        return Response(status_code=204)
+    return visit.done("/start/done")
+
+
+@action("/start/again", INSTALLERS)
+async def again(visit: Visit) -> Response:
+    """Answers that were taken back are answers again, to be looked through."""
+    store = visit.office.store
+    progress = await first_start.read(store)
+    values = {**progress.tried, **progress.values}
+    await first_start.keep(store, msgspec.structs.replace(progress, values=values, tried={}, finished=0))
+    if visit.office.host.settings is not None:
+        visit.office.host.settings.taken_back = ""
+    return visit.done("/start/shop")
+
+
+class LineName(msgspec.Struct, frozen=True, kw_only=True):
+    """Which."""
+
+    name: Annotated[str, Meta(max_length=32)]
+
+
+@action("/start/lines/{name}/restart", INSTALLERS, takes=LineName)
+async def restart_line(visit: Visit, form: LineName) -> Response:
+    """Between two documents."""
+    session = visit.office.host.lines.get(form.name)
+    if session is None:
+        raise refused("not_found")
+    await visit.audit("line restarted", form.name)
+    session.restart()
+    return visit.done("/start/done", "start.line_restarts")
+
+
+async def _done(visit: Visit, fault: str = "") -> Response:
+    progress = await first_start.read(visit.office.store)
+    changes = [_change(visit, key, value) for key, value in sorted(progress.values.items())]
+    return await shown(
+        visit, Step.DONE, status=409 if fault else 200, fault=fault, changes=changes,
+        restarts_line=any(key.startswith("line.") for key in progress.values),
+        skipped=[step for step in Step if step in progress.skipped], **await _stands(visit, progress),
+    )  # fmt: skip
+
+
+async def _stands(visit: Visit, progress: Progress) -> dict[str, Any]:
+    """How the change went, lines that work with other settings than those in force, and the first code since."""
+    office, settings = visit.office, visit.office.host.settings
+    profiles = {line.name: line.profile for line in office.config.line}
+    other = [
+        name
+        for name, session in sorted(office.host.lines.items())
+        if session.hello is not None and profiles.get(name, session.hello.profile) != session.hello.profile
+    ]
+    rows = (await office.reports.today()).last if progress.finished else ()
+    first = next((row for row in reversed(rows) if row.claim and row.at >= progress.finished), None)
+    return {
+        "finished": progress.finished,
+        "is_on_trial": settings is not None and settings.is_on_trial,
+        "taken_back": settings.taken_back if settings is not None else "",
+        "other_lines": other,
+        "lines": sorted(office.host.lines),
+        "first": first,
+        "has_keys": office.host.awards.keys is not None,
+    }
+
+
+def _change(visit: Visit, key: str, value: Any) -> Change:
+    """In the visitor's language, as far as the catalogue goes; in edgebox.toml's words beyond."""
+    section, _, name = key.partition(".")
+    line, _, name = name.rpartition(".")
+    slug = f"start_settings.{section}_{name}"
+    label = visit.t(slug) if visit.office.catalogue.has(slug) else key
+    with contextlib.suppress(KeyError):
+        return Change(f"{label} {line}".strip(), _said(visit, in_force(visit.office.config, key)), _said(visit, value))
+    return Change(label, "", _said(visit, value))
+
+
+def _said(visit: Visit, value: Any) -> str:
+    if isinstance(value, bool):
+        return visit.t("start.yes") if value else visit.t("start.no")
+    if isinstance(value, list | tuple):
+        tables = ("start_tenders", "start_slips", "start_speaks")
+        keys = [
+            next((f"{one}.{part}" for one in tables if visit.office.catalogue.has(f"{one}.{part}")), "")
+            for part in value
+        ]
+        return ", ".join(visit.t(key) if key else str(part) for key, part in zip(keys, value, strict=True))
+    return str(value)
+
+
+def _written(visit: Visit, key: str) -> str:
+    with contextlib.suppress(KeyError):
+        return _text(in_force(visit.office.config, key))
+    return ""
+
+
+def _text(value: Any) -> str:
+    """For the audit."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _run(visit: Visit) -> str:
+    return str(visit.office.extras.setdefault(_RUN, secrets.token_hex(4)))
