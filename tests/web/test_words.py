@@ -56,6 +56,8 @@ MADE = {
     "scan_ends": {"late", "refused"},  # of edgebox/scan_desk.Seen
 }
 LOOKED_UP = {
+    "start_settings",
+    "start_faults",
     "trouble",
     "trouble_do",
     "trouble_words",
