@@ -124,6 +124,8 @@ def _shifts(options: argparse.Namespace, folder: Path, written: Written) -> int:
     for one in found:
         slips = f"slips {one.after + 1} to {one.last}" if one.last > one.after else "no slips"
         print(f"{one.number:5}  {written.time(one.begun)} to {written.time(one.ended)}  {slips}  closed by {one.who}")
+    if not found:
+        print("no shift is closed yet; edgebox desk tally has the open one")
     return 0
 
 

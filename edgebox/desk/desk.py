@@ -258,9 +258,9 @@ class Desk:
             return own
         return Purpose.REDEMPTION, words.redemption(entry, count, title, local, self._shop, copy=is_copy, undone=undone)
 
-    def _say_tally(self, closed: Closed, is_copy: bool) -> Say:
+    def _say_tally(self, closed: Closed, is_copy: bool, most: int) -> Say:
         since, ended = self._written(closed.shift.begun), self._local(closed.shift.ended)
-        return words.tally(closed.tally, ended, since, self._shop, copy=is_copy)
+        return words.tally(closed.tally, ended, since, self._shop, copy=is_copy, most=most)
 
     def tell(self, purpose: Purpose, say: Say, line: str) -> None:
         """News on paper, soon or not at all: a refusal, who a member is, prices."""

@@ -11,11 +11,12 @@ says COPY. When a later shift's tally is out, nobody waits for an earlier one: i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from edgebox.desk.paper import Paper, Sheet, Where
 from edgebox.desk.shift import Closed, Shifts
-from edgebox.desk.words import Say
+from edgebox.desk.words import ROWS_MOST, Say
 from edgebox.errors import SlipError, StoreError
 from edgebox.slips.template import Purpose
 from edgebox.store import redemptions
@@ -28,14 +29,14 @@ OWED_MAX = 3  # tallies printed late: those of the last days; older ones can be 
 
 
 class Tallies:
-    """`say`: what a shift's tally says, as a copy or not; `fault`: part and words."""
+    """`say`: what a shift's tally says, as a copy or not, in so many rows a heading; `fault`: part and words."""
 
     def __init__(
         self,
         store: Store,
         shifts: Shifts,
         paper: Paper,
-        say: Callable[[Closed, bool], Say],
+        say: Callable[[Closed, bool, int], Say],
         fault: Callable[[str, str], None],
     ) -> None:
         self._store = store
@@ -65,7 +66,7 @@ class Tallies:
         where = self._paper.where(line)
         if closed is None or where is None:
             return False
-        body = self._paper.composed(Purpose.TALLY, self._say(closed, True), where.line)
+        body = self._composed(closed, where, is_copy=True)
         self._copies += 1
         name = f"tally-{closed.shift.number}-{closed.shift.ended}-again{self._copies}-{id(self) & 0xFFFF:x}"
         return body is not None and await self._paper.print(where.line, name, body) is Sheet.OUT
@@ -80,7 +81,7 @@ class Tallies:
         if (owed.line, owed.session) != where:
             await self._handed(owed, where)
         for attempt in range(TRIES):
-            body = self._paper.composed(Purpose.TALLY, self._say(found, is_copy), where.line)
+            body = self._composed(found, where, is_copy=is_copy)
             name = f"tally-{owed.number}-{owed.ended}{'c' if is_copy else ''}{f'.{attempt}' if attempt else ''}"
             sheet = await self._paper.print(where.line, name, body) if body is not None else Sheet.OUT
             if sheet is Sheet.OUT:
@@ -92,6 +93,13 @@ class Tallies:
             await self._handed(owed, where._replace(session=UNSURE))
         self._fault("desk", f"the tally of shift {owed.number} was not printed in {TRIES} tries")
         return False
+
+    def _composed(self, closed: Closed, where: Where, *, is_copy: bool) -> bytes | None:
+        """In as few rows as this paper needs. SlipError: this printer can't print it."""
+        for most in ROWS_MOST[:-1]:
+            with contextlib.suppress(SlipError):
+                return self._paper.composed(Purpose.TALLY, self._say(closed, is_copy, most), where.line)
+        return self._paper.composed(Purpose.TALLY, self._say(closed, is_copy, ROWS_MOST[-1]), where.line)
 
     async def _handed(self, owed: ClosedShift, where: Where) -> None:
         """On disk before a byte goes out."""

@@ -15,9 +15,9 @@ from edgebox.model import format_minor
 from edgebox.slips.facts import Facts, Money, facts
 from edgebox.store.redemptions import Entry
 
-KINDS_MAX = 30  # rows of one heading: four headings and the numbers are fewer than a slip's rows (slips/facts.py)
+# Rows of one heading of a tally: as many as go into a slip's 200 (slips/facts.py); fewer where the paper is too short.
+ROWS_MOST = (30, 12, 3)
 SPANS_IN_ROW = 18  # of 15 characters at most: as much as one value may have (slips/facts.py)
-NUMBER_ROWS = 32  # 576 numbers, none beside another: more than a shift has without the cloud
 Say = Callable[[tuple[str, ...]], Facts]  # languages → what the slip says in them
 
 
@@ -62,10 +62,11 @@ def redemption(
     return say
 
 
-def tally(found: Tally, local: datetime, zone_since: str, shop: Shop, *, copy: bool) -> Say:
+def tally(found: Tally, local: datetime, zone_since: str, shop: Shop, *, copy: bool, most: int = ROWS_MOST[0]) -> Say:
     """A shift's sums: each cashier, each coupon, each batch; what was taken back, what is to be confirmed.
 
-    A list that is too long for a slip says how much of it is missing: facts are cut where they are too long.
+    `most`: rows of one heading. A list that is longer says how much of it is missing: facts are cut where they are too
+    long.
     """
 
     def say(languages: tuple[str, ...]) -> Facts:
@@ -73,11 +74,11 @@ def tally(found: Tally, local: datetime, zone_since: str, shop: Shop, *, copy: b
         first, last = found.slips
         rows = [(words[7], f"{first}-{last}" if last else "-")]
         for heading, sums in zip(words[:3], (found.by_cashier, found.by_coupon, found.by_stock), strict=True):
-            rows += _kinds(heading, sums, words[8], shop)
-        rows += _kinds(words[5], found.by_goods, words[8], shop)
+            rows += _kinds(heading, sums, words[8], shop, most)
+        rows += _kinds(words[5], found.by_goods, words[8], shop, most)
         rows += [(words[6], _sum(found.pick_ups, shop))] if any(found.pick_ups) else []
         for heading, numbers in zip(words[3:5], (found.reversed, found.offline), strict=True):
-            rows += [(heading, part) for part in _numbers(numbers)]
+            rows += [(heading, part) for part in _numbers(numbers, most)]
         total = _sum(found.total, shop)
         values = {**_when(local, shop), "since": zone_since, "total": total, "copy": "1" if copy else ""}
         return facts(values, {"rows": tuple(rows)})
@@ -126,17 +127,17 @@ def _sum(one: tuple[int, int, int], shop: Shop) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _kinds(heading: str, sums: Sequence[tuple[str, Sum]], others: str, shop: Shop) -> list[tuple[str, str]]:
-    """A row each; those behind the first KINDS_MAX together, so that the rows always add up."""
-    rows = [(f"{heading} {name or '-'}", _sum(one, shop)) for name, one in sums[:KINDS_MAX]]
-    if rest := [one for _, one in sums[KINDS_MAX:]]:
+def _kinds(heading: str, sums: Sequence[tuple[str, Sum]], others: str, shop: Shop, most: int) -> list[tuple[str, str]]:
+    """A row each; those behind the first `most` together, so that the rows always add up."""
+    rows = [(f"{heading} {name or '-'}", _sum(one, shop)) for name, one in sums[:most]]
+    if rest := [one for _, one in sums[most:]]:
         count, minor, points = (sum(column) for column in zip(*rest, strict=True))
         rows.append((f"{heading}: {len(rest)} {others}", _sum((count, minor, points), shop)))
     return rows
 
 
-def _numbers(numbers: Sequence[int]) -> list[str]:
-    """`1-3 7`, in rows that a slip prints whole; what is beyond NUMBER_ROWS is counted."""
+def _numbers(numbers: Sequence[int], most: int) -> list[str]:
+    """`1-3 7`, in rows that a slip prints whole; what is behind the first `most` is counted."""
     spans: list[tuple[int, int]] = []
     for number in numbers:
         if spans and number == spans[-1][1] + 1:
@@ -145,7 +146,7 @@ def _numbers(numbers: Sequence[int]) -> list[str]:
             spans.append((number, number))
     rows: list[str] = []
     for place in range(0, len(spans), SPANS_IN_ROW):
-        if len(rows) == NUMBER_ROWS:
+        if len(rows) == most:
             return [*rows, f"+ {sum(last - first + 1 for first, last in spans[place:])}"]
         part = spans[place : place + SPANS_IN_ROW]
         rows.append(" ".join(f"{first}-{last}" if first < last else f"{first}" for first, last in part))
