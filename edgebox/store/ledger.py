@@ -52,6 +52,8 @@ _CONFLICT = """INSERT INTO conflicts (place, number, at, reason, other, other_at
     other_at = excluded.other_at"""
 _AGREED = "DELETE FROM conflicts WHERE place = ?"
 _WITHDRAWN = "INSERT OR IGNORE INTO withdrawn VALUES (?, ?, ?)"
+WITHDRAWN_KEPT = 2000  # the oldest are forgotten: the cloud has read long ago that they are withdrawn
+_TOO_OLD = "DELETE FROM withdrawn WHERE request IN (SELECT request FROM withdrawn ORDER BY at DESC LIMIT -1 OFFSET ?)"
 _DECIDED = "DELETE FROM withdrawn WHERE code = ?"
 _CARD = "INSERT INTO card_steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (serial) DO NOTHING"
 _CARD_UNDONE = "UPDATE card_steps SET undone = 1 WHERE serial = ?"
@@ -146,6 +148,7 @@ def _enter_redemption(connection: sqlite3.Connection, event: RedemptionRecord, p
     elif event.state is RedemptionState.WITHDRAWN:
         connection.execute(_UNASKED, (event.code,))
         connection.execute(_WITHDRAWN, (event.request, event.at, event.code))
+        connection.execute(_TOO_OLD, (WITHDRAWN_KEPT,))
 
 
 def _enter_verdict(connection: sqlite3.Connection, event: RedemptionRecord, place: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from edgebox.engine import Engine
 from edgebox.errors import StoreError
 from edgebox.line.frames import JobPhase
 from edgebox.store import redemptions
-from edgebox.store.events import AuditRecord, RedemptionRecord
+from edgebox.store.events import AuditRecord, RedemptionRecord, RedemptionState
+from edgebox.store.ledger import WITHDRAWN_KEPT, enter
 from tests.desk.shop import NOW, CloudOfTest, FakeLine, recorded, shop, signed_code, slip, yes
 
 BEHIND_S = 0.1  # in which the second would overtake the first, if anything let it
@@ -131,6 +133,27 @@ def test_a_shift_is_closed_and_its_tally_printed_though_the_audit_has_no_room(tm
             assert await engine.desk.close_shift("boss"), "it is closed on the disk: whoever says no lies"
             _, said = await slip(line)
             assert "5.00" in said
+
+    asyncio.run(play())
+
+
+def test_questions_that_were_given_up_fill_no_disk(tmp_path: Path) -> None:
+    """Somebody scans nonsense for weeks while nobody answers: the newest are remembered."""
+
+    def scanned_in_vain(db: sqlite3.Connection, count: int) -> list[str]:
+        for number in range(count):
+            record = RedemptionRecord(
+                at=NOW + number, request=f"r{number}", code=f"c{number}", state=RedemptionState.WITHDRAWN
+            )
+            enter(db, record, number, b"")
+        return [row[0] for row in db.execute("SELECT request FROM withdrawn ORDER BY at")]
+
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            assert engine.store is not None
+            found = await engine.store.change(lambda db: scanned_in_vain(db, WITHDRAWN_KEPT + 3))
+            assert found[0] == "r3"
+            assert len(found) == WITHDRAWN_KEPT
 
     asyncio.run(play())
 
