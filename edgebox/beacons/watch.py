@@ -3,8 +3,9 @@
 Owns: the tags in force, the queue of records, the clock's tick, and what is said of the shop's own beacons. Never: the
 radio (radio.py hands in what it hears), who is near (presence.py), or what a visit is (visits.py).
 
-The disk is met once a second, in one commit for all that has happened. While it refuses, records wait, QUEUE_MAX of
-them; then the oldest is given up and counted. What happens between two looks of a loop that stood still is no silence.
+The disk is met once a second, in one commit for all that has happened, and by a task of its own: a card that thinks
+for ten seconds stops no clock. While it refuses, records wait, QUEUE_MAX of them; then the oldest is given up and
+counted. What happens between two looks of a loop that stood still is no silence.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import contextlib
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -46,6 +47,7 @@ TIDY_S = 86_400.0  # old counts are looked for
 LISTENERS_MAX = 8  # who calibrates or watches at once
 ALIVE_FACT = "beacons.alive"
 TILL = "till"
+STOP_S = 5.0  # for a card that is writing when the box stops
 STAFF_S = 10.0  # a cashier's tag was heard so lately: who left through a steel door is lost after 45 s only
 
 
@@ -104,7 +106,8 @@ class BeaconWatch:
         self._sighted: dict[TagKey, float] = {}
         self._queue: deque[VisitRecord] = deque()
         self._store: Store | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._writing = asyncio.Lock()
         self._ticked_s = mono_s()
         self._alive_s = self._counted_s = mono_s()
         self._tidied_s = -TIDY_S
@@ -121,7 +124,7 @@ class BeaconWatch:
         self._store = store
         await self._end_old(store)
         self._ticked_s = self._mono_s()
-        self._task = asyncio.create_task(self._run())
+        self._tasks = [asyncio.create_task(self._each_second(do)) for do in (self._tick_on, self._write_down)]
 
     def begin(self) -> None:
         """The tags and zones of the settings are in force. ConfigError `bad_tag`, `bad_zone`."""
@@ -142,27 +145,36 @@ class BeaconWatch:
 
     async def stop(self) -> None:
         """Visits end as of their last word, and are written down."""
-        if self._task is None:
+        if not self._tasks:
             return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        tasks, self._tasks = self._tasks, []
+        with contextlib.suppress(TimeoutError):  # what is half written would be written twice
+            async with asyncio.timeout(STOP_S), self._writing:
+                pass
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         for heard in filter(None, (self.presence, self._strangers)):
             for key in [seen.key for seen in heard.seen()]:
                 self._moved(heard.drop(key), STOPPED)
         while self._queue and await self._flush():
             pass
         await self._write_counts()
-        self._task = None
 
-    async def _run(self) -> None:
+    async def _each_second(self, do: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(TICK_S)
             try:
-                self.tick()
-                await self._write()
+                await do()
             except Exception as fault:  # a bug here costs visits, not the listening
                 self._host.fault("beacons", "fault while visits were written", fault)
+
+    async def _tick_on(self) -> None:
+        self.tick()
+
+    async def _write_down(self) -> None:
+        async with self._writing:
+            await self._write()
 
     # -- what the radio says
 
@@ -203,7 +215,8 @@ class BeaconWatch:
         before, self._ticked_s = self._ticked_s, now
         if now - before > STALL_S:
             self.counters["stalls"] += 1
-            self.deaf(Deaf(before, now))
+            if not self.presence.is_deaf:  # else it is a part of what the radio will tell the end of
+                self.deaf(Deaf(before, now))
         self._moved(self.presence.look(now))
         if self._strangers is not None:
             self._moved(self._strangers.look(now))

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from edgebox import config as settings
+from edgebox.beacons import watch as watch_module
 from edgebox.beacons.heard import Battery, Deaf, Heard, TagKey, TagKind
 from edgebox.beacons.own import LOW_MV, SILENT_S
 from edgebox.beacons.tags import Role, Tag
@@ -76,8 +77,8 @@ class Box:
 
     def close(self) -> None:
         """As a kill does: nothing ends, nothing is written."""
-        if self.watch._task is not None:
-            self.watch._task.cancel()
+        for task in self.watch._tasks:
+            task.cancel()
         self.store.close_now()
 
 
@@ -188,6 +189,67 @@ def test_a_loop_that_stood_still_has_heard_nothing_and_lost_nobody(tmp_path: Pat
             assert [one.zone for one in shop.watch._queue] == ["till", "shop"], "two begins, no end"
 
     asyncio.run(play())
+
+
+def test_a_loop_that_stood_still_while_the_radio_was_away_does_not_bring_the_radio_back(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with box(tmp_path, ALL) as shop:
+            shop.stand(10, t1=1.0)
+            shop.watch.deaf(Deaf(shop.host.mono_s, None))
+            since = shop.host.mono_s
+            shop.host.mono_s += 20  # a busy processor: the tick comes late
+            shop.stand(120)
+            assert shop.watch.counters["stalls"] == 1
+            shop.watch.deaf(Deaf(since, shop.host.mono_s))
+            shop.stand(10, t1=1.0)
+            assert [one.until for one in shop.watch._queue] == [0, 0], "two begins, no end"
+
+    asyncio.run(play())
+
+
+def test_a_card_that_thinks_for_a_minute_stops_no_clock_and_writes_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "TICK_S", 0.001)
+
+    async def play() -> None:
+        async with box(tmp_path, ALL) as shop:
+            whole, asked, thinks = shop.store.record, asyncio.Event(), asyncio.Event()
+
+            async def slow(*events: Any) -> Any:
+                done = await whole(*events)
+                asked.set()
+                await thinks.wait()
+                return done
+
+            shop.store.record = slow  # type: ignore[method-assign]
+            shop.stand(5, t1=1.0)
+            await asyncio.wait_for(asked.wait(), 5)
+            try:
+                for _ in range(60):
+                    shop.host.mono_s += 1.0
+                    shop.watch.heard(heard(1.0, shop.host.mono_s))
+                    await ticked(shop)
+            except TimeoutError:
+                thinks.set()
+                raise
+            assert shop.watch.counters["stalls"] == 0, "the disk stood still, and not the loop"
+            stopping = asyncio.create_task(shop.watch.stop())
+            await asyncio.sleep(0)
+            thinks.set()
+            await stopping
+
+    asyncio.run(play())
+    assert [(one.zone, one.why) for one in visits(tmp_path)] == [
+        ("till", ""), ("shop", ""), ("till", "stopped"), ("shop", "stopped"),
+    ]  # fmt: skip
+
+
+async def ticked(shop: Box) -> None:
+    """The watch's own task has looked at the clock."""
+    async with asyncio.timeout(5):
+        while shop.watch._ticked_s < shop.host.mono_s:  # noqa: ASYNC110 - the watch tells nobody
+            await asyncio.sleep(0.001)
 
 
 def test_a_member_is_at_the_till_only_if_it_is_wanted_and_beyond_doubt(tmp_path: Path) -> None:

@@ -105,8 +105,8 @@ async def day(folder: Path, scene: Air, seconds: int) -> Cost:
     ears = Ears(watch.heard, watch.battery)
     watch.on_spaces = ears.allow
     await watch.open(store)
-    assert watch._task is not None
-    watch._task.cancel()  # ticks come from here
+    for task in watch._tasks:
+        task.cancel()  # ticks come from here
     count, tick_s, before_mb = 0, 0.0, 0.0
     began = time.process_time()
     for base, adverts in _scenes(scene, seconds):
