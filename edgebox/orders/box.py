@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgebox.errors import OrderError, StoreError
-from edgebox.store.backup import backup
+from edgebox.store.backup import OWN_PLACE, backup
 from edgebox.store.clock import SystemClock, Trust
 from sync.contract import JobPhase
 from sync.contract_commands import (
@@ -28,7 +28,6 @@ from sync.contract_commands import (
 from sync.jobs import Doing
 from sync.steps import Ended
 
-BACKUP = Path("backups") / "edgebox.backup"  # in the data folder; the newest replaces the one before
 RESTART_IN_S = 1.0  # so that the step before it goes out
 
 
@@ -124,14 +123,14 @@ class BoxDesk:
 
     async def backup(self, doing: Doing) -> Ended:
         """`backup`: to a file on the box, on its own card; `edgebox backup` writes to another disk."""
-        target = self._data / BACKUP
+        target = self._data / OWN_PLACE
         try:
             await asyncio.to_thread(target.parent.mkdir, 0o700, True, True)
             await asyncio.to_thread(backup, self._data, target, self._clocks().at_ms)
             size = (await asyncio.to_thread(target.stat)).st_size
         except OSError as fault:
             raise StoreError(f"{target}: {fault.strerror}", reason="io") from fault
-        return Ended(JobPhase.SUCCEEDED, result=BackupResult(file=str(BACKUP), size=size))
+        return Ended(JobPhase.SUCCEEDED, result=BackupResult(file=str(OWN_PLACE), size=size))
 
     async def update(self, doing: Doing) -> Ended:
         """`update`: the manifest was found good; there is nothing yet that could carry it out, so it is not."""

@@ -39,6 +39,7 @@ from edgebox.store.salvage import Salvage
 from edgebox.store.sidecar import Left, Sidecar, belong
 
 STEP_PAGES = 256  # 1 MB: some 50 ms of a card
+OWN_PLACE = Path("backups") / "edgebox.backup"  # in the data folder, where no other disk is named
 REST_S = 0.01  # between two steps
 MANIFEST: Final = "backup"  # the fact that makes a database a backup
 ROOM_BYTES = 16 << 20  # that a backup leaves on the disk it goes to

@@ -87,6 +87,7 @@ class Frame:
             "notes": notes,
             "troubles": said_troubles(self._office.catalogue, visit.language, wrong),
             "icon": self._icon,
+            "has": self._office.catalogue.has,
         }
 
     def places(self, visit: Visit, path: str) -> list[Place]:

@@ -10,13 +10,21 @@ from jinja2 import Environment
 from edgebox.appliance.plugged import Use
 from edgebox.beacons.tags import Role as TagRole
 from edgebox.desk.redemption import Source
-from edgebox.model import DocumentKind
+from edgebox.loyalty.windows import DAYS
+from edgebox.model import Confidence, DocumentKind
+from edgebox.print_jobs.job import State
+from edgebox.print_jobs.job import What as PaperKind
+from edgebox.reports import reasons
+from edgebox.reports.correct import Effect
 from edgebox.reports.days import Span
 from edgebox.reports.staff import MEASURES
 from edgebox.scan.codes import Kind
+from edgebox.store.events import ClaimState, Stream
 from edgebox.web import frame
 from edgebox.web.first_start import Step
+from edgebox.web.pages.campaigns import FAULTS
 from edgebox.web.pages.desk import What
+from edgebox.web.pages.logs import LEVELS
 from edgebox.web.pages.start import SPEAKS, TRADES, CloudForm
 from edgebox.web.pages.start_printer import CODE_OF
 from edgebox.web.pages.start_slip import READY
@@ -25,6 +33,7 @@ from edgebox.web.refusals import STATUS
 from edgebox.web.roles import PEOPLE
 from edgebox.web.routes import rows
 from edgebox.web.words import LANGUAGES, Catalogue
+from sync.contract import BundleKind
 
 CATALOGUE = Catalogue.read()
 WEB = Path(frame.__file__).parent
@@ -46,16 +55,29 @@ MADE = {
     "start_slips": set(READY),
     "start_slips_more": set(READY),
     "start_cloud": {name for name in CloudForm.__struct_fields__ if name != "kind"},
+    "streams": {stream.value for stream in Stream},
+    "bundles": {kind.value for kind in BundleKind},
+    "job_kinds": {what.value for what in PaperKind},
+    "job_states": {state.value for state in State},
+    "profile_qr": {"native", "gs_v_0", "esc_star", "none"},  # as of edgebox/escpos/profile.py
+    "log_levels": set(LEVELS[1:]),
     "nav": {row.nav.name for row in rows() if row.nav} | {"more"},
     "codes": {kind.value for kind in (*Kind, *What)},
     "sources": {source.value for source in Source},
+    "campaign_faults": FAULTS,
+    "weekdays": set(DAYS),
     "measures": set(MEASURES),
     "reasons_for": set(MEASURES),
     "spans": {span.value for span in Span},
     "tag_roles": {role.value or "other" for role in TagRole},
+    "reasons": set(reasons.KEYS),
+    "confidence": {one.value for one in Confidence},
+    "claim_states": {state.value for state in ClaimState},
+    "correct_effects": {effect.value for effect in Effect},
     "scan_ends": {"late", "refused"},  # of edgebox/scan_desk.Seen
 }
 LOOKED_UP = {
+    "correct_faults",
     "start_settings",
     "start_faults",
     "trouble",
@@ -64,6 +86,8 @@ LOOKED_UP = {
     "parts",
     "changes",
     "device_words",
+    "job_reasons",
+    "backup_faults",
     "doctor",
     "doctor_why",
     "doctor_mend",
