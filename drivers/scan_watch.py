@@ -71,6 +71,7 @@ class ScanWatch:
         self._attempt = 0
         self._idle_since: float | None = None  # Discovering is off
         self._deaf_since: float | None = None
+        self._renews = False  # it is idle for the moment between two scans, since nobody was heard
         self._restarted = False  # the scan is a fresh one after a silence,
         self._silent_from = now  # which began here
         self._crowd: tuple[set[str], set[str]] = set(), set()
@@ -136,6 +137,7 @@ class ScanWatch:
         """`fault`: what bleak said; "": it scans."""
         self._began = now
         self._idle_since = None
+        self._renews = False
         if not fault:
             self._state, self._attempt, self.words = _State.SCANNING, 0, ""
             self.is_lost = self._usable != self._place  # while it was begun
@@ -182,6 +184,7 @@ class ScanWatch:
         if not self._restarted:
             self._silent_from = self._last
         self._restarted = self._deaf_since is None
+        self._renews = True
 
     def _hear_again(self, now: float) -> None:
         assert self._deaf_since is not None, "it was deaf"
@@ -193,8 +196,8 @@ class ScanWatch:
 
     @property
     def is_scanning(self) -> bool:
-        """A scan is on, as far as anybody knows."""
-        return self._state is _State.SCANNING
+        """A scan is on, as far as anybody knows; or is just being renewed: an empty shop's is, four times a minute."""
+        return self._state is _State.SCANNING or self._renews
 
     def state(self) -> str:
         """What it waits for; "": nothing."""

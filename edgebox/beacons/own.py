@@ -23,8 +23,14 @@ class OwnBeacons:
     def __init__(self, since_s: float) -> None:
         self._since_s = since_s
         self._last: dict[TagKey, float] = {}
+        self._listed: dict[TagKey, float] = {}
         self._volts: dict[TagKey, int] = {}
         self._deaf_until = since_s
+
+    def listed(self, key: TagKey, now: float) -> None:
+        """It is listened for, from now on if it is new; before, nobody could know."""
+        if len(self._listed) < KEPT_MAX:
+            self._listed.setdefault(key, now)
 
     def heard(self, heard: Heard) -> None:
         """It is there."""
@@ -44,6 +50,7 @@ class OwnBeacons:
     def forget(self, key: TagKey) -> None:
         """It is no longer listed."""
         self._last.pop(key, None)
+        self._listed.pop(key, None)
         self._volts.pop(key, None)
 
     def last_s(self, key: TagKey) -> float | None:
@@ -67,7 +74,7 @@ class OwnBeacons:
 
     def _word_of(self, key: TagKey) -> float:
         """Its last word, or since when it has been listened for."""
-        return max(self._last.get(key, self._since_s), self._deaf_until)
+        return max(self._last.get(key, self._listed.get(key, self._since_s)), self._deaf_until)
 
 
 def _named(names: list[str]) -> str:

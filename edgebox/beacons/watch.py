@@ -47,6 +47,7 @@ TIDY_S = 86_400.0  # old counts are looked for
 LISTENERS_MAX = 8  # who calibrates or watches at once
 ALIVE_FACT = "beacons.alive"
 TILL = "till"
+OWN = "shop beacons"  # their name in health
 STOP_S = 5.0  # for a card that is writing when the box stops
 STAFF_S = 10.0  # a cashier's tag was heard so lately: who left through a steel door is lost after 45 s only
 
@@ -138,7 +139,9 @@ class BeaconWatch:
         """Every ten seconds: are the shop's own beacons alive?"""
         found = self.own.judged(self.tags, self._mono_s(), is_deaf=self.presence.is_deaf)
         if found is not None:
-            self._host.health.note("shop beacons", *found)
+            self._host.health.note(OWN, *found)
+        elif all(tag.role is not Role.BEACON for tag in self.tags):
+            self._host.health.over(OWN)  # the last of them was taken off the list
         for counted in (self.counters, self.presence.counters, self.visits.counters):
             for name, count in counted.items():
                 self._host.counters[f"beacons: {name}"] = count
@@ -239,10 +242,10 @@ class BeaconWatch:
             around = near | {tag.member for tag in here if tag.member}
             member = next(iter(near)) if len(near) == 1 and len(around) == 1 else ""
         if self._settings.attach_staff and not self.presence.is_deaf:
-            staff = {tag.cashier: tag.key for tag in here if tag.role is Role.STAFF}
-            if len(staff) == 1:
-                ((only, key),) = staff.items()
-                cashier = only if self.presence.is_fresh(key, self._mono_s(), STAFF_S) else ""
+            staff = [tag for tag in here if tag.role is Role.STAFF]
+            if len({tag.cashier for tag in staff}) == 1:
+                is_fresh = any(self.presence.is_fresh(tag.key, self._mono_s(), STAFF_S) for tag in staff)
+                cashier = staff[0].cashier if is_fresh else ""
         return Tagged(member, cashier)
 
     def rows(self) -> list[Row]:
@@ -261,6 +264,8 @@ class BeaconWatch:
                 self._moved(self.presence.drop(tag.key))
                 self.own.forget(tag.key)
                 self._sighted.pop(tag.key, None)
+        for tag in self.tags:
+            self.own.listed(tag.key, self._mono_s())
         self.visits.forget(key for tag in before if self.tags.of(key := tag.key) is None)
         self._tell_spaces()
 

@@ -287,6 +287,19 @@ def test_a_silence_of_one_tag_is_no_loss_unless_a_fresh_scan_hears_it_at_once(tm
     play(tmp_path, story)
 
 
+def test_an_empty_shop_is_no_news_however_often_the_scan_begins_anew(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.all_there()
+        await shop.hears_again()
+        await shop.until(lambda: shop.box.health.now["beacons: listening"] == ("ok", "listens"))
+        said = len(shop.box.health.said)
+        await shop.until(lambda: shop.radio.counters()["listening: silences"] >= 3)
+        await shop.until(shop.is_well)
+        assert shop.box.health.said[said:] == [], "each would be a row on disk, a night long"
+
+    play(tmp_path, story)
+
+
 def test_pauses_of_the_scan_are_no_loss(tmp_path: Path) -> None:
     """bluetoothd scans 10 s and pauses 5: here 0.2 s and 0.1 s. Discovering is off meanwhile."""
 

@@ -1,9 +1,6 @@
 """From what the radio hears to what is on disk: real store, the test's clock."""
 
 import asyncio
-import contextlib
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,89 +14,13 @@ from edgebox.beacons.own import LOW_MV, SILENT_S
 from edgebox.beacons.tags import Role, Tag
 from edgebox.beacons.watch import QUEUE_MAX, BeaconWatch
 from edgebox.errors import ConfigError, StoreError
-from edgebox.member_at_till import AtTill, Tagged
-from edgebox.notices import Health
+from edgebox.member_at_till import Tagged
 from edgebox.store import visits as visit_table
 from edgebox.store.events import HealthRecord, SightingRecord, Stream, VisitRecord
 from edgebox.store.peek import bodies
-from edgebox.store.store import Store
 from hw_sim.walkers import POWER_DBM, Kind, Walkers
 from tests.beacons.shop_floor import UUID, heard
-
-NOON = 1_795_003_200
-ANNA = f'{{name="anna",beacon="{UUID}:1:1",role="staff",cashier="07"}}'
-LI = f'{{name="li",beacon="{UUID}:1:2",role="member",member="{"ab" * 16}"}}'
-WU = f'{{name="wu",beacon="{UUID}:1:3",role="member",member="{"cd" * 16}"}}'
-BOB = f'{{name="bob",beacon="{UUID}:1:4",role="staff"}}'
-DOOR = f'{{name="door",beacon="{UUID}:1:5",role="beacon"}}'
-ALL = f"beacons.tags=[{ANNA},{LI},{WU},{BOB},{DOOR}]"
-
-
-class Host:
-    """What the watch wants of an engine."""
-
-    def __init__(self, folder: Path, *overrides: str) -> None:
-        self.config = settings.load(None, [f"engine.data={folder}", *overrides])
-        self.mono_s = 1000.0
-        self.clock: Callable[[], float] = lambda: NOON + self.mono_s
-        self.noticed: list[HealthRecord] = []
-        self.health = Health(self._notice, self.clock)
-        self.faults: list[str] = []
-        self.counters: Counter[str] = Counter()
-
-    def _notice(self, event: Any) -> None:
-        self.noticed.append(event)
-
-    def fault(self, line: str, what: str, error: BaseException | None = None) -> None:
-        self.faults.append(what)
-
-
-class Box:
-    """A watch with its store; time goes on as told."""
-
-    def __init__(self, folder: Path, *overrides: str) -> None:
-        self.host = Host(folder, *overrides)
-        self.store = Store.open(folder)
-        self.till = AtTill()
-        self.watch = BeaconWatch(self.host, self.till, lambda: self.host.mono_s)
-
-    def stand(self, seconds: float, **metres: float) -> None:
-        """Tags named `t1`, `t2` … at these distances for a while; a tick each second."""
-        for _ in range(int(seconds)):
-            for _ in range(4):
-                self.host.mono_s += 0.25
-                for name, distance in metres.items():
-                    self.watch.heard(heard(distance, self.host.mono_s, int(name[1:])))
-            self.watch.tick()
-
-    async def written(self) -> None:
-        await self.watch._write()
-
-    def close(self) -> None:
-        """As a kill does: nothing ends, nothing is written."""
-        for task in self.watch._tasks:
-            task.cancel()
-        self.store.close_now()
-
-
-@contextlib.asynccontextmanager
-async def box(folder: Path, *overrides: str) -> AsyncIterator[Box]:
-    one = Box(folder, *overrides)
-    await one.watch.open(one.store)
-    try:
-        yield one
-    finally:
-        await one.watch.stop()
-        one.host.health.stop()
-        await one.store.close()
-
-
-def visits(folder: Path) -> list[VisitRecord]:
-    return [
-        msgspec.json.decode(body, type=VisitRecord)
-        for body in bodies(folder, Stream.VISITS)
-        if body.startswith(b'{"type":"visit"')
-    ]
+from tests.beacons.watched import ALL, ANNA, Box, box, visits
 
 
 def test_who_comes_and_goes_is_on_disk_with_begin_and_end(tmp_path: Path) -> None:
@@ -337,6 +258,38 @@ def test_the_shops_own_beacons_are_missed_when_they_are_silent_or_low(tmp_path: 
             (row,) = [row for row in shop.watch.rows() if row.tag == "door"]
             assert (row.millivolts, row.state) == (LOW_MV - 100, "")
             assert row.ago_s > SILENT_S
+
+    asyncio.run(play())
+
+
+def test_a_beacon_that_was_just_put_on_the_list_is_not_missed_and_one_taken_off_is_no_more(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with box(tmp_path, "beacons.tags=[]") as shop:
+            shop.stand(2 * SILENT_S)
+            wall = Tag("wall", TagKey(TagKind.IBEACON, UUID, 1, 6), Role.BEACON)
+            shop.watch.use_tags([wall])
+            await shop.watch.look()
+            assert shop.host.health.states() == {"shop beacons": "ok"}
+            shop.stand(SILENT_S + 5)
+            shop.watch.use_tags([wall._replace(offset_db=3)])  # calibrated
+            await shop.watch.look()
+            shop.host.health.stop()
+            assert shop.host.noticed[-1].words == "not heard for 10 minutes: wall"
+            shop.watch.use_tags([])
+            await shop.watch.look()
+            assert shop.host.health.states() == {"shop beacons": "ok"}
+
+    asyncio.run(play())
+
+
+def test_a_cashier_with_two_tags_is_there_with_one_of_them(tmp_path: Path) -> None:
+    second = f'{{name="anna2",beacon="{UUID}:1:6",role="staff",cashier="07"}}'
+
+    async def play() -> None:
+        async with box(tmp_path, f"beacons.tags=[{ANNA},{second}]") as shop:
+            shop.stand(5, t1=1.0, t6=1.0)
+            shop.stand(15, t1=1.0)
+            assert shop.till.tags("line1") == Tagged(cashier="07")
 
     asyncio.run(play())
 
