@@ -161,8 +161,8 @@ def _taken(row: Row, request: Request, raw: bytes, form: Mapping[str, Any]) -> m
         sent = _grouped(request.query_params.multi_items()[:FIELDS_MAX])
     elif row.is_api:
         sent = _object(raw)
-    values = {**_fitting(row.takes, sent), **request.path_params}
     try:
+        values = {**_fitting(row.takes, sent), **_in_path(row.takes, request.path_params)}
         # Texts of forms and queries may be numbers; JSON has its own.
         return msgspec.convert(values, type=row.takes, strict=row.is_api and row.method in ("POST", "PUT"))
     except (msgspec.MsgspecError, RecursionError) as fault:
@@ -187,6 +187,12 @@ def _fitting(kind: type[msgspec.Struct], sent: Mapping[str, Any]) -> dict[str, A
         else:
             fitting[name] = value[-1] if is_several and value and isinstance(value[0], str) else value
     return fitting
+
+
+def _in_path(kind: type[msgspec.Struct], said: Mapping[str, str]) -> dict[str, Any]:
+    """What stands in an address is text, also of a number. msgspec.ValidationError."""
+    types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    return {name: msgspec.convert(value, type=types[name], strict=False) for name, value in said.items()}
 
 
 def _is_list(kind: Any) -> bool:
