@@ -126,7 +126,10 @@ class PaperPrinter(Mechanism):
         self._pieces.append(Piece(Kind.DOTS, shown, self._node.setting, start, width))
 
     def lay_symbol(self, symbology: Symbology, start: int) -> None:
-        """QR as it is, others as a box."""
+        """QR as it is, others as a box; a printer without symbols prints none."""
+        if not self.profile.qr_native:
+            self._note("symbol on a printer without symbols")
+            return
         self._put(symbol_image(symbology, self._node.setting.area), "symbol", symbology.text)
 
     def lay_bar_code(self, code: BarCode, start: int, end: int) -> None:

@@ -91,7 +91,8 @@ def test_three_dead_dots_of_the_head_do_not_spoil_a_code(kind: str, gap: int) ->
 def test_the_self_test_prints_each_code_in_its_own_way() -> None:
     for kind in ("generic-58", "generic-80"):
         body = self_test(press(PRINTERS[kind]), ("zh", "en"))
-        assert codes_on(paper_of(body.raw, PRINTERS[kind])) == sorted(CODES)
+        printed = [code for code, keys in CODES.items() if PRINTERS[kind].qr_native or not keys["qr_native"]]
+        assert codes_on(paper_of(body.raw, PRINTERS[kind])) == sorted(printed)
         assert check(body.raw, PRINTERS[kind]).reason == ""
 
 
