@@ -18,10 +18,12 @@ from edgebox.desk.desk import Desk
 from edgebox.desk.paper import Printers
 from edgebox.errors import ConfigError, DriverError
 from edgebox.escpos import buzzer
+from edgebox.line.frames import JobState
 from edgebox.settings import Config
 from edgebox.store.store import Store
 
 BUZZ_MS = 2000  # a line waits a second for a quiet till
+SOUNDS_MAX = 8  # that a line has said nothing to; more are left out and counted: it hangs
 
 
 class Pattern(NamedTuple):
@@ -56,6 +58,8 @@ class Feedback:
         self._host = host
         self._lamps: list[Lamp] = []
         self._shining: asyncio.Task[None] | None = None
+        self.unheard = 0  # sounds that were left out
+        self._sounds: dict[str, list[asyncio.Queue[JobState]]] = {}  # by line
 
     async def open(self, store: Store) -> None:
         """All lamps off: whatever the last run left on. DriverError: a lamp's URL is wrong."""
@@ -91,8 +95,12 @@ class Feedback:
             self._host.fault(line, f"no sound: {fault}")
             return
         body = buzzer.sound(command, pattern.beeps, is_long=pattern.is_long)
-        if body:
-            self._host.print_job(line, body, cut=False, expires_ms=BUZZ_MS)
+        waiting = [states for states in self._sounds.get(line, []) if states.empty()]
+        if body and len(waiting) < SOUNDS_MAX:
+            waiting.append(self._host.print_job(line, body, cut=False, expires_ms=BUZZ_MS))
+        elif body:
+            self.unheard += 1
+        self._sounds[line] = waiting
 
     async def _shine(self, lamps: list[Lamp], lit_s: tuple[float, ...]) -> None:
         self._light(self._lamps, on=False)

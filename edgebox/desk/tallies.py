@@ -45,19 +45,32 @@ class Tallies:
         self._say = say
         self._fault = fault
         self._copies = 0
+        self._waits = 0  # for the one before to come out
         self._gate = asyncio.Lock()
 
     async def pay_all(self, line: str = "") -> None:
         """Prints what is owed, in order of shifts. `line`: where, unless it went to another one before."""
-        async with self._gate:
-            try:
-                for closed in await self._store.read(lambda db: redemptions.tallies_owed(db, OWED_MAX)):
-                    if not await self._paid(closed, line):
-                        return
-            except StoreError as fault:  # it is owed still
-                self._fault("desk", f"no tally: {fault}")
-            except SlipError as fault:
-                self._fault("desk", f"the tally can't be printed: {fault}")
+        if self._waits and not line:
+            return  # who waits will see all that is owed then
+        self._waits += 1
+        try:
+            await self._gate.acquire()
+        finally:
+            self._waits -= 1
+        try:
+            await self._pay_in_order(line)
+        finally:
+            self._gate.release()
+
+    async def _pay_in_order(self, line: str) -> None:
+        try:
+            for closed in await self._store.read(lambda db: redemptions.tallies_owed(db, OWED_MAX)):
+                if not await self._paid(closed, line):
+                    return
+        except StoreError as fault:  # it is owed still
+            self._fault("desk", f"no tally: {fault}")
+        except SlipError as fault:
+            self._fault("desk", f"the tally can't be printed: {fault}")
 
     async def again(self, number: int = 0, line: str = "") -> bool:
         """A shift's tally once more, marked as a copy; 0: the last shift's. False: no such shift, or no line.

@@ -17,6 +17,7 @@ from edgebox.escpos import buzzer
 from edgebox.escpos.documents import DocumentScanner
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.feedback import Feedback, Pattern
+from edgebox.line.frames import JobPhase, JobState
 from edgebox.line.insertion import check, insert
 from edgebox.scan.codes import Kind
 from tests.desk.fake_scanner import FakeScanner, scan_desk
@@ -114,6 +115,28 @@ def test_the_printer_beeps_and_the_lamps_show_what_was_said(tmp_path: Path, monk
     async def play() -> None:
         async with shop(tmp_path, leds) as engine:
             await story(engine)
+
+    asyncio.run(play())
+
+
+def test_a_line_that_hangs_is_not_buried_in_sounds(tmp_path: Path) -> None:
+    """It takes its jobs some time, or never: a scanner that reads all day must not fill the memory with beeps."""
+
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            line = await FakeLine.connect(engine, profile="xprinter-xp-80")
+            await until(lambda: bool(engine.lines))
+            feedback = Feedback(engine)
+            for _ in range(100):
+                feedback.said(Beep.GOOD, "line1")
+            assert feedback.unheard == 100 - module.SOUNDS_MAX
+            jobs = [await next_job(line) for _ in range(module.SOUNDS_MAX)]
+            line.send(*[JobState(job.job, JobPhase.QUEUED, "") for job in jobs])
+            heard = engine.lines["line1"]._jobs
+            await until(lambda: all(not states.empty() for states in heard.values()))
+            feedback.said(Beep.GOOD, "line1")
+            assert (await next_job(line)).body
+            assert feedback.unheard == 100 - module.SOUNDS_MAX
 
     asyncio.run(play())
 

@@ -11,11 +11,11 @@ from edgebox.desk.answers import Answer
 from edgebox.desk.codes import Scan
 from edgebox.engine import Engine
 from edgebox.errors import StoreError
-from edgebox.line.frames import JobPhase
+from edgebox.line.frames import JobPhase, JobState
 from edgebox.store import redemptions
 from edgebox.store.events import AuditRecord, RedemptionRecord, RedemptionState
 from edgebox.store.ledger import WITHDRAWN_KEPT, enter
-from tests.desk.shop import NOW, CloudOfTest, FakeLine, recorded, shop, signed_code, slip, yes
+from tests.desk.shop import NOW, CloudOfTest, FakeLine, next_job, recorded, shop, signed_code, slip, until, yes
 
 BEHIND_S = 0.1  # in which the second would overtake the first, if anything let it
 
@@ -179,5 +179,26 @@ def test_a_tally_torn_by_a_lost_printer_is_printed_again_as_a_copy(tmp_path: Pat
                     return
                 await asyncio.sleep(0.001)
             raise AssertionError("still owed")
+
+    asyncio.run(play())
+
+
+def test_a_line_that_comes_and_goes_all_day_while_a_tally_waits_for_paper_piles_nothing_up(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            line = await FakeLine.connect(engine)
+            engine.desk.use_cloud(CloudOfTest(C1=yes(500)))
+            await engine.desk.redeem(Scan("C1"))
+            await slip(line)
+            assert await engine.desk.close_shift("boss")
+            job = await next_job(line)
+            for _ in range(50):
+                engine.desk.line_joined()
+                await asyncio.sleep(0.001)
+            assert len(engine.desk._tasks) < 5
+            line.send(JobState(job.job, JobPhase.PRINTING, ""), JobState(job.job, JobPhase.SENT, ""))
+            await until(lambda: not engine.desk._tasks)
+            assert engine.store is not None
+            assert await engine.store.read(lambda db: redemptions.tallies_owed(db, 3)) == []
 
     asyncio.run(play())
