@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from edgebox.beacons.heard import TagKey
     from edgebox.beacons.window import Frame, Table
 
+EDGES = 6  # lines of a terminal that are no rows: the table's head and foot, the prompt
 FRESH_S = 10.0  # heard so lately: drawn as being there
 
 
@@ -72,20 +73,24 @@ async def _show(config: Config, seconds: float) -> int:
         with Live(console=console, auto_refresh=False, transient=False) as live:
             async for one in said:
                 if isinstance(one, Table):
-                    live.update(drawn(one), refresh=True)
+                    live.update(drawn(one, console.height - EDGES if console.is_terminal else None), refresh=True)
                 if until is not None and time.monotonic() >= until:
                     break
     return 0
 
 
-def drawn(table: Table) -> Drawn:
-    """The table as it is shown. Members stand there by the beginning of their hash."""
+def drawn(table: Table, rows_max: int | None = None) -> Drawn:
+    """The table as it is shown, or as much of it as there is room for. Members stand there by the beginning of their
+    hash."""
     from rich.table import Table as Drawn
 
-    caption = table.state or ("" if table.rows else "no tags are listed: [beacons] tags, or tags.set")
+    said = [table.state, "" if table.rows else "no tags are listed: [beacons] tags, or tags.set"]
+    shown = table.rows[: max(1, rows_max) if rows_max is not None else None]
+    said.append(f"{len(table.rows) - len(shown)} more" if len(shown) < len(table.rows) else "")
+    caption = "; ".join(filter(None, said))
     found = Drawn("tag", "role", "state", "metres", "dBm", "heard", "battery", "beacon", caption=caption)
     found.columns[-1].overflow = "fold"  # whole, to be copied
-    for row in table.rows:
+    for row in shown:
         is_there = 0 <= row.ago_s < FRESH_S
         heard = "never" if row.ago_s < 0 else f"{row.ago_s:.0f} s ago"
         found.add_row(
@@ -133,11 +138,11 @@ async def _calibrate(config: Config, key: TagKey, seconds: float) -> int:
 
 async def _looked_at(config: Config, key: TagKey | None) -> AsyncGenerator[Table | Frame, None]:
     """From the box that runs here; else by listening oneself. EdgeboxError `no_rights`."""
-    from edgebox.beacons.window import NAME
+    from edgebox.beacons.window import NAME, TABLE_MAX
 
     socket = Path(config.engine.socket).with_name(NAME)
     try:
-        reader, writer = await asyncio.open_unix_connection(socket)
+        reader, writer = await asyncio.open_unix_connection(socket, limit=TABLE_MAX)
     except PermissionError as fault:
         raise EdgeboxError(f"{socket}: not allowed", reason="no_rights", hint="run it as the box's user") from fault
     except OSError:

@@ -197,7 +197,8 @@ class BeaconsSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(max_length=64),
     ] = ()
     adapter: Annotated[str, Meta(pattern=r"^(hci[0-7])?$")] = ""
-    silence_s: Annotated[int, Meta(ge=10, le=300)] = 15  # longer than the 5 s that BlueZ pauses; over within 30 s
+    # Longer than the 5 s that BlueZ pauses; well below LOST_S of presence.py, or a stalled scan loses a shop of people.
+    silence_s: Annotated[int, Meta(ge=10, le=30)] = 15
     tags: Annotated[tuple[TagSettings, ...], Meta(max_length=500)] = ()
     zones: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,16}=\d{1,2}(\.\d)?/\d{1,2}(\.\d)?$")], ...],

@@ -1,12 +1,17 @@
 """A scan's life, with a clock of our own: when it begins anew, and from when until when the box was deaf."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.bluez_picture import Adapter, Missing, Picture, Place
 from drivers.scan_watch import CROWD, CROWD_MAX, CROWD_S, QUIET_S, STALL_S, Do, ScanPatience, ScanWatch
+from edgebox import config as settings
 from edgebox.beacons.heard import Deaf
+from edgebox.beacons.presence import LOST_S
+from edgebox.errors import ConfigError
 
 PLACE = Place(1, ":1.5", "/org/bluez/hci0")
 ADAPTER = Adapter("/org/bluez/hci0", powered=True, discovering=True)
@@ -19,8 +24,8 @@ PATIENCE = ScanPatience()
 class Scan:
     """A watch whose wishes are granted. `losses`: what was told since."""
 
-    def __init__(self) -> None:
-        self.watch = ScanWatch(0.0, lambda attempt: attempt + 1.0)
+    def __init__(self, watch: ScanWatch | None = None) -> None:
+        self.watch = watch or ScanWatch(0.0, lambda attempt: attempt + 1.0)
         self.losses: list[Deaf] = []
         self.begun = 0
 
@@ -44,9 +49,9 @@ class Scan:
         self.watch.news = []
 
 
-def scanning(senders: int = 1) -> Scan:
+def scanning(senders: int = 1, watch: ScanWatch | None = None) -> Scan:
     """Begun at 0, somebody heard at 1."""
-    scan = Scan()
+    scan = Scan(watch)
     scan.see(THERE, 0.0)
     scan.hear(1.0, senders)
     assert scan.losses == [Deaf(0.0, None), Deaf(0.0, 1.0)]
@@ -104,6 +109,21 @@ def test_a_crowd_that_falls_silent_is_a_stall() -> None:
     assert (scan.begun, scan.losses) == (2, [Deaf(1.0, None)])
     scan.hear(17.0)
     assert scan.losses[1:] == [Deaf(1.0, 17.0)]
+
+
+def test_the_longest_silence_that_settings_allow_is_told_before_anybody_is_thought_lost() -> None:
+    allowed = [second for second in (1, 5, 10, 15, 20, 30, 31, 44, 45, 60, 300) if is_setting(second)]
+    assert min(allowed) > 5, "BlueZ pauses so long"
+    watch = ScanWatch(0.0, lambda attempt: 1.0, ScanPatience(silence_s=float(max(allowed))))
+    scan = scanning(senders=CROWD, watch=watch)
+    scan.work(1.0 + LOST_S - 1)
+    assert scan.losses == [Deaf(1.0, None)]
+
+
+def is_setting(silence_s: int) -> bool:
+    with contextlib.suppress(ConfigError):
+        return settings.load(None, [f"beacons.silence_s={silence_s}"]).beacons.silence_s == silence_s
+    return False
 
 
 def test_a_stalled_scan_is_begun_anew_until_it_hears_twice_in_30_seconds() -> None:

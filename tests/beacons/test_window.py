@@ -1,6 +1,7 @@
 """What people see of beacons: the table of a running box, a terminal without one, and calibration."""
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,13 @@ import pytest
 from edgebox import commands_beacons
 from edgebox.beacons.calibration import OFFSET_MAX_DB, SAMPLES_MIN, SPREAD_MAX_DB, Calibration, toml_line
 from edgebox.beacons.heard import Heard, TagKey
-from edgebox.beacons.tags import Role, Tag, of_settings
+from edgebox.beacons.tags import TAGS_MAX, Role, Tag, of_settings
 from edgebox.beacons.watch import LISTENERS_MAX, Row
 from edgebox.beacons.window import LINE_MAX, NAME, Frame, Table, Window
 from edgebox.cli import main
 from edgebox.config import parse
 from tests.beacons.shop_floor import UUID, heard, key
-from tests.beacons.test_watch import ALL, Box
+from tests.beacons.watched import ALL, Box
 
 WHOM = f"{UUID}:1:1"
 
@@ -124,6 +125,24 @@ def test_one_looker_too_many_is_sent_away_and_moves_nobody(folder: Path) -> None
                 one.close()
 
     asyncio.run(play())
+
+
+def test_a_shop_with_as_many_tags_as_there_may_be_has_a_table_too(folder: Path) -> None:
+    async def play() -> None:
+        async with Shown(folder, ALL) as shop:
+            tags = [Tag(f"{'n' * 58}{number:05}", key(number), zone="shop") for number in range(TAGS_MAX)]
+            shop.watch.use_tags(tags)
+            shop.stand(3, t7=1.0)
+            config = parse(f'[engine]\nsocket = "{folder}/engine.sock"', "x", ())
+            async with contextlib.aclosing(commands_beacons._looked_at(config, None)) as said:
+                table = await anext(said)
+            assert isinstance(table, Table)
+            assert len(table.rows) == TAGS_MAX
+
+    asyncio.run(play())
+    rows = [Row(f"t{number}", "", WHOM, "", 0.0, 0, -1.0, 0) for number in range(100)]
+    few = commands_beacons.drawn(Table(rows, "no adapter"), 20)
+    assert (few.row_count, few.caption) == (20, "no adapter; 80 more")
 
 
 def test_the_table_in_a_terminal_says_who_is_where(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
