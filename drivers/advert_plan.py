@@ -28,11 +28,12 @@ COUNT_S = 2.0  # BlueZ's own count may lag behind its answers so long
 _ERROR = "org.bluez.Error."
 FULL = _ERROR + "NotPermitted"
 EXISTS = _ERROR + "AlreadyExists"
+NO_ANSWER = "no_answer"  # as drivers/bluez.py says it
 _SAYS = {
     FULL: "the adapter carries no more advertisements",
     _ERROR + "InvalidLength": "BlueZ finds it too long",
     _ERROR + "NotReady": "the adapter is not ready",
-    "no_answer": "bluetoothd does not answer",
+    NO_ANSWER: "bluetoothd does not answer",
 }
 
 
@@ -195,7 +196,7 @@ class Plan:
 
     def _refused(self, slot: _Slot, refusal: str, words: str, now: float) -> None:
         self.counters["refused"] += 1
-        if refusal == EXISTS:
+        if refusal in (EXISTS, NO_ANSWER):  # who is slow to answer may have done it, and do it yet
             slot.in_the_way = True
         elif slot.with_interval and refusal.startswith(_ERROR) and refusal != FULL:
             slot.with_interval = False  # BlueZ before 5.55, or without its experimental parts: once more, without

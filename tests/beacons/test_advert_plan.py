@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.advert_plan import ADVERTS_MAX, COUNT_S, EXISTS, FULL, Advert, Plan, Step
+from drivers.advert_plan import ADVERTS_MAX, COUNT_S, EXISTS, FULL, NO_ANSWER, Advert, Plan, Step
 from drivers.bluez_picture import Adapter, Missing, Picture, Place
 from edgebox.beacons.heard import TagKey, TagKind
 
@@ -125,6 +125,16 @@ def test_one_that_is_in_the_way_is_taken_down_first() -> None:
     assert steps(made, 5.0) == [(Step.UNREGISTER, ONE), (Step.REGISTER, ONE)]
 
 
+def test_one_that_was_asked_for_in_vain_is_taken_down_if_the_shop_has_closed_meanwhile() -> None:
+    made = plan(ONE)
+    action = made.next(0.0)
+    assert action is not None
+    made.want([])
+    made.done(action, NO_ANSWER, "", 10.0, HERE)
+    assert steps(made, 10.0) == [(Step.UNREGISTER, ONE)]
+    assert made.paths() == frozenset()
+
+
 def test_a_release_is_registered_again_and_one_of_something_else_is_not() -> None:
     made = plan(ONE)
     steps(made)
@@ -175,7 +185,7 @@ EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("want"), st.lists(st.sampled_from([ONE, TWO, ONE._replace(interval_ms=0)]), max_size=3)),
         st.tuples(st.just("see"), st.sampled_from([there(), there(active=2), there(ELSEWHERE), Picture()])),
-        st.tuples(st.just("step"), st.sampled_from(["", FULL, EXISTS, REFUSED, "no_answer"])),
+        st.tuples(st.just("step"), st.sampled_from(["", FULL, EXISTS, REFUSED, NO_ANSWER])),
         st.tuples(st.just("release"), st.none()),
     ),
     max_size=40,
@@ -203,7 +213,7 @@ def test_whatever_happens_what_is_wanted_is_on_the_air_in_the_end(events: list[t
             refusal = str(with_what)
             if action.step is Step.UNREGISTER:
                 held.discard(action.path)
-            elif not refusal:
+            elif refusal in ("", NO_ANSWER):  # who does not answer does it all the same, later
                 held.add(action.path)
             made.done(action, refusal, "", now, place)
     if place != HERE:
