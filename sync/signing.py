@@ -16,14 +16,15 @@ import binascii
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sync.contract import MESSAGE_BYTES, Signed
 from sync.contract_commands import Refused, Role
+
+if TYPE_CHECKING:  # the ciphers have 8 MB: the page of a shop without a cloud knows these types, and no keys
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 KEYS_MAX = 16  # obeyed at once; a rotation needs two a role
 _SIGNATURE_BYTES = 64  # RFC 8032
@@ -68,6 +69,8 @@ def role_of(name: str) -> Role:
 
 def fleet_keys(settings: Iterable[str]) -> dict[str, FleetKey]:
     """`[sync] fleet_keys` → keys by name. ValueError: a name twice, a key that is none, too many."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     found: dict[str, FleetKey] = {}
     for text in settings:
         name, _, encoded = text.partition(":")
@@ -97,6 +100,9 @@ def public_text(private: Ed25519PrivateKey, name: str) -> str:
 
 def open_signed(raw: bytes, keys: Mapping[str, FleetKey], purpose: Purpose) -> Opened:
     """The body and the key that signed it. NotSignedError says why not. Nothing of the body is looked at before."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     if len(raw) > MESSAGE_BYTES:
         raise NotSignedError(Refused.TOO_LARGE)
     try:
