@@ -19,6 +19,7 @@ STATUS = {
     "not_found": 404,
     "method": 405,
     "conflict": 409,
+    "on_trial": 409,  # a change of settings
     "too_large": 413,
     "host": 421,
     "bad_input": 422,
@@ -30,6 +31,8 @@ STATUS = {
     "last_owner": 409,
     "pairing": 403,
     "pairing_over": 410,
+    "setting": 422,  # it can't be had
+    "read_only_box": 409,  # nobody may change settings on its page
     "no_printer": 503,
     "busy": 503,
     "store": 503,

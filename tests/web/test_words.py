@@ -19,6 +19,7 @@ from edgebox.reports.correct import Effect
 from edgebox.reports.days import Span
 from edgebox.reports.staff import MEASURES
 from edgebox.scan.codes import Kind
+from edgebox.settings import SECTIONS
 from edgebox.store.events import ClaimState, Stream
 from edgebox.web import frame
 from edgebox.web.first_start import Step
@@ -60,6 +61,9 @@ MADE = {
     "job_kinds": {what.value for what in PaperKind},
     "job_states": {state.value for state in State},
     "profile_qr": {"native", "gs_v_0", "esc_star", "none"},  # as of edgebox/escpos/profile.py
+    "setting": {f"{section}_{name}" for section, kind in SECTIONS.items() for name in kind.__struct_fields__},
+    "setting_sections": set(SECTIONS),
+    "setting_origins": {"default", "file", "page", "cloud", "box"},
     "log_levels": set(LEVELS[1:]),
     "nav": {row.nav.name for row in rows() if row.nav} | {"more"},
     "codes": {kind.value for kind in (*Kind, *What)},
