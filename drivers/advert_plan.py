@@ -84,6 +84,7 @@ class _Slot:
     advert: Advert
     wanted: bool = True
     registered: bool = False
+    asked: bool = False  # BlueZ is being asked to register it
     in_the_way: bool = False  # BlueZ holds one under this path that is not as we want it
     with_interval: bool = True
     not_before: float = 0.0
@@ -139,7 +140,7 @@ class Plan:
     def _leave(self, place: Place | None, now: float) -> None:
         for slot in self._slots:
             self.counters["lost"] += slot.registered
-            slot.registered, slot.in_the_way = False, False
+            slot.asked = slot.registered = slot.in_the_way = False
             slot.not_before, slot.attempt, slot.words = now, 0, ""
         self._place = place
         self._forget_idle()
@@ -166,6 +167,7 @@ class Plan:
                 return self._action(Step.UNREGISTER, slot)
         for slot in self._slots:
             if slot.wanted and not slot.registered and now >= slot.not_before:
+                slot.asked = True
                 return self._action(Step.REGISTER, slot)
         return None
 
@@ -182,8 +184,12 @@ class Plan:
     def done(self, action: Action, refusal: str, words: str, now: float, place: Place | None) -> None:
         """`refusal`: the D-Bus error's name, "": BlueZ said yes. `place`: where it was asked."""
         slot = next((slot for slot in self._slots if slot.path == action.path), None)
-        if slot is None or place != self._place:
-            return  # what was said about a place that is gone counts for nothing
+        if slot is None:
+            return
+        slot.asked = False
+        if place != self._place:  # what was said about a place that is gone counts for nothing
+            self._forget_idle()
+            return
         if action.step is Step.UNREGISTER:
             slot.registered = slot.in_the_way = False
         elif not refusal:
@@ -209,7 +215,7 @@ class Plan:
         slot.attempt += 1
 
     def _forget_idle(self) -> None:
-        self._slots = [slot for slot in self._slots if slot.wanted or slot.registered or slot.in_the_way]
+        self._slots = [one for one in self._slots if one.wanted or one.asked or one.registered or one.in_the_way]
 
     # -- what is told
 
