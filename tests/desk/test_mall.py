@@ -413,7 +413,7 @@ def test_the_tally_has_a_row_for_each_of_the_goods(tmp_path: Path) -> None:
             assert await engine.desk.close_shift("anna")
             _, words = await slip(line)
             assert "for points COFFEE-M 2 36.00 520p" in words
-            assert "to be confirmed 1 2" in words
+            assert "to be confirmed 1-2" in words
 
     asyncio.run(play())
 
