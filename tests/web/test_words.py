@@ -14,7 +14,7 @@ from edgebox.loyalty.windows import DAYS
 from edgebox.model import Confidence, DocumentKind
 from edgebox.print_jobs.job import State
 from edgebox.print_jobs.job import What as PaperKind
-from edgebox.reports import reasons
+from edgebox.reports import lessons, reasons
 from edgebox.reports.correct import Effect
 from edgebox.reports.days import Span
 from edgebox.reports.staff import MEASURES
@@ -30,6 +30,7 @@ from edgebox.web.pages.start import SPEAKS, TRADES, CloudForm
 from edgebox.web.pages.start_printer import CODE_OF
 from edgebox.web.pages.start_slip import READY
 from edgebox.web.pages.start_till import ASKED
+from edgebox.web.pages.teach import SHOWN
 from edgebox.web.refusals import STATUS
 from edgebox.web.roles import PEOPLE
 from edgebox.web.routes import rows
@@ -62,6 +63,7 @@ MADE = {
     "job_states": {state.value for state in State},
     "profile_qr": {"native", "gs_v_0", "esc_star", "none"},  # as of edgebox/escpos/profile.py
     "setting": {f"{section}_{name}" for section, kind in SECTIONS.items() for name in kind.__struct_fields__},
+    "setting_effects": {"live", "restart"},  # one that is fixed has no change to take effect
     "setting_sections": set(SECTIONS),
     "setting_origins": {"default", "file", "page", "cloud", "box"},
     "log_levels": set(LEVELS[1:]),
@@ -78,10 +80,14 @@ MADE = {
     "confidence": {one.value for one in Confidence},
     "claim_states": {state.value for state in ClaimState},
     "correct_effects": {effect.value for effect in Effect},
+    "teach_asks": set(SHOWN),
+    "teach_shows": set(SHOWN),
+    "teach_changes": {change.value for change in lessons.Change},
     "scan_ends": {"late", "refused"},  # of edgebox/scan_desk.Seen
 }
 LOOKED_UP = {
     "correct_faults",
+    "teach_faults",
     "start_settings",
     "start_faults",
     "trouble",
@@ -96,6 +102,7 @@ LOOKED_UP = {
     "doctor_why",
     "doctor_mend",
     "doctor_part",
+    "zones",
 }  # used where there is one, else the value
 
 
