@@ -1,4 +1,5 @@
-"""What the coupon desk would never see: codes whose prefix no scanner keeps for it, scanners that find no engine.
+"""What the coupon desk would never see: codes whose prefix no scanner keeps for it, or that are taken for another kind;
+scanners that find no engine.
 
 Owns: those warnings of `edgebox config check`. Never: a fault: a shop may well want its codes to go to the till.
 """
@@ -8,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebox.errors import EdgeboxError
-from edgebox.scan.classify import SIGNED_CHARS
+from edgebox.scan.classify import SIGNED_CHARS, Prefix, Rules, mode_of, rule_of
 from edgebox.scan.codes import Kind
+from edgebox.scan.settings import KINDS
 from edgebox.scan.settings import ScannerSettings as Own
 from edgebox.settings import Config, ScannerSettings
 
@@ -42,9 +44,26 @@ def _of(row: ScannerSettings, config: Config) -> list[str]:
     for prefix, chars, key, wanted in _prefixes(row, config):
         if not rules.read(prefix + chars).is_ours:
             found.append(f"{where}: {key} lacks {prefix!r} ({wanted}): such codes go to the till")
+    found += [f"{where}: {words}" for words in _shadowed(row, rules)]
     if row.line and row.line not in {line.name for line in config.line}:
         found.append(f"{where}: line {row.line!r} is no [[line]]: no slip is printed")
     return found
+
+
+def _shadowed(row: ScannerSettings, rules: Rules) -> list[str]:
+    """Rules whose codes another one takes, and mode keys that stand for two kinds."""
+    keys = {kind: key for key, kind in KINDS.items()}
+    found = []
+    for key, kind in KINDS.items():
+        for text in getattr(row, key):
+            rule = rule_of(kind, text)
+            example = rule.text + "A" * SIGNED_CHARS.get(kind, 1) if isinstance(rule, Prefix) else rule.low
+            taken = rules.read(example).kind
+            if taken is not kind and taken in keys:
+                found.append(f"{key} {text!r}: {keys[taken]} takes such codes first")
+    modes = [mode_of(text)[0] for text in row.modes]
+    twice = sorted({code for code in modes if modes.count(code) > 1})
+    return found + [f"modes {code!r} stands twice: the last one holds" for code in twice]
 
 
 def _prefixes(row: ScannerSettings, config: Config) -> list[tuple[str, str, str, str]]:

@@ -20,7 +20,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "late": LATE,
     "always": ("", *ARMABLE),
 }
-_RULES = {
+KINDS = {  # the keys that list codes
     "claims": Kind.CLAIM,
     "comebacks": Kind.COMEBACK,
     "coupons": Kind.COUPON,
@@ -68,7 +68,7 @@ class ScannerSettings(NamedTuple):
     @property
     def rules(self) -> Rules:
         """What is ours. ConfigError names the first rule that can't be."""
-        found = [rule_of(kind, text) for key, kind in _RULES.items() for text in getattr(self, key)]
+        found = [rule_of(kind, text) for key, kind in KINDS.items() for text in getattr(self, key)]
         if len(found) + len(self.modes) > RULES_MAX:
             raise ConfigError(f"[[scanner]] {self.name}: more than {RULES_MAX} rules", reason="bad_rule")
         return Rules(found, dict(map(mode_of, self.modes)), Kind(self.always) if self.always else None)

@@ -30,6 +30,12 @@ def test_the_shipped_prefixes_agree(tmp_path: Path) -> None:
     [
         (("slip.coupon_prefix=NEXT:", 'slip.show=["comeback"]'), "comebacks lacks 'NEXT:'"),
         (("desk.signed_prefix=MINE:", f'desk.coupon_keys=["{KEY}"]'), "coupons lacks 'MINE:'"),
+        (('scanner.members=["SC:"]',), "members 'SC:': coupons takes such codes first"),
+        (
+            ('scanner.coupons=["800000-899999"]', 'scanner.mall=["850000-850001"]'),
+            "mall '850000-850001': coupons takes",
+        ),
+        (('scanner.modes=["KEY+A=coupon", "KEY+A=member"]',), "modes 'KEY+A' stands twice"),
         (("scanner.line=lineX",), "line 'lineX' is no [[line]]"),
         (("desk.line=lineX",), "[desk] line 'lineX'"),
         (("scanner.engine=/run/other.sock",), "engine is not [engine] scan_socket"),
