@@ -137,6 +137,14 @@ def _beacon_faults(config: Config) -> list[str]:
     line = config.beacons.line
     if line and line not in {one.name for one in config.line}:
         faults.append(f"[beacons] line: there is no line {line}")
+    zones = {text.partition("=")[0] for text in config.beacons.zones}
+    faults += [
+        f"[beacons] tags: {tag.name}: there is no zone {tag.zone}"
+        for tag in config.beacons.tags
+        if tag.zone and tag.zone not in zones
+    ]
+    if config.beacons.attach_members and watch.TILL not in zones:
+        faults.append(f"[beacons] attach_members: wants a zone {watch.TILL}, to know who else stands there")
     return faults
 
 

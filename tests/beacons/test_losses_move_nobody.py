@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.scan_watch import ScanPatience
 from edgebox.beacons import presence
 from edgebox.beacons.frames import APPLE, ibeacon
 from edgebox.beacons.heard import Battery, Deaf, Heard
@@ -22,6 +23,7 @@ pytestmark = needs_dbus
 FAR = TAG._replace(minor=99)
 FAST = {"LOST_S": 0.45, "HOLD_S": 0.1, "GONE_S": 0.3, "APART_S": 0.0, "WINDOW_S": 0.2, "PAST_S": 1.0}
 EVERY_S = 0.02
+SCAN_PATIENCE = ScanPatience(*(seconds / 100 for seconds in ScanPatience()))
 AFTER_S = 0.5  # before and behind the loss: more than any step takes
 
 
@@ -99,7 +101,37 @@ async def no_adapter(shop: Shop) -> Mend:
     return again
 
 
-@pytest.mark.parametrize("loss", [no_bluetoothd, no_bus, no_power, no_adapter], ids=lambda loss: loss.__name__)
+async def a_stall(shop: Shop) -> Mend:
+    shop.daemon.is_deaf = True  # nobody is told, and only a fresh scan helps
+
+    async def again() -> None:
+        assert not shop.daemon.is_deaf, "there was none"
+
+    return again
+
+
+async def a_scan_with_pauses(shop: Shop) -> Mend:
+    shop.daemon.window_s = 0.1, 0.05  # 10 s and 5 s
+
+    async def again() -> None:
+        shop.daemon.window_s = None
+
+    return again
+
+
+async def a_discovery_that_ends(shop: Shop) -> Mend:
+    shop.daemon.end_scans(shop.adapter)
+    return nothing
+
+
+async def nothing() -> None:
+    """It is over by itself."""
+
+
+LOSSES = [no_bluetoothd, no_bus, no_power, no_adapter, a_stall, a_scan_with_pauses, a_discovery_that_ends]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
 def test_nobody_comes_or_goes_while_there_is(
     loss: Callable[[Shop], Awaitable[Mend]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,4 +154,4 @@ def test_nobody_comes_or_goes_while_there_is(
             assert {one.key for one in watch.presence.seen()} == {TAG, FAR}, "both are heard again"
         await shop.until(lambda: bool(watch.presence.look(asyncio.get_running_loop().time())))
 
-    play(tmp_path, story)
+    play(tmp_path, story, scan_patience=SCAN_PATIENCE)

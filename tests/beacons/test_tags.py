@@ -108,3 +108,14 @@ def test_config_check_names_tags_and_zones_that_can_not_be(capsys: pytest.Captur
     said = capsys.readouterr().err
     for words in ("a: 'x' is no beacon", "b: a member's tag needs", "till=4/2", "there is no line x"):
         assert words in said
+
+
+def test_config_check_names_a_zone_that_a_tag_or_a_setting_wants_and_that_there_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tag = f'beacons.tags=[{{name="cart",beacon="{UUID}:1:1",zone="shpo"}}]'
+    flags = ["--set", tag, "--set", 'beacons.zones=["shop=8/16"]', "--set", "beacons.attach_members=true"]
+    assert main(["config", "check", *flags]) == 2
+    said = capsys.readouterr().err
+    assert "cart: there is no zone shpo" in said
+    assert "attach_members: wants a zone till" in said
