@@ -7,7 +7,6 @@ from typing import NamedTuple, Self
 
 import httpx
 
-from hw_sim.cloud.broker import free_port
 from hw_sim.cloud.cloud import Cloud
 from hw_sim.cloud.registry import Shop as Rules
 from hw_sim.drawing import TicketDrawer
@@ -22,8 +21,7 @@ class ShopWithPage(Scenario):
     """While its context is open. `more`: lines of edgebox.toml besides."""
 
     def __init__(self, folder: Path, more: str = "", shop: Shop | None = None) -> None:
-        super().__init__(folder, shop or next(one for one in SHOPS if one.language == "zh-CN"), "generic-80")
-        self.page = f"127.0.0.1:{free_port()}"
+        super().__init__(folder, shop or next(one for one in SHOPS if one.language == "zh-CN"), "generic-80", page=True)
         self.url = f"https://{self.page}"
         self._more = more
 
@@ -33,7 +31,7 @@ class ShopWithPage(Scenario):
             cloud.furnish(cloud.enroll(BOX, rules, DEVICE), self.folder / "credentials", self.keys_file)
 
     def _config(self) -> str:
-        return super()._config() + f'[web]\nlisten = "{self.page}"\n{self._more}'
+        return super()._config() + self._more
 
     def pairing_code(self) -> str:
         """What stands on the slip that came out of the printer."""
