@@ -15,6 +15,7 @@ from edgebox.desk.codes import Scan
 from edgebox.engine import Engine
 from edgebox.line.frames import Done, Frame, Job, JobPhase, JobState
 from edgebox.scan.codes import Kind
+from edgebox.store import redemptions
 from edgebox.store.events import RedemptionState
 from hw_sim.cloud.broker import find_mosquitto
 from hw_sim.cloud.desk import Coupon
@@ -157,6 +158,33 @@ def test_a_broker_that_dies_between_question_and_answer_costs_nobody_a_coupon(mo
             assert await again(engine, "C-1") is Answer.REDEEMED
             assert len(set(place.requests())) == 1
             assert len(place.head.desk.used()) == 1
+
+    with town() as place:
+        asyncio.run(play(place))
+
+
+def test_with_the_broker_there_and_the_cloud_away_the_limits_hold_until_it_has_heard_of_all() -> None:
+    async def play(place: Town) -> None:
+        async with place.open(SHORT) as engine:
+            assert engine.store is not None
+            assert engine.desk.cloud is not None
+            await until(lambda: engine.desk.cloud.is_connected)  # type: ignore[union-attr]
+            place.head.misbehave(Mode.DISAPPEAR)
+            said = []
+            for serial in range(4):
+                said.append(await redeem(engine, own_code(serial)))
+                engine.desk._synced_at = 0  # ten minutes later
+                await engine.desk.look()
+            assert said == [Answer.REDEEMED] * 3 + [Answer.LIMIT]
+            assert engine.desk.cloud.is_connected
+            place.head.misbehave(Mode.NOTHING)
+            before = await engine.store.read(redemptions.spell)
+            for _ in range(200):
+                await engine.desk.look()
+                if await engine.store.read(redemptions.spell) != before:
+                    break
+                await asyncio.sleep(0.05)
+            assert (await engine.store.read(redemptions.spell))[1:] == (0, 0), "a new spell"
 
     with town() as place:
         asyncio.run(play(place))
