@@ -80,7 +80,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def is_so(config: Config, key: str, value: Any) -> bool:
     """The configuration has this very value. Lists of the overlay are tuples there."""
     try:
-        return bool(msgspec.to_builtins(in_force(config, key)) == msgspec.to_builtins(value))
+        return msgspec.json.encode(in_force(config, key)) == msgspec.json.encode(value)
     except KeyError:
         return False
 

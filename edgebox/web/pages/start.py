@@ -36,6 +36,12 @@ DATES = {"ymd": "2026-11-18", "dmy": "18/11/2026", "mdy": "11/18/2026"}
 CURRENCIES = ("CNY", "HKD", "TWD", "EUR", "USD", "GBP", "JPY", "KRW", "SGD", "IDR", "BRL", "MXN", "CHF", "AUD")
 TRADES = ("", "restaurant", "noodles", "cafe", "bar", "bakery", "grocery", "pharmacy", "clothes", "beauty", "other")
 SPEAKS = {"zh": ["zh"], "en": ["en"], "zh_en": ["zh", "en"]}
+_WORDS_OF = {
+    "trade": "start_trades",
+    "excluded_tenders": "start_tenders",
+    "show": "start_slips",
+    "languages": "start_speaks",
+}
 _RUN = "run of the page"  # names this run of the engine: the page waits for another one
 
 
@@ -343,23 +349,24 @@ def _change(visit: Visit, key: str, value: Any) -> Change:
     section, _, name = key.partition(".")
     line, _, name = name.rpartition(".")
     slug = f"start_settings.{section}_{name}"
-    label = visit.t(slug) if visit.office.catalogue.has(slug) else key
-    with contextlib.suppress(KeyError):
-        return Change(f"{label} {line}".strip(), _said(visit, in_force(visit.office.config, key)), _said(visit, value))
-    return Change(label, "", _said(visit, value))
+    label = f"{visit.t(slug)} {line}".strip() if visit.office.catalogue.has(slug) else key
+    try:
+        now = _said(visit, name, in_force(visit.office.config, key))
+    except KeyError:
+        now = ""
+    return Change(label, now, _said(visit, name, value))
 
 
-def _said(visit: Visit, value: Any) -> str:
+def _said(visit: Visit, name: str, value: Any) -> str:
+    """A value as people read it."""
     if isinstance(value, bool):
         return visit.t("start.yes") if value else visit.t("start.no")
     if isinstance(value, list | tuple):
-        tables = ("start_tenders", "start_slips", "start_speaks")
-        keys = [
-            next((f"{one}.{part}" for one in tables if visit.office.catalogue.has(f"{one}.{part}")), "")
-            for part in value
-        ]
-        return ", ".join(visit.t(key) if key else str(part) for key, part in zip(keys, value, strict=True))
-    return str(value)
+        return ", ".join(_said(visit, name, one) for one in value)
+    if name.endswith(("_mark", "_marks")):
+        return f"“{value}”"
+    slug = f"{_WORDS_OF.get(name, '')}.{value}"
+    return visit.t(slug) if visit.office.catalogue.has(slug) else str(value)
 
 
 def _written(visit: Visit, key: str) -> str:

@@ -134,10 +134,16 @@ async def _papers(visit: Visit, spots: tuple[str, ...]) -> list[Drawn]:
 
 
 async def _till(visit: Visit, form: Taught, fault: str = "", lesson: Lesson | None = None) -> Response:
+    shop = (await first_start.would_be(visit, await first_start.read(visit.office.store))).shop
+    tapped = {(tap.session, tap.document) for tap in form.taps}
     counts = {change.value: 0 for change in Change}
     for trial in lesson.trials if lesson is not None else ():
         counts[trial.change.value] += 1
     return await shown(
         visit, Step.TILL, status=422 if fault else 200, fault=fault, form=form, lesson=lesson, counts=counts,
         papers=await _papers(visit, (form.total0, form.total1, form.total2)), samples=SAMPLES_MAX, tenders=ASKED,
+        shop_then=shop, reads=[
+            trial for trial in reversed(lesson.trials if lesson is not None else ())
+            if (trial.row.session, trial.row.document) in tapped
+        ],
     )  # fmt: skip
