@@ -30,7 +30,7 @@ function draw(box, bars) {
     scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: (chart, low, high) => [0, (high || 1) * 1.08] } },
     axes: [
       { ...line, grid: { show: false }, incrs: [1, 2, 3, 4, 6, 7, 12], space: labels[0] && labels[0].length > 2 ? 46 : 26, values: (chart, at) => at.map((place) => labels[place] || "") },
-      { ...line, size: 58, space: 44, values: (chart, at) => at.map((value) => (box.dataset.whole && !Number.isInteger(value) ? "" : numbers.format(value))) },
+      { ...line, size: (chart, texts) => 16 + 7 * Math.max(1, ...(texts || []).map((text) => text.length)), space: 44, values: (chart, at) => at.map((value) => (box.dataset.whole && !Number.isInteger(value) ? "" : numbers.format(value))) },
     ],
     series: [
       { label: box.dataset.when, value: (chart, place) => (place === null ? "–" : labels[place]) },
