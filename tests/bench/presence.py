@@ -41,6 +41,7 @@ class Air(NamedTuple):
 
     adverts: list[tuple[float, str, dict[int, bytes], int]]
     tags: list[str]
+    strangers: int
 
 
 class Cost(NamedTuple):
@@ -72,7 +73,7 @@ def air() -> Air:
     adverts += [(SCENE_S * number / missing, f"p{number % 40}", stranger, -70) for number in range(missing)]
     adverts.sort(key=lambda advert: advert[0])
     tags = [f'{{name="t{number}",beacon="{key(number)}",role="{_role(number)}"}}' for number in range(50)]
-    return Air(adverts, tags)
+    return Air(adverts, tags, missing)
 
 
 def key(number: int) -> TagKey:
@@ -155,7 +156,8 @@ def run(folder: Path, *, quick: bool) -> list[Section]:
     notes = [f"{count} customers, passers-by at 3.2 m and people who wait 90 s at 4 m, each with an own seed"]
     people = Section("presence", "Who is at the till", columns, rows, notes)
     hours = 1 if quick else 24
-    cost = asyncio.run(day(folder, air(), hours * HOUR_S))
+    scene = air()
+    cost = asyncio.run(day(folder, scene, hours * HOUR_S))
     limit = 5000
     rows = [
         ("CPU an advert, ms", f"{cost.cpu_ms:.3f}", f"{CPU_MS}: {met(cost.cpu_ms, CPU_MS)}"),
@@ -163,8 +165,9 @@ def run(folder: Path, *, quick: bool) -> list[Section]:
         ("rows in the database", f"{cost.rows}", f"{limit}: {met(cost.rows, limit)}"),
     ]
     notes = [
-        f"{hours} simulated hours, {cost.adverts:,} adverts ({PER_S} a second, {STRANGERS_PER_S} of them strangers')",
-        "from bleak's callback to the disk, with fifty tags that are heard all the time",
+        f"{hours} simulated hours: ten minutes of air, {hours * HOUR_S / SCENE_S:.0f} times; {cost.adverts:,} adverts"
+        f" ({PER_S} a second, {scene.strangers / SCENE_S:.0f} of them strangers')",
+        "from bleak's callback to the disk, with fifty listed tags that come, stand and go",
         f"visits counted by the hour but not written down: {cost.not_recorded}",
     ]
     return [people, Section("presence-cost", "A day on the air", ("", "found", "target"), rows, notes)]
