@@ -76,7 +76,8 @@ def pick_up(entry: Entry, order: Order | None, marks: Marks, shop: Shop) -> Say:
 
 def mall(entry: Entry, title: str, marks: Marks, shop: Shop) -> Say:
     """Something given for points."""
-    own = {"title": title, "points": f"{entry.points:,}" if entry.points else ""}
+    sign = -1 if marks.undone else 1
+    own = {"title": title, "points": f"{sign * entry.points:,}" if entry.points else ""}
     if entry.offline and not marks.undone:
         own["pending"] = "1"
     return lambda languages: facts({**_booked(entry, marks, shop), **own})
@@ -107,7 +108,8 @@ def prices(found: Sequence[Price], tier: str, local: datetime, shop: Shop) -> Sa
 
 def _booked(entry: Entry, marks: Marks, shop: Shop) -> dict[str, str]:
     return {
-        **_when(marks.local, shop), "serial": str(entry.number), "staff": entry.cashier, "count": str(marks.nth),
+        **_when(marks.local, shop), "serial": str(entry.number),
+        "redeemed": "" if marks.undone else str(entry.number), "staff": entry.cashier, "count": str(marks.nth),
         "copy": "1" if marks.copy else "", "undone": str(marks.undone or ""), "reason": entry.reason,
     }  # fmt: skip
 

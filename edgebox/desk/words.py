@@ -40,16 +40,21 @@ class Shop(NamedTuple):
 def redemption(
     entry: Entry, count: int, title: str, local: datetime, shop: Shop, *, copy: bool, undone: int = 0
 ) -> Say:
-    """The slip of a row with a number. `count`: the how manieth of its shift; `undone`: the number it takes back."""
+    """The slip of a row with a number. `count`: the how manieth of its shift; `undone`: the number it takes back.
+
+    One that takes another back has a minus: the slips in the drawer add up to the tally.
+    """
+    sign = -1 if undone else 1
 
     def say(languages: tuple[str, ...]) -> Facts:
         return facts(
             {
                 **_when(local, shop),
                 "serial": str(entry.number),
+                "redeemed": "" if undone else str(entry.number),
                 "title": title or _named(entry.coupon, languages),
-                "value": shop.money(entry.value_minor) if entry.value_minor else "",
-                "points": str(entry.points or ""),
+                "value": shop.money(sign * entry.value_minor) if entry.value_minor else "",
+                "points": str(sign * entry.points or ""),
                 "staff": entry.cashier,
                 "count": str(count),
                 "pending": "1" if entry.offline and not undone else "",

@@ -83,6 +83,7 @@ FIELDS: Mapping[str, Field] = {
     "until": Field("the last day on which it is good", "2026-12-18", (*_CODES, Purpose.SOURCE)),
     "title": Field("what it is, in words; of an invoice, whose", "Tea", (*_TITLED, *_ORDERS)),
     "serial": Field("the slip's own number", "17", _DESK),
+    "redeemed": Field("the same, but not on a slip that takes another one back", "17", _BOOKED),
     "count": Field("how many there were in this shift", "5", _DESK),
     "pending": Field("set when it was done without the cloud, to be confirmed", "", _DESK),
     "reason": Field("why it was refused, or taken back", "", (*_DESK, Purpose.INVOICE_TITLE)),

@@ -205,6 +205,8 @@ def test_what_was_taken_back_with_a_reason_can_be_used_again(tmp_path: Path) -> 
             _, said = await slip(line)
             assert "takes back 1" in said
             assert "wrong bill" in said
+            assert "Redeemed" not in said, "who counts the slips must not count it"
+            assert "-5.00 CNY" in said
             assert (await engine.desk.reverse(1, "07", "again")).answer is Answer.USED
             assert (await engine.desk.redeem(Scan(code))).number == 3
 

@@ -231,6 +231,7 @@ def test_an_order_taken_back_can_be_handed_out_again(tmp_path: Path) -> None:
             assert (await engine.desk.reverse(number, "07", "wrong bag")).answer is Answer.REDEEMED
             _, words = await slip(line)
             assert "takes back 1" in words
+            assert "Pick-up" not in words
             assert "wrong bag" in words
             assert (await engine.desk.services.pick_up(CODES[1])).answer is Answer.REDEEMED
 
