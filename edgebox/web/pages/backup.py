@@ -93,9 +93,9 @@ async def _file(visit: Visit) -> Response:
 
 
 async def _stands(visit: Visit) -> Backup:
-    room, store = backup_room(visit.office), visit.office.store
+    room, disk = backup_room(visit.office), await visit.office.reports.disk()
     found = await room.found()
     return Backup(
         busy=room.is_busy, percent=room.percent, at=found.at if found else 0, size=found.size if found else 0,
-        fault=room.fault, database=store.path.stat().st_size,
+        fault=room.fault, database=disk.usage.used + disk.usage.free,
     )  # fmt: skip
