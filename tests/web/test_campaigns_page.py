@@ -2,6 +2,7 @@
 
 import re
 
+from edgebox.campaign_book import Book, CampaignBook, Change
 from edgebox.loyalty.campaigns import Campaign
 from edgebox.web.roles import Role
 from tests.desk.shop import FakeLine
@@ -99,5 +100,23 @@ def test_a_program_drafts_a_campaign_and_sees_what_it_would_give() -> None:
         )
         refusal = await program.post("/api/v1/campaigns/draft", json=form | {"times_pct": 900, "revision": 1})
         assert (refusal.status_code, refusal.json()["hint"]) == (422, "multiply")
+
+    play(story)
+
+
+def test_a_draft_that_can_not_be_read_any_more_is_said_and_can_be_forgotten() -> None:
+    async def story(shop: Shop, line: FakeLine) -> None:
+        book = shop.office.part(CampaignBook)
+        assert book is not None
+        book.book = Book(
+            revision=4, drafts=(Change(id="own-1", title="old", row={"id": "own-1", "multiply_pct": "x"}),)
+        )
+        manager = await shop.somebody(Role.MANAGER)
+        text = (await manager.get("/campaigns")).text
+        assert "can&#39;t be read any more" in text
+        assert "own-1/live" not in text
+        assert (await manager.get("/campaigns/edit", params={"id": "own-1"})).status_code == 200
+        assert (await manager.send_form("/campaigns/own-1/live", revision="4")).status_code == 422
+        assert (await manager.send_form("/campaigns/own-1/discard", revision="4")).status_code == 303
 
     play(story)

@@ -1,12 +1,12 @@
 """Campaigns: which count now, and changing one within limits: a draft first, what it would have given, then in force.
 
-Owns: the page, and how a form becomes a [[campaign]]. Never: the limits (edgebox/campaign_book.py), or what a campaign
-gives. Under the fleet's rules everything here can be read, and nothing changed.
+Owns: the page. Never: the limits (edgebox/campaign_book.py), how a form is read (edgebox/web/campaign_form.py), or what
+a campaign gives. Under the fleet's rules everything here can be read, and nothing changed.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -19,17 +19,23 @@ from edgebox.campaign_book import (
     CampaignBook,
     Change,
     Standing,
-    clock_of,
-    row_of,
 )
 from edgebox.errors import ConfigError, PageError
-from edgebox.loyalty.campaigns import PLAIN_PCT, Campaign
 from edgebox.loyalty.windows import DAYS
-from edgebox.model import format_minor
 from edgebox.reports import rehearse
 from edgebox.reports.rehearse import Rehearsal
 from edgebox.rules_file import read_campaigns
-from edgebox.web.amounts import minor_of
+from edgebox.web.campaign_form import (
+    Form,
+    Id,
+    Revision,
+    Terms,
+    change_of,
+    form_of,
+    in_short,
+    said,
+    terms_of,
+)
 from edgebox.web.refusals import refused, status_of
 from edgebox.web.roles import MANAGERS
 from edgebox.web.routes import Nav, action, api, page
@@ -39,30 +45,9 @@ FRESH_S = 600  # a rehearsal is shown again for so long
 REHEARSALS_MAX = 32
 KEPT = "rehearsals"  # in the office's extras
 DAY_S = 86_400
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Id = Annotated[str, Meta(max_length=64)]
-Revision = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
-Date = Annotated[str, Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
-Clock = Annotated[str, Meta(pattern=r"^(\d{2}:\d{2})?$")]
 # Why a campaign can't be so, as of edgebox/campaign_book.py: each has a sentence.
 FAULTS = frozenset({"multiply", "bonus", "end", "dates", "too_many", "bad_rules", "amount", "no_campaign"})
 _REFUSALS = {"revision": "conflict", "fleet": "conflict", "no_campaign": "not_found"}
-
-
-class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign as people fill it in. `id` "": a new one. `times_pct`: the points in percent; `least`: from this bill
-    on; `begins`, `ends`: hours."""
-
-    id: Id = ""
-    title: Annotated[str, Meta(max_length=40)] = ""
-    times_pct: Annotated[int, Meta(ge=100, le=100_000)] = 200
-    least: Annotated[str, Meta(max_length=24)] = ""
-    start: Date = ""
-    end: Date = ""
-    days: Annotated[list[Day], Meta(max_length=7)] = []
-    begins: Clock = ""
-    ends: Clock = ""
-    revision: Revision = 0
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,19 +63,6 @@ class One(msgspec.Struct, frozen=True, kw_only=True):
     id: Id = ""
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a campaign gives, and when. Minor units; days of the week, hours and dates by the shop's clock, "": all."""
-
-    multiply_pct: int
-    bonus: int
-    min_spend: int
-    days: list[str]
-    begins: str
-    ends: str
-    start: str
-    end: str
-
-
 class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
     """What a draft would have given to the receipts since `since`: `touched` of `receipts`, and points."""
 
@@ -102,7 +74,8 @@ class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CampaignSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """`now` null: it does not count. `is_filed`: it stands in the rules file. `draft_is_off`: the draft ends it."""
+    """`now` null: it does not count. `is_filed`: it stands in the rules file. `draft_is_off`: the draft ends it;
+    `draft_is_bad`: it can't be read any more."""
 
     id: str
     title: str
@@ -111,6 +84,7 @@ class CampaignSeen(msgspec.Struct, frozen=True, kw_only=True):
     now: Terms | None
     draft: Terms | None
     draft_is_off: bool
+    draft_is_bad: bool
     rehearsal: Rehearsed | None
 
 
@@ -151,7 +125,7 @@ async def edit(visit: Visit, query: One) -> Response:
         standing = next((one for one in await _standings(book) if one.id == query.id), None)
         if standing is None:
             raise refused("not_found", "campaign")
-        form = _form_of(visit, standing, book.book.revision)
+        form = form_of(visit, standing, book.book.revision)
     return await _edit(visit, form)
 
 
@@ -229,11 +203,11 @@ async def _drafted(visit: Visit, form: Form) -> Change:
         standing = next((one for one in await book.standings() if one.id == form.id), None) if form.id else None
         if form.id and standing is None:
             raise refused("not_found", "campaign")
-        change = _change_of(visit, form, standing)
+        change = change_of(visit, form, standing)
         kept = await book.draft(change, form.revision)
     except ConfigError as fault:
         raise _refused(fault) from fault
-    await visit.audit("campaign drafted", kept.id, after=_in_short(kept))
+    await visit.audit("campaign drafted", kept.id, after=in_short(kept))
     return kept
 
 
@@ -244,7 +218,7 @@ async def _done(visit: Visit, form: Named, what: str) -> None:
             await book.discard(form.id, form.revision)
         elif what == "live":
             change = await book.put_in_force(form.id, form.revision)
-            await visit.audit("campaign in force", form.id, after=_in_short(change))
+            await visit.audit("campaign in force", form.id, after=in_short(change))
             return
         else:
             await book.stop_campaign(form.id, form.revision, visit.who)
@@ -256,37 +230,6 @@ async def _done(visit: Visit, form: Named, what: str) -> None:
 def _refused(fault: ConfigError) -> PageError:
     reason = _REFUSALS.get(fault.reason, "bad_input")
     return refused(reason, fault.reason if reason != "bad_input" or fault.reason in FAULTS else "bad_rules")
-
-
-def _change_of(visit: Visit, form: Form, standing: Standing | None) -> Change:
-    """What isn't in the form stays as it stands in the file or in the change before."""
-    least = minor_of(form.least, visit.office.config.shop.decimals) if form.least.strip() else 0
-    if least is None:
-        raise refused("bad_input", "amount")
-    when: dict[str, Any] = {"days": [day for day in DAYS if day in form.days]} if form.days else {}
-    for key, text in (("from", form.begins), ("to", form.ends), ("start", form.start), ("end", form.end)):
-        when |= {key: text} if text else {}
-    before = _drawn_from(standing) if standing is not None else None
-    row = row_of(before) if before is not None else {}
-    row |= {"id": form.id, "when": when, "min_spend": least, "multiply_pct": form.times_pct}
-    if form.times_pct > PLAIN_PCT and not row.get("group"):
-        row["group"] = "multiplier"
-    title = "".join(char for char in form.title.strip() if char.isprintable())
-    return Change(id=form.id, title=title, row=row, by=visit.who)
-
-
-def _drawn_from(standing: Standing) -> Campaign | None:
-    """What a form begins with: the draft, else what counts, else the file's."""
-    if standing.draft is not None and standing.draft.is_on:
-        return read_campaigns([standing.draft.row], SOURCE)[0]
-    return standing.now or standing.filed
-
-
-def _in_short(change: Change) -> str:
-    if not change.is_on:
-        return "off"
-    when = " ".join(f"{key} {value}" for key, value in sorted(change.row.get("when", {}).items()))
-    return f"{change.title} {change.row.get('multiply_pct')} % {when}".strip()
 
 
 # -- showing
@@ -312,13 +255,17 @@ async def _standings(book: CampaignBook) -> list[Standing]:
 
 
 async def _seen(visit: Visit, book: CampaignBook, one: Standing) -> CampaignSeen:
-    wanted, is_off = None, one.draft is not None and not one.draft.is_on
-    if one.draft is not None and one.draft.is_on:
-        wanted = read_campaigns([one.draft.row], SOURCE)[0]
+    wanted, rehearsal, is_bad = None, None, False
+    if one.draft is not None:
+        try:
+            wanted = read_campaigns([one.draft.row], SOURCE)[0] if one.draft.is_on else None
+            rehearsal = await _rehearsed(visit, book, one.draft)
+        except ConfigError:  # the fault is told by what the page says of it
+            wanted, is_bad = None, True
     return CampaignSeen(
         id=one.id, title=one.title, is_filed=one.filed is not None, is_changed=one.changed is not None,
-        now=_terms(one.now) if one.now is not None else None, draft=_terms(wanted) if wanted is not None else None,
-        draft_is_off=is_off, rehearsal=await _rehearsed(visit, book, one.draft) if one.draft is not None else None,
+        now=terms_of(one.now) if one.now is not None else None, draft=terms_of(wanted) if wanted is not None else None,
+        draft_is_off=one.draft is not None and not one.draft.is_on, draft_is_bad=is_bad, rehearsal=rehearsal,
     )  # fmt: skip
 
 
@@ -344,39 +291,14 @@ def _rehearsal(found: Rehearsal) -> Rehearsed:
     )  # fmt: skip
 
 
-def _terms(campaign: Campaign) -> Terms:
-    when = campaign.when
-    return Terms(
-        multiply_pct=campaign.multiply_pct, bonus=campaign.bonus, min_spend=campaign.min_spend,
-        days=[DAYS[day] for day in sorted(when.days)],
-        begins=clock_of(when.from_minute) if when.from_minute is not None else "",
-        ends=clock_of(when.to_minute) if when.to_minute is not None else "",
-        start=when.start.isoformat() if when.start is not None else "",
-        end=when.end.isoformat() if when.end is not None else "",
-    )  # fmt: skip
-
-
-def _form_of(visit: Visit, standing: Standing, revision: int) -> Form:
-    before = _drawn_from(standing)
-    if before is None:
-        return Form(id=standing.id, title=standing.title, revision=revision)
-    terms, decimals = _terms(before), visit.office.config.shop.decimals
-    title = standing.title if standing.title != standing.id else ""
-    return Form(
-        id=standing.id, title=title, times_pct=before.multiply_pct, start=terms.start, end=terms.end,
-        least=format_minor(before.min_spend, decimals) if before.min_spend else "", days=terms.days,  # type: ignore[arg-type]
-        begins=terms.begins, ends="00:00" if terms.ends == "24:00" else terms.ends, revision=revision,
-    )  # fmt: skip
-
-
 async def _list(visit: Visit) -> Response:
     found = await _campaigns(visit)
     today = visit.write.local(visit.office.now).date().isoformat()
     shown = [
         _Shown(
             one,
-            _said(visit, one.now) if one.now else "",
-            _said(visit, one.draft) if one.draft else "",
+            said(visit, one.now) if one.now else "",
+            said(visit, one.draft) if one.draft else "",
             one.now is not None and "" < one.now.end < today,
         )
         for one in found.campaigns
@@ -397,27 +319,6 @@ async def _edit(visit: Visit, form: Form, fault: PageError | None = None) -> Res
         most=MULTIPLY_MAX_PCT,
         longest=DAYS_MAX,
     )
-
-
-def _said(visit: Visit, terms: Terms) -> str:
-    """A campaign in a line: what, from which bill on, when."""
-    t, write = visit.t, visit.write
-    parts = []
-    if terms.multiply_pct != PLAIN_PCT:
-        parts.append(t("campaigns.times", times=f"{terms.multiply_pct / PLAIN_PCT:g}"))
-    if terms.bonus:
-        parts.append(t("campaigns.bonus", count=write.number(terms.bonus)))
-    if terms.min_spend:
-        parts.append(t("campaigns.from_bill", amount=write.money(terms.min_spend)))
-    if terms.days:
-        parts.append(" ".join(t(f"weekdays.{day}") for day in terms.days))
-    if terms.begins:
-        parts.append(f"{terms.begins}–{terms.ends}")
-    if terms.start and terms.end:
-        parts.append(f"{terms.start} – {terms.end}")
-    elif terms.start or terms.end:
-        parts.append(t("campaigns.since", day=terms.start) if terms.start else t("campaigns.until", day=terms.end))
-    return " · ".join(parts)
 
 
 def _book(visit: Visit) -> CampaignBook:

@@ -7,6 +7,7 @@ typed is gone when the answer is there. Shifts and conflicts have pages of their
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
@@ -16,6 +17,7 @@ from starlette.responses import Response
 
 from edgebox.desk.answers import SAID, Answer
 from edgebox.desk.codes import SCAN_MAX, Scan
+from edgebox.desk.redemption import Source
 from edgebox.desk.said import Said
 from edgebox.desk.tally import Sum
 from edgebox.scan.classify import ARMABLE
@@ -104,7 +106,7 @@ class ScannerSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """`is_open`: codes can be redeemed; `locked_s`: but not by typing; `scans`: the newest first; `shift`: its number,
-    `redeemed`, `value_minor`, `points`: its sums so far."""
+    `redeemed`, `value_minor`, `points`: its sums so far; `cloud`: there, away or none; `conflicts`: not looked at."""
 
     is_open: bool
     locked_s: int
@@ -117,6 +119,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     value_minor: int
     points: int
     cloud: str
+    conflicts: int
 
 
 class Shown(NamedTuple):
@@ -244,6 +247,7 @@ async def _desk(visit: Visit) -> Desk:
     desk, scans = office.host.desk, office.part(ScanDesk)
     shift, tally = await office.reports.shift_tally()
     total: Sum = tally.total
+    conflicts = await office.reports.conflicts(unseen=True)
     cloud = "none" if desk.cloud is None else "there" if desk.cloud.is_connected else "away"
     return Desk(
         is_open=desk.counter is not None, locked_s=_seconds(desk.locked_s), modes=_modes(scans), shift=shift.number,
@@ -252,6 +256,7 @@ async def _desk(visit: Visit) -> Desk:
         ] if scans is not None else [],
         scans=[ScanSeen(**seen._asdict()) for seen in reversed(scans.last_scans)] if scans is not None else [],
         since=shift.begun, redeemed=total[0], value_minor=total[1], points=total[2], cloud=cloud,
+        conflicts=len(conflicts),
     )  # fmt: skip
 
 
@@ -271,6 +276,7 @@ async def _shown(visit: Visit, form: Typed | None = None, fault: str = "") -> Re
         result=result,
         words=_words(visit, result.answer) if result else "",
         tone=_tone(result.answer) if result else "",
+        named=namer(visit),
     )
 
 
@@ -287,6 +293,11 @@ def _words(visit: Visit, answer: str) -> str:
 
 def _tone(answer: str) -> str:
     return SAID[Answer(answer)].beep.value if answer in SHOWN_ANSWERS else "again"
+
+
+def namer(visit: Visit) -> Callable[[str], str]:
+    """What a coupon is called: this box's own in the visitor's language, all others by the id of who issues them."""
+    return lambda name: visit.t(f"sources.{name}") if name in set(Source) else name or "–"
 
 
 def _seconds(left_s: float) -> int:

@@ -5,7 +5,6 @@ Owns: their pages and the CSV. Never: the sums (edgebox/desk/tally.py), or when 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -14,12 +13,12 @@ from starlette.responses import Response
 
 from edgebox.desk import tally as sums
 from edgebox.desk.answers import Answer
-from edgebox.desk.redemption import Source
 from edgebox.desk.tally import Tally, Written
 from edgebox.model import format_minor
 from edgebox.store import redemptions
 from edgebox.store.events import RedemptionState
 from edgebox.store.redemptions import ClosedShift, Entry, Shift
+from edgebox.web.pages.desk import namer
 from edgebox.web.refusals import refused
 from edgebox.web.roles import MANAGERS, STAFF
 from edgebox.web.routes import action, api, page
@@ -112,7 +111,7 @@ class _Found(NamedTuple):
 @page("/desk/shift", STAFF, takes=OfShift)
 async def shift(visit: Visit, query: OfShift) -> Response:
     """Its sums and slips."""
-    return await visit.page("shift.html", shift=await _shift(visit, query.number), named=_namer(visit))
+    return await visit.page("shift.html", shift=await _shift(visit, query.number), named=namer(visit))
 
 
 @page("/desk/shifts", STAFF)
@@ -174,6 +173,14 @@ async def api_shift(visit: Visit, query: OfShift) -> ShiftSeen:
 async def api_close(visit: Visit) -> None:
     """The same."""
     await _close(visit)
+
+
+@api("POST", "/desk/shifts/print", STAFF, takes=OfShift, summary="A closed shift's tally on paper again; 0: the last")
+async def api_print(visit: Visit, form: OfShift) -> None:
+    """The same."""
+    if not await visit.office.host.desk.print_tally(form.number):
+        raise refused("no_printer")
+    await visit.audit("tally printed", str(form.number or ""))
 
 
 @api("POST", "/desk/slips/{number}/take-back", MANAGERS, takes=TakeBack, summary="Take a redemption back")
@@ -245,11 +252,6 @@ def _slip(entry: Entry) -> Slip:
         source=entry.source, value_minor=entry.value_minor, points=entry.points, cashier=entry.cashier,
         offline=entry.offline and entry.state == RedemptionState.REDEEMED, reversed_by=entry.reversed_by,
     )  # fmt: skip
-
-
-def _namer(visit: Visit) -> Callable[[str], str]:
-    """What a coupon is called: this box's own in the visitor's language, all others by the id of who issues them."""
-    return lambda name: visit.t(f"sources.{name}") if name in set(Source) else name or "–"
 
 
 def _named(found: tuple[tuple[str, sums.Sum], ...]) -> list[Sums]:
