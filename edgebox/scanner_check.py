@@ -1,5 +1,4 @@
-"""What the coupon desk would never see: codes whose prefix no scanner keeps for it, or that are taken for another kind;
-scanners that find no engine.
+"""Codes that the coupon desk would never see, or take for another kind; scanners that find no engine.
 
 Owns: those warnings of `edgebox config check`. Never: a fault: a shop may well want its codes to go to the till.
 """
