@@ -22,6 +22,7 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
     <allow own="*"/>
     {more}
   </policy>
+  {leave}
 </busconfig>
 """
 # What Debian's own bus says to those who are in no group that may: dbus-daemon(1), "policy".
@@ -47,11 +48,12 @@ class MessageBus:
         """Of the daemon; 0: none."""
         return self._process.pid if self._process is not None else 0
 
-    def start(self, *, closed: bool = False) -> None:
-        """Returns when it takes connections. `closed`: nobody may speak to org.bluez."""
+    def start(self, *, closed: bool = False, leave: str = "") -> None:
+        """Returns when it takes connections. `closed`: nobody may speak to org.bluez, but whom `leave` names: a policy
+        as files of system.d have it."""
         self._socket.unlink(missing_ok=True)
         config = self._folder / "bus.conf"
-        config.write_text(_CONFIG.format(socket=self._socket, more=CLOSED if closed else ""), "utf-8")
+        config.write_text(_CONFIG.format(socket=self._socket, more=CLOSED if closed else "", leave=leave), "utf-8")
         self._process = subprocess.Popen(
             ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog", "--print-address=1"],
             stdout=subprocess.PIPE,

@@ -5,6 +5,7 @@ tags, has counted the loss, and has told presence from when until when it was de
 """
 
 import asyncio
+import getpass
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,21 @@ def test_a_bus_that_forbids_bluetooth_is_named_and_asked_again(tmp_path: Path) -
         shop.bus.start()
         await shop.bluetoothd()
         await shop.until(shop.is_well)
+
+    play(tmp_path, story)
+
+
+def test_the_packages_leave_is_enough_on_a_bus_that_forbids_bluetooth(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "systemd" / "dbus-edgebox.conf").read_text("utf-8")
+    policy = text[text.index("<policy") : text.index("</busconfig>")]
+    assert 'user="edgebox"' in policy, "as systemd/sysusers.conf makes it"
+
+    async def story(shop: Shop) -> None:
+        shop.bus.start(closed=True, leave=policy.replace('user="edgebox"', f'user="{getpass.getuser()}"'))
+        await shop.bluetoothd()
+        await shop.radio.open(None)  # type: ignore[arg-type]
+        await shop.until(shop.is_well)
+        await shop.hears_again()
 
     play(tmp_path, story)
 
