@@ -18,6 +18,7 @@ from starlette.responses import Response
 from edgebox.orders.alone import in_force
 from edgebox.settings import Config
 from edgebox.store.store import Store
+from edgebox.web.roles import INSTALLERS
 from edgebox.web.visit import Visit
 
 FACT = "first start"
@@ -92,6 +93,15 @@ async def read(store: Store) -> Progress:
         return msgspec.json.decode(raw, type=Progress) if raw else Progress()
     except msgspec.MsgspecError:
         return Progress()
+
+
+async def is_open(visit: Visit) -> bool:
+    """Somebody who may has begun and has not come to the end: a box that was set up by hand is not asked."""
+    raw = await visit.office.store.get(FACT) if visit.role in INSTALLERS else None
+    if raw is None:
+        return False
+    progress = await read(visit.office.store)
+    return not progress.finished and progress.here is not Step.DONE
 
 
 async def keep(store: Store, progress: Progress) -> None:

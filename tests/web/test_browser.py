@@ -39,6 +39,8 @@ def test_from_the_first_start_to_the_first_receipt_without_a_terminal(chromium: 
             owner.page.fill("#name", "Wang")
             owner.page.fill("#password", "a good pass 7")
             owner.page.keyboard.press("Enter")
+            owner.page.wait_for_url("**/start/shop")  # tests/web/test_first_walk.py goes on there
+            owner.page.goto("/")
             owner.page.locator("#now").wait_for()
             owner.shot("today-empty")
             owner.check()

@@ -224,6 +224,32 @@ def test_the_till_is_taught_by_tapping_the_total() -> None:
     walk(story)
 
 
+def test_script_on_a_paper_is_only_letters() -> None:
+    async def story(at: Walk) -> None:
+        await at.line.print_receipt(1, RECEIPT.replace(b"MILK", b"<script>alert(1)</script>"))
+        page = (await at.owner.get("/start/till")).text
+        assert "&lt;script&gt;alert(1)" in page
+        assert "<script>alert" not in page
+        await at.say("/start/shop", **{**SHOP, "name": "<b onclick=x>'\""}, tz="Europe/Berlin")
+        assert "<b onclick" not in (await at.owner.get("/start/shop")).text + (await at.owner.get("/start/done")).text
+
+    walk(story)
+
+
+def test_who_leaves_in_the_middle_is_led_back_until_it_is_done() -> None:
+    async def story(at: Walk) -> None:
+        assert "not finished" not in (await at.owner.get("/")).text  # set up by hand
+        await first_start.keep(at.shop.office.store, Progress())  # as pairing does
+        assert "not finished" in (await at.owner.get("/")).text
+        assert "not finished" not in (await (await at.shop.somebody(Role.CASHIER)).get("/")).text
+        for step in list(Step)[:-1]:
+            await at.say(f"/start/{step.value}/skip")
+        assert "not finished" not in (await at.owner.get("/")).text
+        assert (await at.owner.get("/start")).headers["location"] == "/start/done"
+
+    walk(story)
+
+
 def test_a_line_without_an_amount_is_said_to_be_none() -> None:
     async def story(at: Walk) -> None:
         await at.line.print_receipt(1)

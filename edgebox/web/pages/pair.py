@@ -11,7 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from edgebox.errors import PageError
 from edgebox.store.events import AuditRecord
+from edgebox.web import first_start
 from edgebox.web.accounts import User
+from edgebox.web.first_start import Progress
 from edgebox.web.pages.sign_in import signed_in
 from edgebox.web.passwords import check_strength
 from edgebox.web.refusals import refused, status_of
@@ -79,6 +81,7 @@ async def _paired(visit: Visit, form: Pair) -> str:
     user = User(name, Role.OWNER, kept, "", office.now)
     await office.accounts.add(user)
     await office.pairing.over()
+    await first_start.keep(office.store, Progress())
     await office.store.record(AuditRecord(at=office.now, who=user.name, what="paired", target=client))
     return user.name
 

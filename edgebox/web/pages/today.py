@@ -6,6 +6,7 @@ import msgspec
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from edgebox.reports.search import ReceiptRow
+from edgebox.web import first_start
 from edgebox.web.roles import SIGNED_IN, STAFF, Role
 from edgebox.web.routes import Nav, api, page
 from edgebox.web.visit import Visit
@@ -59,7 +60,8 @@ async def today(visit: Visit) -> Response:
     if visit.role is Role.INSTALLER:
         return RedirectResponse("/box", 303)
     found = await _today(visit)
-    return await visit.page("today.html", day=found.day, receipts=found.receipts)
+    is_set_up = not await first_start.is_open(visit)
+    return await visit.page("today.html", day=found.day, receipts=found.receipts, is_set_up=is_set_up)
 
 
 @page("/today/now", STAFF)
