@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from pathlib import Path
 
 import msgspec
@@ -85,16 +86,26 @@ def test_excel_is_told_that_it_is_utf_8() -> None:
     assert raw.count(b"\r\n") == 2
 
 
+def added_up(slips: list[str]) -> tuple[int, int, int]:
+    """What a person comes to who adds up the slips: how many, minor units, points."""
+    text = "\n".join(slips)
+    minor = sum(int(found.replace(".", "")) for found in re.findall(r"value (-?\d+\.\d\d) ", text))
+    count = len(re.findall(r"Redeemed \d", text)) - len(re.findall(r"takes back \d", text))
+    return count, minor, sum(map(int, re.findall(r"points (-?\d+)", text)))
+
+
 def test_the_tally_equals_ledger_and_slips(tmp_path: Path) -> None:
     async def play() -> None:
         async with shop(tmp_path) as engine:
             line = await FakeLine.connect(engine)
             engine.desk.use_cloud(CloudOfTest(C1=yes(500), C2=yes(700), C3=yes(900, points=20)))
+            drawer = []
             for code, cashier in (("C1", "07"), ("C2", "08"), ("C3", "07")):
                 await engine.desk.redeem(Scan(code, cashier))
-                await slip(line)
+                drawer.append((await slip(line))[1])
             await engine.desk.reverse(2, "08", "wrong bill")
-            await slip(line)
+            drawer.append((await slip(line))[1])
+            assert added_up(drawer) == (2, 1400, 20)
             assert await engine.desk.close_shift("boss")
             _, said = await slip(line)
             assert "cashier 07 2 14.00 20p" in said
