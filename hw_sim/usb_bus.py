@@ -16,7 +16,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace, TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import usb.backend
@@ -34,6 +34,7 @@ class UsbPrinter:
         self.vendor, self.product, self.serial, self.protocol = vendor, product, serial, protocol
         self.id_text = b"MFG:EPSON;CMD:ESC/POS;MDL:TM-T88V;CLS:PRINTER;"
         self.is_plugged = True
+        self.plugs = 0
         self.has_kernel_driver = True
         self.claimed: set[int] = set()
         self.configured = 0  # how often somebody set the configuration: a reset for some printers
@@ -74,7 +75,15 @@ class UsbPrinter:
         """Back in: the kernel's driver takes it first."""
         with self.changed:
             self.is_plugged = self.has_kernel_driver = True
+            self.plugs += 1
             self.changed.notify_all()
+
+
+class Handle(NamedTuple):
+    """An open device. `plugs`: how often it had been plugged in again by then."""
+
+    printer: UsbPrinter
+    plugs: int
 
 
 class UsbBus(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
@@ -137,81 +146,85 @@ class UsbBus(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
 
     # -- claims
 
-    def open_device(self, dev: UsbPrinter) -> UsbPrinter:
-        _present(dev)
-        return dev
+    def open_device(self, dev: UsbPrinter) -> Handle:
+        handle = Handle(dev, dev.plugs)
+        _present(handle)
+        return handle
 
-    def close_device(self, dev_handle: UsbPrinter) -> None:
+    def close_device(self, dev_handle: Handle) -> None:
         """Nothing is kept."""
 
-    def set_configuration(self, dev_handle: UsbPrinter, config_value: int) -> None:
-        dev_handle.configured += 1
+    def set_configuration(self, dev_handle: Handle, config_value: int) -> None:
+        dev_handle.printer.configured += 1
 
-    def get_configuration(self, dev_handle: UsbPrinter) -> int:
+    def get_configuration(self, dev_handle: Handle) -> int:
         _present(dev_handle)
         return 1
 
-    def set_interface_altsetting(self, dev_handle: UsbPrinter, intf: int, altsetting: int) -> None:
+    def set_interface_altsetting(self, dev_handle: Handle, intf: int, altsetting: int) -> None:
         _present(dev_handle)
 
-    def claim_interface(self, dev_handle: UsbPrinter, intf: int) -> None:
+    def claim_interface(self, dev_handle: Handle, intf: int) -> None:
         _present(dev_handle)
-        if dev_handle.has_kernel_driver or intf in dev_handle.claimed:
+        if dev_handle.printer.has_kernel_driver or intf in dev_handle.printer.claimed:
             raise usb.core.USBError("Resource busy", -6, errno.EBUSY)
-        dev_handle.claimed.add(intf)
+        dev_handle.printer.claimed.add(intf)
 
-    def release_interface(self, dev_handle: UsbPrinter, intf: int) -> None:
+    def release_interface(self, dev_handle: Handle, intf: int) -> None:
         _present(dev_handle)
-        dev_handle.claimed.discard(intf)
+        dev_handle.printer.claimed.discard(intf)
 
-    def is_kernel_driver_active(self, dev_handle: UsbPrinter, intf: int) -> bool:
-        return dev_handle.has_kernel_driver
+    def is_kernel_driver_active(self, dev_handle: Handle, intf: int) -> bool:
+        return dev_handle.printer.has_kernel_driver
 
-    def detach_kernel_driver(self, dev_handle: UsbPrinter, intf: int) -> None:
-        dev_handle.has_kernel_driver = False
+    def detach_kernel_driver(self, dev_handle: Handle, intf: int) -> None:
+        dev_handle.printer.has_kernel_driver = False
 
     # -- transfers
 
-    def ctrl_transfer(self, dev_handle: UsbPrinter, *request: Any) -> int:
+    def ctrl_transfer(self, dev_handle: Handle, *request: Any) -> int:
         """`request`: bmRequestType, bRequest, wValue, wIndex, data, timeout."""
         _present(dev_handle)
         kind, number, value, _, data, _ = request
         if (kind, number) == (0xA1, 0):
-            return _answer(data, (len(dev_handle.id_text) + 2).to_bytes(2, "big") + dev_handle.id_text)
+            return _answer(data, (len(dev_handle.printer.id_text) + 2).to_bytes(2, "big") + dev_handle.printer.id_text)
         if (kind, number) == (0xA1, 1):
-            return _answer(data, bytes([dev_handle.status]))
+            return _answer(data, bytes([dev_handle.printer.status]))
         if (kind, number) == (0x80, 6) and value >> 8 == 3:
-            return _answer(data, _string(value & 0xFF, dev_handle))
+            return _answer(data, _string(value & 0xFF, dev_handle.printer))
         raise usb.core.USBError("Pipe error", -9, errno.EPIPE)
 
-    def bulk_write(self, dev_handle: UsbPrinter, ep: int, intf: int, data: Any, timeout: int) -> int:
+    def bulk_write(self, dev_handle: Handle, ep: int, intf: int, data: Any, timeout: int) -> int:
         until, raw, sent = time.monotonic() + timeout / 1000, data.tobytes(), 0
         while True:
             _present(dev_handle)
-            sent += dev_handle.take(raw[sent:])
+            sent += dev_handle.printer.take(raw[sent:])
             if sent == len(raw):
                 return sent
-            with dev_handle.changed:
+            with dev_handle.printer.changed:
                 if (
-                    not dev_handle.room
-                    and dev_handle.is_plugged
-                    and not dev_handle.changed.wait(until - time.monotonic())
+                    not dev_handle.printer.room
+                    and dev_handle.printer.is_plugged
+                    and not dev_handle.printer.changed.wait(until - time.monotonic())
                 ):
                     if sent:
                         return sent  # "do not assume LIBUSB_ERROR_TIMEOUT means no I/O" [pyusb, libusb1.py]
                     raise usb.core.USBTimeoutError("Operation timed out", -7, errno.ETIMEDOUT)
 
-    def bulk_read(self, dev_handle: UsbPrinter, ep: int, intf: int, buff: Any, timeout: int) -> int:
-        with dev_handle.changed:
-            dev_handle.changed.wait_for(lambda: dev_handle.replies or not dev_handle.is_plugged, timeout / 1000)
+    def bulk_read(self, dev_handle: Handle, ep: int, intf: int, buff: Any, timeout: int) -> int:
+        with dev_handle.printer.changed:
+            dev_handle.printer.changed.wait_for(
+                lambda: dev_handle.printer.replies or not dev_handle.printer.is_plugged, timeout / 1000
+            )
             _present(dev_handle)
-            if not dev_handle.replies:
+            if not dev_handle.printer.replies:
                 raise usb.core.USBTimeoutError("Operation timed out", -7, errno.ETIMEDOUT)
-            return _answer(buff, dev_handle.replies.popleft())
+            return _answer(buff, dev_handle.printer.replies.popleft())
 
 
-def _present(printer: UsbPrinter) -> None:
-    if not printer.is_plugged:
+def _present(handle: Handle) -> None:
+    """One that was opened before the cable was out is of no use any more, also when it is back in."""
+    if not handle.printer.is_plugged or handle.plugs != handle.printer.plugs:
         raise usb.core.USBError("No such device (it may have been disconnected)", -4, errno.ENODEV)
 
 
