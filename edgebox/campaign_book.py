@@ -200,7 +200,9 @@ class CampaignBook:
             if known is None and not is_filed:
                 raise ConfigError(f"no campaign {name}", reason="no_campaign")
             if is_filed:
-                off = Change(id=name, is_on=False, at=int(self._host.clock()), by=by)
+                off = Change(
+                    id=name, title=known.title if known else "", is_on=False, at=int(self._host.clock()), by=by
+                )
                 await self._keep(_put(self.book.force, off), self.book.drafts)
             else:
                 assert known is not None, "asked before"

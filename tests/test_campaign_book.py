@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebox.campaign_book import FACT, OWN_MAX, CampaignBook, Change, check_limits, row_of
+from edgebox.campaign_book import DAYS_MAX, FACT, MULTIPLY_MAX_PCT, OWN_MAX, CampaignBook, Change, check_limits, row_of
 from edgebox.engine import Engine
 from edgebox.errors import ConfigError
 from edgebox.loyalty.campaigns import Campaign, Stack
 from edgebox.loyalty.windows import Window
-from edgebox.reports.rehearse import rehearse
+from edgebox.reports.rehearse import DAYS, RECEIPTS_MAX, rehearse
 from edgebox.rules_file import read_campaigns
 from edgebox.store.events import ClaimRecord, ClaimState, ReceiptRecord
 from tests.line_of_engine import NOW, running
@@ -235,3 +235,10 @@ windows = st.builds(
 )
 def test_a_campaign_written_down_and_read_again_is_the_same(campaign: Campaign) -> None:
     assert read_campaigns([row_of(campaign)], "test") == (campaign,)
+
+
+def test_the_manual_says_the_limits_of_the_code() -> None:
+    manual = (Path(__file__).parents[1] / "docs" / "points.md").read_text("utf-8")
+    assert f"At most {MULTIPLY_MAX_PCT // 100} times the points" in manual
+    assert f"a last day within {DAYS_MAX} days, and there are at most {OWN_MAX} of them" in manual
+    assert f"the last {DAYS} days ({RECEIPTS_MAX:,} at most)" in " ".join(manual.split())

@@ -58,7 +58,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def change_of(visit: Visit, form: Form, standing: Standing | None) -> Change:
-    """What isn't in the form stays as it stands in the file or in the change before."""
+    """What isn't in the form stays as it stands in the file or in the change before. PageError `bad_input`: `least`."""
     least = minor_of(form.least, visit.office.config.shop.decimals) if form.least.strip() else 0
     if least is None:
         raise refused("bad_input", "amount")
@@ -83,6 +83,7 @@ def drawn_from(standing: Standing) -> Campaign | None:
 
 
 def in_short(change: Change) -> str:
+    """For the audit."""
     if not change.is_on:
         return "off"
     when = " ".join(f"{key} {value}" for key, value in sorted(change.row.get("when", {}).items()))
@@ -90,6 +91,7 @@ def in_short(change: Change) -> str:
 
 
 def terms_of(campaign: Campaign) -> Terms:
+    """For the page and for programs."""
     when = campaign.when
     return Terms(
         multiply_pct=campaign.multiply_pct, bonus=campaign.bonus, min_spend=campaign.min_spend,
@@ -102,6 +104,7 @@ def terms_of(campaign: Campaign) -> Terms:
 
 
 def form_of(visit: Visit, standing: Standing, revision: int) -> Form:
+    """Filled in with what stands there now."""
     before = drawn_from(standing)
     if before is None:
         return Form(id=standing.id, title=standing.title, revision=revision)
