@@ -19,7 +19,7 @@ SCANS = 10_000
 PACED = 120  # enough for a 99th percentile that one hiccup of the machine does not decide
 GAP_S = 0.02  # 50 codes a second
 P99_S = 0.005
-ATTEMPTS = 3  # the machine runs other tests at the same time, and this one's clock waits for its turn too
+ATTEMPTS = 8  # a busy machine may take the processor away for a while, not for all of them
 
 
 def mixed(count: int, seed: int) -> list[bytes]:
