@@ -142,7 +142,7 @@ class Visits:
 
     def _is_new(self, moved: Moved, at: int) -> int:
         hour = at - at % HOUR_S
-        if hour != self._hour:
+        if hour not in (self._hour, self._hour - HOUR_S):  # who came at 9:59:58 may be told behind who came at 10:00:01
             self._hour = hour
             self._people.clear()
         one = (moved.key, moved.zone)

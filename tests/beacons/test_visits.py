@@ -68,6 +68,17 @@ def test_the_hour_counts_visits_and_people_and_how_long_they_stayed() -> None:
     }
 
 
+def test_who_is_told_late_of_the_hour_before_makes_nobody_two_people() -> None:
+    visits = Visits(100, 0.0)
+    visit(visits, STAFF, HOUR_S + 1.0, HOUR_S + 30.0)
+    visit(visits, MEMBER, HOUR_S - 2.0, HOUR_S + 40.0, number=2)
+    visit(visits, STAFF, HOUR_S + 100.0, HOUR_S + 130.0)
+    assert {slot: (count.visits, count.people) for slot, count in visits.take_counts().items()} == {
+        Slot(NOON, "till", "member"): (1, 1),
+        Slot(NOON + HOUR_S, "till", "staff"): (2, 1),
+    }
+
+
 def test_a_tag_for_one_zone_has_no_visits_elsewhere() -> None:
     visits = Visits(100, 0.0)
     shop_only = STAFF._replace(zone="shop")
