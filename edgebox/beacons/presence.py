@@ -8,9 +8,9 @@ mean, in decibels of path loss (the power at one metre, as the beacon says and c
 arrived), and each step wants time and samples: near for HOLD_S with SAMPLES of them near, far for GONE_S, silent for
 LOST_S. Between the two distances of a zone nothing changes.
 
-Who has come has moved: a tag whose signal has not changed by MOVED_DB must look near over all of PAST_S. Of 2,000 people
-who wait 4 m away for 90 s, 10 are taken for near; without this 30, and with the house plan's plain median over 5 s 42,
-twice its own target of 1 %. [the walkers and seeds of `python -m tests.bench presence`, which prints the first]
+Who has come has moved: a tag whose signal has not changed by MOVED_DB must look near over all of PAST_S. Of 2,000
+people who wait 4 m away for 90 s, 10 are taken for near; without this 30, and with the house plan's plain median over
+5 s 42, twice its own target of 1 %. [walkers and seeds of `python -m tests.bench presence`, which prints the first]
 
 While nothing could be heard (`deaf`), silence means nothing: that time is not counted, and no step goes on across it.
 """
