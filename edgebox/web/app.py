@@ -5,6 +5,7 @@ Owns: the way of a request, and how refusals look. Never: a route of its own, or
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import types
 import typing
@@ -24,6 +25,7 @@ from edgebox.web.addresses import Neighbours
 from edgebox.web.frame import Frame
 from edgebox.web.guard import App, Guard, Receive, Scope, Send
 from edgebox.web.office import Office
+from edgebox.web.patience import BODY_S
 from edgebox.web.refusals import refused, status_of
 from edgebox.web.roles import Role
 from edgebox.web.routes import API, Row
@@ -121,15 +123,19 @@ def _check(visit: Visit, row: Row, form: Mapping[str, Any]) -> None:
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    """All of it. PageError `too_large`."""
+    """All of it. PageError `too_large`, `slow`."""
     said = request.headers.get("content-length", "0")
     if not said.isdigit() or len(said) > 12 or int(said) > limit:
         raise refused("too_large")
     raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > limit:
-            raise refused("too_large")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > limit:
+                    raise refused("too_large")
+    except TimeoutError as fault:
+        raise refused("slow") from fault
     return bytes(raw)
 
 

@@ -22,6 +22,8 @@ Refuse = Callable[[Scope, Receive, Send, PageError], Awaitable[None]]
 
 SAFE = frozenset({"GET", "HEAD"})
 PATH_MAX, QUERY_MAX = 512, 4096  # characters; our longest path has 60
+HEAD_BYTES = 16 << 10  # of a request's head; browsers send 1 KB, and a QUERY_MAX besides
+HEADERS_MAX = 100  # of a request; browsers send 20. uvicorn bounds a head only while it is not whole
 # No inline script or style, nothing from elsewhere, nobody frames the page [CSP level 3].
 POLICY = "; ".join(
     (
@@ -70,6 +72,9 @@ class Guard:
         host = headers.get(b"host", "")
         if not self._neighbours.is_ours(host):
             raise refused("host")
+        head_bytes = sum(len(name) + len(value) for name, value in scope["headers"])
+        if len(scope["headers"]) > HEADERS_MAX or head_bytes > HEAD_BYTES:
+            raise refused("too_large")
         if len(scope["path"]) > PATH_MAX or len(scope["query_string"]) > QUERY_MAX:
             raise refused("too_large")
         if scope["method"] not in SAFE:

@@ -27,11 +27,12 @@ from edgebox.web.accounts import Accounts
 from edgebox.web.addresses import Neighbours, best_address, own_addresses, split
 from edgebox.web.app import application
 from edgebox.web.assets import Assets
-from edgebox.web.guard import App
+from edgebox.web.guard import HEAD_BYTES, App
 from edgebox.web.live import Hub
 from edgebox.web.office import Host, Office
 from edgebox.web.pairing import Pairing
 from edgebox.web.passwords import Passwords
+from edgebox.web.patience import PatientProtocol
 from edgebox.web.redirect import Redirect
 from edgebox.web.sessions import Sessions
 from edgebox.web.slip import print_pairing_slip
@@ -40,7 +41,6 @@ from edgebox.web.words import Catalogue
 log = logging.getLogger("edgebox.web")
 
 CONNECTIONS_MAX = 128  # at once: six of each browser (RFC 9112 names no number; browsers take 6), some programs
-HEAD_BYTES = 16 << 10  # of a request's head
 IDLE_S = 20  # a connection without a request
 STOP_S = 2  # for answers on their way
 SWITCH_S = 0.0005  # Python's own 5 ms is how long a receipt would wait for a thread that sets a page
@@ -175,7 +175,7 @@ class _Server:
         self._listener = listener
         config = uvicorn.Config(
             app,
-            log_config=None, access_log=False, lifespan="off", ws="none", http="h11", proxy_headers=False,
+            log_config=None, access_log=False, lifespan="off", ws="none", http=PatientProtocol, proxy_headers=False,
             server_header=False, limit_concurrency=CONNECTIONS_MAX, timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=STOP_S, h11_max_incomplete_event_size=HEAD_BYTES,
             ssl_certfile=found.certificate, ssl_keyfile=found.key,

@@ -18,6 +18,7 @@ STATUS = {
     "read_only": 403,  # a token that may only ask
     "not_found": 404,
     "method": 405,
+    "slow": 408,  # the body did not come
     "conflict": 409,
     "on_trial": 409,  # a change of settings
     "too_large": 413,
