@@ -92,11 +92,11 @@ def test_ten_thousand_codes_all_arrive_in_order_while_the_engine_comes_and_goes(
                 pour(scanner, till, codes[part * 1000 : (part + 1) * 1000])
                 if part % 2:
                     engine.die()  # in the middle
-                    died_with_it.update(scan.code for scan in engine.scans)
                 else:
                     until(lambda engine=engine: len(engine.results) >= len(engine.scans), "outcomes")  # type: ignore[misc]
                 wanted = [scan.code for scan, result in zip(engine.scans, engine.results, strict=False) if result == 1]
                 kept.update(wanted)
+            died_with_it.update(scan.code for scan in engine.scans)  # all that it had heard until its end
         until(lambda: bytes(till.listen()).endswith(codes[-1] + b"\r") or codes[-1] in kept, "the last one")
         time.sleep(0.2)
         arrived = till.listen().split(b"\r")[:-1]
