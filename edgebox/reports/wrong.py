@@ -19,9 +19,10 @@ _PRINTER = {
 # Worst first: what stops the shop, what stops points, what loses records, what waits.
 ORDER = (
     "line", "printer", "recording", "store", "keys", "rules", "slips", "clock", "sync", "cloud", "codes", "layout",
-    "desk", "scanner", "beacons", "web", "engine", "other",
+    "desk", "campaigns", "scanner", "beacons", "web", "engine", "other",
 )  # fmt: skip
 _CALLED = {"shop": "beacons"}  # `shop beacons`
+_OWN = {"desk.conflicts": "conflict", "desk.unsettled": "unsettled"}  # parts with a sentence of their own
 _STATES = ("failed", "warning")
 
 
@@ -49,7 +50,7 @@ class Trouble(NamedTuple):
 KEYS = frozenset(
     {f"{kind}_{state}" for kind in ORDER for state in _STATES}
     | {f"printer_{word}" for word in _PRINTER.values()}
-    | {"z_differs", "unsent_old", "conflict"}
+    | {"z_differs", "unsent_old", *_OWN.values()}
 )
 
 
@@ -60,8 +61,10 @@ def troubles(standings: Iterable[Standing]) -> tuple[Trouble, ...]:
 
 
 def with_more(found: Iterable[Trouble], more: Iterable[Trouble]) -> tuple[Trouble, ...]:
-    """Both, worst first."""
-    return tuple(sorted((*found, *more), key=_rank))
+    """Both, worst first. What a part has said already is not said twice."""
+    said = list(found)
+    keys = {one.key for one in said}
+    return tuple(sorted((*said, *(one for one in more if one.key not in keys)), key=_rank))
 
 
 def _rank(one: Trouble) -> tuple[bool, int, int]:
@@ -77,6 +80,7 @@ def _kind(part: str) -> str:
 def _trouble(one: Standing) -> Trouble:
     kind, name = _kind(one.part), one.part.partition(" ")[2]
     key = f"{kind if kind in ORDER else 'other'}_{one.state}"
+    key = _OWN.get(one.part, key)
     if kind == "printer":
         key = f"printer_{_PRINTER[one.words]}" if one.words in _PRINTER else key
     return Trouble(key, name, one.state == "failed", one.words, one.at, one.part)
