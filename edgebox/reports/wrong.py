@@ -3,7 +3,7 @@
 Owns: the table from a part and its words to keys, and the order. Pure. Never: a sentence for people: the page has those
 for each key, in its languages. `Trouble.words` are the box's own, English, for the installer.
 
-A part is named `printer till-1`, `line till-1`, `store`, `store.room`, `cloud`, …: its kind is the first word. A kind
+A part is named `printer till-1`, `beacons: listening`, `store.room`, `cloud`, …: its kind is the first word. A kind
 that nobody listed is told as `other`: a new part must not be silent.
 """
 
@@ -73,7 +73,7 @@ def _rank(one: Trouble) -> tuple[bool, int, int]:
 
 
 def _kind(part: str) -> str:
-    first = part.partition(" ")[0].partition(".")[0]
+    first = part.partition(" ")[0].partition(".")[0].rstrip(":")
     return _CALLED.get(first, first)
 
 

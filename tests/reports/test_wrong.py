@@ -63,3 +63,8 @@ def test_a_conflict_is_no_desk_that_has_stopped_and_is_said_once() -> None:
     (waiting,) = troubles([Standing("desk.unsettled", "warning", "2 redemptions, the first 4 days ago", 7)])
     assert waiting.key == "unsettled"
     assert {"conflict", "unsettled", "campaigns_warning"} <= KEYS
+
+
+def test_what_the_radio_says_is_the_beacons_trouble() -> None:
+    (deaf,) = troubles([Standing("beacons: listening", "warning", "no D-Bus", 7)])
+    assert deaf.key == "beacons_warning"
