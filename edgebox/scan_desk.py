@@ -204,6 +204,8 @@ class ScanDesk:
     def ends(self, scanner: ScannerSession, ends: Ends) -> None:
         """Scanner or till were plugged in or out."""
         is_well = ends.scanner_up and ends.till_up
+        if not is_well and not ends.words:  # being opened for the first time: what has failed says why
+            return
         self._host.health.note(f"scanner {scanner.name}", "ok" if is_well else "failed", "" if is_well else ends.words)
 
     def lost(self, scanner: ScannerSession, lost: Lost) -> None:

@@ -214,7 +214,11 @@ def test_the_page_arms_a_scanner_and_sees_it_armed(tmp_path: Path) -> None:
 
 def test_what_passes_is_counted_by_kind_and_what_is_unplugged_shows_in_the_health(tmp_path: Path) -> None:
     async def story(engine: Engine, desk: ScanDesk, scanner: FakeScanner) -> None:
+        await until(lambda: engine.health.states().get("scanner scanner1") == "ok")
+        scanner.say(Ends(True, False, ""))  # being opened: no fault yet
         scanner.say(Passed("payment", "", 3), Passed("from the future", "", 1), Lost(2, "the till did not take it"))
+        await until(lambda: desk.counters["lost"] == 2)
+        assert engine.health.states()["scanner scanner1"] == "ok"
         scanner.say(Ends(True, False, "the till has gone"))
         await until(lambda: engine.health.states().get("scanner scanner1") == "failed")
         assert (desk.counters["passed_payment"], desk.counters["passed_other"], desk.counters["lost"]) == (3, 1, 2)
