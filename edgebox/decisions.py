@@ -31,7 +31,7 @@ from edgebox.paper.letters import text_raster
 from edgebox.point_rules import check_currency, plain_rules, rules_of
 from edgebox.settings import Config
 from edgebox.slip_facts import Circumstances
-from edgebox.slip_shelf import Shelf, filled
+from edgebox.slip_shelf import Own, Shelf, filled
 from edgebox.slip_stock import Maker, Stock
 from edgebox.slips import qr
 from edgebox.slips.facts import Facts, Money, facts, host_of
@@ -101,6 +101,8 @@ class Decisions:
         self.rules_fault = ""
         self.has_fleet_rules = False
         self.own_campaigns: Callable[[Rules], Rules] = lambda rules: rules  # the shop's own, over those of the settings
+        self.own_slips = Own()  # the shop's own, made on the page
+        self.shelved = Shelf((), {})
         self.slip_faults: tuple[str, ...] = ()
         self.use_rules(None)
         self.use_slips()
@@ -273,11 +275,14 @@ class Decisions:
 
     def shelf(self, more: Iterable[Template] = (), show: Sequence[str] | None = None) -> Shelf:
         """The slips to be shown: `show` of them, or those of the settings. `more`: besides those in files. Blocks."""
-        return filled(self._config.slip.show if show is None else show, more)
+        # Where head office says what is shown, the shop's own are not.
+        own = self.own_slips if show is None else Own()
+        found = filled(self._config.slip.show if show is None else show, more, own)
+        return found._replace(show=None if show is None else tuple(show))
 
     def use_shelf(self, shelf: Shelf) -> None:
         """These slips from now on; a member's count of today goes on."""
-        self.slip_faults = shelf.faults
+        self.shelved, self.slip_faults = shelf, shelf.faults
         for fault in shelf.faults:
             self._fault("slips", fault)
         slip = self._config.slip

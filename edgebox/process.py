@@ -37,6 +37,7 @@ from edgebox.loyalty.keyring import Keyring
 from edgebox.scan.codes import Kind
 from edgebox.scan_desk import ScanDesk
 from edgebox.settings import Config
+from edgebox.slip_book import SlipBook
 
 if TYPE_CHECKING:
     from edgebox.beacons.watch import BeaconWatch
@@ -139,6 +140,7 @@ def furnish(engine: Engine) -> None:
     scans.on_said = feedback.said
     engine.parts.append(scans)  # behind those who work for it: it ends before they do
     engine.parts.append(CampaignBook(engine))
+    engine.parts.append(SlipBook(engine))
     cards = Cards(engine)
     engine.parts.append(cards)
     engine.listeners.append(cards.recorded)

@@ -26,22 +26,41 @@ DESK = (  # names of slips printed when asked for
 WIDEST_DOTS = 576  # pictures are made for 80 mm paper; on narrower paper a slip with a wider one is left out
 
 
+DRAFT = "~"  # behind a slip's name while it is on trial: no file can have such a name
+
+
+class Own(NamedTuple):
+    """What the shop made on the managers' page (edgebox/slip_book.py). `force`: before those of files, and shown;
+    `drafts`: in shadow mode beside what is printed."""
+
+    force: tuple[Template, ...] = ()
+    drafts: tuple[Template, ...] = ()
+
+
 class Shelf(NamedTuple):
-    """The slips that are shown, the pictures they name, and what is wrong with any that are left out."""
+    """The slips that are shown, the pictures they name, and what is wrong with any that are left out. `fleets` and
+    `show`: what it was filled with."""
 
     shown: tuple[Template, ...]
     images: Mapping[str, Raster]
     faults: tuple[str, ...] = ()
     desk: tuple[Template, ...] = ()  # what the coupon desk prints, shown or not
+    fleets: tuple[Template, ...] = ()
+    show: tuple[str, ...] | None = None
 
 
-def filled(show: Iterable[str], more: Iterable[Template] = ()) -> Shelf:
-    """The slips named by `show`. `more`: the fleet's, which go before files. Blocks; raises for no slip."""
+def filled(show: Iterable[str], more: Iterable[Template] = (), own: Own = Own()) -> Shelf:  # noqa: B008 - immutable
+    """The slips named by `show`, and the shop's own. `more`: the fleet's, which go before all. Blocks; raises for no
+    slip."""
+    more = tuple(more)
     layers, faults = _layers()
+    layers.append({template.name: template for template in own.force})
     layers.append({template.name: template for template in more})
+    layers.append({draft.name: draft for draft in on_trial(own.drafts)})
     shown: list[Template] = []
     images: dict[str, Raster] = {}
-    for name in dict.fromkeys(show):
+    own_names = (one.name for one in own.force if one.name not in DESK)
+    for name in dict.fromkeys((*show, *own_names, *(draft.name for draft in on_trial(own.drafts)))):
         template, pictures, bad = _found(name, layers)
         faults += bad
         images |= pictures
@@ -53,7 +72,12 @@ def filled(show: Iterable[str], more: Iterable[Template] = ()) -> Shelf:
         faults += bad
         images |= pictures
         desk += [template] if template is not None else []
-    return Shelf(tuple(shown), images, tuple(dict.fromkeys(faults)), tuple(desk))
+    return Shelf(tuple(shown), images, tuple(dict.fromkeys(faults)), tuple(desk), more)
+
+
+def on_trial(drafts: Iterable[Template]) -> tuple[Template, ...]:
+    """Decided and recorded with each receipt, printed with none; under a name of their own."""
+    return tuple(one._replace(name=one.name + DRAFT, shadow=True) for one in drafts)
 
 
 def names() -> frozenset[str]:

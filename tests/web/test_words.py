@@ -21,7 +21,8 @@ from edgebox.reports.staff import MEASURES
 from edgebox.scan.codes import Kind
 from edgebox.settings import SECTIONS
 from edgebox.store.events import ClaimState, Stream
-from edgebox.web import frame
+from edgebox.slips.template import Purpose
+from edgebox.web import frame, slip_form
 from edgebox.web.first_start import Step
 from edgebox.web.pages.campaigns import FAULTS
 from edgebox.web.pages.desk import What
@@ -83,11 +84,20 @@ MADE = {
     "teach_asks": set(SHOWN),
     "teach_shows": set(SHOWN),
     "teach_changes": {change.value for change in lessons.Change},
+    "purposes": {purpose.value for purpose in Purpose},
+    "slip_kinds": set(slip_form.FIELDS),
+    "slip_fields": {name for fields in slip_form.FIELDS.values() for name, _ in fields},
+    "slip_faults": {key for key, _ in slip_form._KNOWN} | {"other"},
+    "slip_languages": {"zh", "en", "zh_en"},
+    "slip_aligns": {"left", "center", "right"},
+    "slip_sizes": {"1", "2"},
     "scan_ends": {"late", "refused"},  # of edgebox/scan_desk.Seen
 }
 LOOKED_UP = {
     "correct_faults",
     "teach_faults",
+    "slip_settings",
+    "slip_unfit",
     "start_settings",
     "start_faults",
     "trouble",
