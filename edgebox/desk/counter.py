@@ -282,8 +282,9 @@ class Counter:
         at, number = self._around.now().at, self._number + 1
         try:
             await self._record(one.record(at, number, self.shift.number), number)
-        except StoreError as fault:
-            return Said(Answer.USED if fault.reason == "refused" else Answer.BUSY)
+        except StoreError:
+            used = await self._store.read(lambda db: redemptions.used(db, one.code))
+            return Said(Answer.BUSY) if used is None else Said(Answer.USED, detail=self._when(used))
         done = one.committed(number, number - self.shift.after, at)
         return Said(Answer.REDEEMED, done.number, worth=done.worth, offline=done.offline)
 

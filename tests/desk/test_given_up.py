@@ -114,6 +114,29 @@ def test_a_shift_whose_closing_was_given_up_is_closed_and_stays_as_it_was(tmp_pa
     assert [(one.number, one.shift) for one in recorded(tmp_path)] == [(1, 1), (2, 2)]
 
 
+def test_what_the_disk_refuses_for_another_reason_is_not_called_used(tmp_path: Path) -> None:
+    """Then the cashier keeps the coupon from a customer who never used it."""
+
+    async def play() -> None:
+        async with shop(tmp_path) as engine:
+            await without_cloud(engine)
+            assert engine.store is not None
+            record = engine.store.record
+
+            async def refusing(event: Any) -> Any:
+                if isinstance(event, RedemptionRecord) and event.number:
+                    raise StoreError("a bug in a table", reason="refused")
+                return await record(event)
+
+            engine.store.record = refusing  # type: ignore[method-assign, assignment]
+            said = await engine.desk.redeem(Scan(signed_code(1)))
+            assert (said.answer, said.number) == (Answer.BUSY, 0)
+            engine.store.record = record  # type: ignore[method-assign]
+            assert (await engine.desk.redeem(Scan(signed_code(1)))).answer is Answer.REDEEMED
+
+    asyncio.run(play())
+
+
 def test_a_shift_is_closed_and_its_tally_printed_though_the_audit_has_no_room(tmp_path: Path) -> None:
     async def play() -> None:
         async with shop(tmp_path) as engine:
