@@ -16,6 +16,7 @@ from markupsafe import Markup
 from edgebox.reports import wrong as reports
 from edgebox.web.routes import Row
 from edgebox.web.words import HTML_LANG, LANGUAGES, OWN_NAMES, Catalogue
+from edgebox.web.z_words import z_said
 
 if TYPE_CHECKING:
     from edgebox.web.office import Office
@@ -112,6 +113,8 @@ def said_troubles(catalogue: Catalogue, language: str, wrong: Iterable[reports.T
         key = next((key for key in (one.key, kind) if catalogue.has(f"trouble.{key}")), "other")
         slug = "trouble_words." + re.sub(r"[^a-z]+", "_", one.words.lower()).strip("_")
         words = catalogue.said(language, slug) if catalogue.has(slug) else one.words
+        if one.key == "z_differs":
+            words = z_said(catalogue.in_language(language), one.words)
         name = one.part if key == "other" else one.name
         said = catalogue.said(language, f"trouble.{key}", name=name, words=words)
         state = "failed" if one.is_serious else "warning"

@@ -2,11 +2,15 @@
 
 import re
 
+from edgebox.model import ShiftReport
+from edgebox.receipt.shift import SeenReceipt, z_check
 from edgebox.store import visits as visit_table
 from edgebox.store.events import ReceiptRecord, VisitRecord
 from edgebox.store.visits import Count, Slot
 from edgebox.web.amounts import minor_of
 from edgebox.web.roles import Role
+from edgebox.web.words import Catalogue
+from edgebox.web.z_words import z_said
 from tests.line_of_engine import NOW
 from tests.web.office import Shop, play
 
@@ -55,6 +59,26 @@ def test_the_tills_reports_are_listed_with_what_differed() -> None:
         assert [one["is_equal"] for one in checks] == [False, True]
 
     play(story)
+
+
+def test_what_differs_in_a_report_is_said_in_the_visitors_language() -> None:
+    t = Catalogue.read().in_language("zh")
+    seen = [
+        SeenReceipt("000417", None, counted=False),
+        SeenReceipt("000418", 3390, counted=True),
+        SeenReceipt("000419", 500, counted=False),
+    ]
+    reports = {
+        ShiftReport(receipts=1, sum_minor=3390): "1 单，共 33.90",
+        ShiftReport(): "日结上没有单数和金额",
+        ShiftReport(receipts=2, sum_minor=9000): "收银机与盒子相差 +1 单，金额 +56.10。盒子没有读懂：000417",
+        ShiftReport(receipts=2, sum_minor=3890): "收银机与盒子相差 +1 单，金额 +5.00。盒子没有计入：000419",
+        ShiftReport(receipts=0, sum_minor=0): "收银机与盒子相差 -1 单，金额 -33.90。收银机没有计入：000418",
+        ShiftReport(sum_minor=3391): "收银机与盒子相差 金额 +0.01",
+    }
+    for report, words in reports.items():
+        assert z_said(t, z_check(report, seen, 2).words) == words
+    assert z_said(t, "a newer box's words") == "a newer box's words"
 
 
 def test_a_signal_is_told_with_its_numbers_and_accuses_nobody() -> None:

@@ -18,6 +18,7 @@ from edgebox.web.refusals import refused
 from edgebox.web.roles import MANAGERS
 from edgebox.web.routes import Nav, api, page
 from edgebox.web.visit import Visit
+from edgebox.web.z_words import z_said
 
 Z_SHOWN = 60  # reports: two months of days
 FIRST, LAST = date(2020, 1, 1), date(2099, 12, 31)  # nobody has older receipts in a box, or younger ones
@@ -87,7 +88,8 @@ async def figures(visit: Visit, query: Wanted) -> Response:
 @page("/figures/z-checks", MANAGERS)
 async def z_checks(visit: Visit) -> Response:
     """The tills' last reports."""
-    return await visit.page("z_checks.html", checks=(await _checks(visit)).checks)
+    checks = (await _checks(visit)).checks
+    return await visit.page("z_checks.html", checks=[(one, z_said(visit.t, one.words)) for one in checks])
 
 
 @api("GET", "/figures", MANAGERS, takes=Wanted, gives=Figures, summary="A day by hours, a week or month by days")
