@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from edgebox import overlay
@@ -14,9 +15,10 @@ from edgebox.config import load
 from edgebox.engine import Engine
 from edgebox.errors import OrderError
 from edgebox.orders.alone import begin, in_force
-from edgebox.orders.changes import Source, rejected_here
+from edgebox.orders.changes import Source, judge, rejected_here
 from edgebox.orders.config import Settings
 from edgebox.overlay import Layers
+from sync.contract_commands import Role
 from tests.box_of_orders import FLEET, PATIENCE
 from tests.line_of_engine import FakeLine, running
 
@@ -127,6 +129,21 @@ def test_what_the_page_may_not_set_is_refused_with_its_reason(folder: Path, key:
             assert (here.restarts, here.settings.layers) == ([], Layers())
 
     asyncio.run(play())
+
+
+def test_the_fleet_sets_a_lines_profile_and_nothing_else_of_it(folder: Path) -> None:
+    file = folder / "edgebox.toml"
+    file.write_text('[[line]]\nname = "bar.1"\n', "utf-8")
+    content = {
+        "values": {"line.bar.1.profile": "generic-58", "line.bar.1.till": "tcp://0.0.0.0:1", "line.profile": "x"}
+    }
+    judged = judge(msgspec.json.encode(content), Role.OWNER, Layers(), Source(file))
+    assert judged.good == {"line.bar.1.profile": "generic-58"}
+    assert set(judged.rejected) == {"line.bar.1.till", "line.profile"}
+    laid = Source(file).load(Layers(cloud=judged.good))
+    assert laid.line[0].profile == "generic-58"
+    gone = Source(file).load(Layers(cloud={"line.another.profile": "generic-58"}))  # the installer has renamed it
+    assert [line.profile for line in gone.line] == ["generic-80"]
 
 
 def test_the_page_gives_the_box_to_a_fleet_and_takes_it_from_none(folder: Path) -> None:
