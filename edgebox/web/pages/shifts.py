@@ -242,8 +242,9 @@ async def _shift(visit: Visit, number: int) -> ShiftSeen:
         number=found.shift.number, begun=found.shift.begun, ended=found.closed.ended if found.closed else 0,
         who=found.closed.who if found.closed else "", first=tally.slips[0], last=tally.slips[1],
         total=_sums("", tally.total), by_cashier=_named(tally.by_cashier), by_coupon=_named(tally.by_coupon),
-        by_stock=_named(tally.by_stock), by_goods=_named(tally.by_goods), pick_ups=tally.pick_ups[0], reversed=list(tally.reversed),
-        offline=list(tally.offline), slips=[_slip(entry) for entry in reversed(found.entries)],
+        by_stock=_named(tally.by_stock), by_goods=_named(tally.by_goods), pick_ups=tally.pick_ups[0],
+        reversed=list(tally.reversed), offline=list(tally.offline),
+        slips=[_slip(entry) for entry in reversed(found.entries)],
     )  # fmt: skip
 
 
