@@ -13,6 +13,7 @@ import os
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from edgebox.errors import ConfigError
 from edgebox.private_file import write_private
 
 CERTIFICATE, KEY = "web.crt", "web.key"
+GIVEN = "given"  # folder of the one that was brought in on the page
 DAYS = 825  # the longest that iPhones take (Apple: requirements for trusted certificates, HT210176)
 RENEW_DAYS = 60  # before its end
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # a box without a clock starts in 1970
@@ -57,6 +59,8 @@ def certificate_for(folder: Path, given: str, names: Iterable[str], now: float) 
             return _read(Path(place), is_own=False)
     if given:
         raise _bad(Path(given) / CERTIFICATE, "it is not there")
+    if (brought := brought_in(folder)) is not None:
+        return brought
     try:
         found = _read(folder, is_own=True)
         context(found)
@@ -66,6 +70,54 @@ def certificate_for(folder: Path, given: str, names: Iterable[str], now: float) 
         pass  # there is none yet, or the card has lost some of it
     _make_apart(folder, list(names)[:NAMES_MAX], now)
     return _read(folder, is_own=True)
+
+
+def brought_in(folder: Path) -> Certificate | None:
+    """The one of the page; None: there is none, or it can't be used any more: a page with a warning is better."""
+    if not (folder / GIVEN / CERTIFICATE).is_file():
+        return None
+    try:
+        found = _read(folder / GIVEN, is_own=False)
+        context(found)
+    except ConfigError:
+        return None
+    return found
+
+
+def bring_in(folder: Path, certificate: str, key: str, now: float) -> Certificate:
+    """Keeps one that somebody has brought, in PEM; blocks. ConfigError `bad_certificate`: it can't be used, its key is
+    another's or has a password, or it has run out; then all is as before. OSError."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as name:
+        new = Path(name)
+        write_private(new / CERTIFICATE, certificate.encode("utf-8"))
+        write_private(new / KEY, key.encode("utf-8"))
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            made.load_cert_chain(new / CERTIFICATE, new / KEY, password=_no_password)
+        except (OSError, ssl.SSLError, ValueError) as fault:
+            raise _bad(Path(CERTIFICATE), "certificate and key don't fit each other") from fault
+        if _read(new, is_own=False).ends < now:
+            raise _bad(Path(CERTIFICATE), "it has run out")
+        there = folder / GIVEN
+        there.mkdir(mode=0o700, exist_ok=True)
+        (there / CERTIFICATE).unlink(missing_ok=True)  # between the two files there is none
+        os.replace(new / KEY, there / KEY)
+        os.replace(new / CERTIFICATE, there / CERTIFICATE)
+    return _read(there, is_own=False)
+
+
+def take_out(folder: Path) -> bool:
+    """Whether one had been brought; blocks. OSError."""
+    there = folder / GIVEN
+    was = (there / CERTIFICATE).exists()
+    (there / CERTIFICATE).unlink(missing_ok=True)
+    (there / KEY).unlink(missing_ok=True)
+    return was
+
+
+def _no_password() -> str:
+    """OpenSSL would ask for it at a terminal."""
+    raise ValueError("the key has a password")
 
 
 def context(found: Certificate) -> ssl.SSLContext:

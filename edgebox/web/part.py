@@ -92,6 +92,14 @@ class ManagersPage:
             certificate.load(self._server.tls, made)
             office.certificate = made
 
+    async def use_certificate(self) -> None:
+        """The one that is to be used now. ConfigError `bad_certificate`."""
+        assert self.office is not None, "whoever asks was served"
+        assert self._server is not None, "as above"
+        made = await asyncio.to_thread(self._certificate, Neighbours(self._settings.allow, self._settings.names))
+        certificate.load(self._server.tls, made)
+        self.office.certificate = made
+
     async def stop(self) -> None:
         """No more connections; answers on their way have a moment."""
         with contextlib.suppress(ValueError):

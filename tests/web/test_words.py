@@ -65,6 +65,7 @@ MADE = {
     "profile_qr": {"native", "gs_v_0", "esc_star", "none"},  # as of edgebox/escpos/profile.py
     "setting": {f"{section}_{name}" for section, kind in SECTIONS.items() for name in kind.__struct_fields__},
     "setting_effects": {"live", "restart"},  # one that is fixed has no change to take effect
+    "certificate_origins": {"box", "page", "file"},
     "setting_sections": set(SECTIONS),
     "setting_origins": {"default", "file", "page", "cloud", "box"},
     "log_levels": set(LEVELS[1:]),
