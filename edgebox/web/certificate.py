@@ -87,6 +87,7 @@ def brought_in(folder: Path) -> Certificate | None:
 def bring_in(folder: Path, certificate: str, key: str, now: float) -> Certificate:
     """Keeps one that somebody has brought, in PEM; blocks. ConfigError `bad_certificate`: it can't be used, its key is
     another's or has a password, or it has run out; then all is as before. OSError."""
+    folder.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as name:
         new = Path(name)
         write_private(new / CERTIFICATE, certificate.encode("utf-8"))

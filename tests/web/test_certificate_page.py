@@ -67,7 +67,6 @@ def test_what_can_not_be_used_changes_nothing_and_the_key_is_shown_to_nobody(
     for certificate, key in ((pair[0], other), (pair[0], ""), ("", pair[1]), ("<script>", "x"), (pair[0], locked)):
 
         async def story(shop: Shop, certificate: str = certificate, key: str = key) -> None:
-            (Path(shop.engine.config.engine.data) / "web").mkdir()
             owner = await shop.somebody()
             answer = await owner.send_form("/certificate", certificate=certificate, key=key)
             assert answer.status_code == 422
