@@ -1,5 +1,6 @@
 """Desk, figures, campaigns, presence and staff in a real Chromium: readable, drawn, live, and usable by keyboard."""
 
+import time
 from itertools import islice
 
 import pytest
@@ -10,6 +11,7 @@ from tests.web.browser import Visitor
 from tests.web.shop import Paired
 
 PLACES = ("/desk", "/desk/shift", "/figures", "/campaigns", "/campaigns/edit", "/presence", "/staff")
+SOON_S = 1.0  # from the trigger to the page
 SMALL = ("/desk/shifts", "/desk/conflicts", "/figures/z-checks")  # a list each: on a phone alone
 
 
@@ -63,3 +65,18 @@ def test_the_desk_hears_of_a_code_that_another_has_typed(filled: Paired, chromiu
         typing.shot("desk-answer")
         typing.check()
         watching.check(with_axe=False)
+
+
+def test_a_scan_stands_on_the_open_desk_within_a_second(filled: Paired, chromium: Browser) -> None:
+    with Visitor(chromium, filled.shop.url, "zh") as visitor:
+        visitor.sign_in(filled.name, filled.password)
+        visitor.page.goto("/desk")
+        rows = visitor.page.locator("#scans ~ .rows li")
+        assert rows.count() == 0
+        visitor.page.wait_for_function("!document.body.classList.contains('is-deaf')")
+        filled.shop.counter._source.scan(b"SC:ABCDEFGH")
+        begun = time.monotonic()
+        rows.first.wait_for()
+        assert time.monotonic() - begun < SOON_S
+        assert "SC:" not in visitor.page.content()
+        visitor.check(with_axe=False)
