@@ -78,6 +78,11 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return msgspec.structs.replace(self, values={}, tried=self.values, finished=now)
 
 
+def keyed(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """`name` → `section.name`."""
+    return {f"{section}.{name}": value for name, value in values.items()}
+
+
 def is_so(config: Config, key: str, value: Any) -> bool:
     """The configuration has this very value. Lists of the overlay are tuples there."""
     try:

@@ -12,6 +12,7 @@ import pytest
 
 from edgebox.config import FOLDER
 from edgebox.engine import Engine
+from edgebox.model import TenderKind
 from edgebox.orders.alone import begin
 from edgebox.orders.changes import Source
 from edgebox.printers import load_printers
@@ -220,6 +221,31 @@ def test_the_till_is_taught_by_tapping_the_total() -> None:
         assert await at.say("/start/till", **taps, after="yes", excluded="alipay") == "/start/slip"
         assert "till-line1" in {one.name for one in at.engine.read_with[0].profiles}
         assert await at.pending() == {"till.prints_after_payment": True, "points.excluded_tenders": ["alipay"]}
+
+    walk(story)
+
+
+def test_a_way_of_writing_amounts_that_the_page_does_not_offer_stays() -> None:
+    async def story(at: Walk) -> None:
+        config = at.engine.config
+        own = msgspec.structs.replace(config.shop, decimal_mark=".,", group_marks=" '")
+        at.engine.config = msgspec.structs.replace(config, shop=own)
+        page = (await at.owner.get("/start/shop")).text
+        found = re.search(r'<option value="(\d+)" selected>as it is set now', page)
+        assert found
+        await at.say("/start/shop", **{**SHOP, "marks": found[1], "tz": "Asia/Shanghai"})
+        assert not {"shop.decimals", "shop.decimal_mark", "shop.group_marks"} & set(await at.pending())
+
+    walk(story)
+
+
+def test_a_way_of_paying_that_is_not_asked_for_stays_excluded() -> None:
+    async def story(at: Walk) -> None:
+        config = at.engine.config
+        points = msgspec.structs.replace(config.points, excluded_tenders=(TenderKind.VOUCHER, TenderKind.WECHAT))
+        at.engine.config = msgspec.structs.replace(config, points=points)
+        await at.say("/start/till", after="no", excluded="alipay")
+        assert (await at.pending())["points.excluded_tenders"] == ["alipay", "voucher"]
 
     walk(story)
 

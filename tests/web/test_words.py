@@ -20,15 +20,16 @@ from edgebox.reports.days import Span
 from edgebox.reports.staff import MEASURES
 from edgebox.scan.codes import Kind
 from edgebox.settings import SECTIONS
-from edgebox.store.events import ClaimState, Stream
 from edgebox.slips.template import Purpose
+from edgebox.store.events import ClaimState, Stream
 from edgebox.web import frame, slip_form
 from edgebox.web.first_start import Step
 from edgebox.web.pages.campaigns import FAULTS
 from edgebox.web.pages.desk import What
 from edgebox.web.pages.logs import LEVELS
-from edgebox.web.pages.start import SPEAKS, TRADES, CloudForm
+from edgebox.web.pages.start_cloud import CloudForm
 from edgebox.web.pages.start_printer import CODE_OF
+from edgebox.web.pages.start_shop import SPEAKS, TRADES
 from edgebox.web.pages.start_slip import READY
 from edgebox.web.pages.start_till import ASKED
 from edgebox.web.pages.teach import SHOWN
@@ -96,6 +97,7 @@ MADE = {
 }
 LOOKED_UP = {
     "correct_faults",
+    "line_words",
     "teach_faults",
     "slip_settings",
     "slip_unfit",

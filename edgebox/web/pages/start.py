@@ -1,12 +1,10 @@
-"""First start: the way from step to step, the shop itself, head office or none, and the end that puts it in force."""
+"""First start: the way from step to step, and the end that puts all answers in force."""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
-from zoneinfo import available_timezones
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -21,21 +19,6 @@ from edgebox.web.roles import INSTALLERS
 from edgebox.web.routes import Nav, action, api, page
 from edgebox.web.visit import Visit
 
-Text = Annotated[str, Meta(max_length=256)]
-# How amounts are written: an example, decimals, mark before them, mark between thousands.
-MARKS = (
-    ("1,234.50", 2, ".", ","),
-    ("1.234,50", 2, ",", "."),
-    ("1 234,50", 2, ",", " "),
-    ("1'234.50", 2, ".", "'"),
-    ("1,234", 0, ".", ","),
-    ("1.234", 0, ",", "."),
-    ("1,234.500", 3, ".", ","),
-)
-DATES = {"ymd": "2026-11-18", "dmy": "18/11/2026", "mdy": "11/18/2026"}
-CURRENCIES = ("CNY", "HKD", "TWD", "EUR", "USD", "GBP", "JPY", "KRW", "SGD", "IDR", "BRL", "MXN", "CHF", "AUD")
-TRADES = ("", "restaurant", "noodles", "cafe", "bar", "bakery", "grocery", "pharmacy", "clothes", "beauty", "other")
-SPEAKS = {"zh": ["zh"], "en": ["en"], "zh_en": ["zh", "en"]}
 _WORDS_OF = {
     "trade": "start_trades",
     "excluded_tenders": "start_tenders",
@@ -49,47 +32,6 @@ class SkipStep(msgspec.Struct, frozen=True, kw_only=True):
     """Which."""
 
     step: Step
-
-
-class ShopForm(msgspec.Struct, frozen=True, kw_only=True):
-    """`marks`: a row of MARKS; `speaks`: of SPEAKS."""
-
-    name: Annotated[str, Meta(max_length=64)] = ""
-    trade: Annotated[str, Meta(max_length=32)] = ""
-    currency: Annotated[str, Meta(max_length=3)] = "CNY"
-    marks: Annotated[int, Meta(ge=0, le=len(MARKS) - 1)] = 0
-    dates: Literal["ymd", "dmy", "mdy"] = "ymd"
-    speaks: Literal["zh", "en", "zh_en"] = "zh"
-    tz: Annotated[str, Meta(max_length=64)] = "Asia/Shanghai"
-
-    def values(self) -> dict[str, Any]:
-        """As settings."""
-        _, decimals, mark, group = MARKS[self.marks]
-        shop = {
-            "name": " ".join(self.name.split()), "trade": self.trade, "currency": self.currency.upper(),
-            "decimals": decimals, "decimal_mark": mark, "group_marks": group, "date_order": self.dates, "tz": self.tz,
-        }  # fmt: skip
-        return {**keyed("shop", shop), **keyed("slip", {"languages": SPEAKS[self.speaks]})}
-
-
-class CloudForm(msgspec.Struct, frozen=True, kw_only=True):
-    """`kind`: none, or head office's broker and who the box is there. An empty key is none."""
-
-    kind: Literal["none", "office"] = "none"
-    url: Text = ""
-    tenant: Text = ""
-    store: Text = ""
-    box: Text = ""
-    user: Text = ""
-    fleet_key: Text = ""
-
-    def values(self) -> dict[str, Any]:
-        """As settings."""
-        if self.kind == "none":
-            return keyed("sync", {"url": ""})
-        keys = {"fleet_keys": [self.fleet_key.strip()]} if self.fleet_key.strip() else {}
-        told = {name: getattr(self, name).strip() for name in ("url", "tenant", "store", "box", "user")}
-        return keyed("sync", told | keys)
 
 
 class Change(NamedTuple):
@@ -119,11 +61,6 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     taken_back: str
 
 
-def keyed(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """`name` → `section.name`."""
-    return {f"{section}.{name}": value for name, value in values.items()}
-
-
 # -- from step to step
 
 
@@ -150,85 +87,6 @@ async def api_state(visit: Visit) -> State:
         here=progress.here.value, done=list(progress.done), skipped=list(progress.skipped), pending=progress.values,
         finished=progress.finished, is_on_trial=settings is not None and settings.is_on_trial,
         taken_back=settings.taken_back if settings is not None else "",
-    )  # fmt: skip
-
-
-# -- the shop
-
-
-@page("/start/shop", INSTALLERS)
-async def shop(visit: Visit) -> Response:
-    """Name, trade, money, dates, language, time zone."""
-    progress = await first_start.read(visit.office.store)
-    config = await first_start.would_be(visit, progress)
-    shop, slip = config.shop, config.slip
-    marks = (shop.decimals, shop.decimal_mark, shop.group_marks)
-    form = ShopForm(
-        name=shop.name, trade=shop.trade, currency=shop.currency, dates=shop.date_order, tz=shop.tz,
-        marks=next((at for at, row in enumerate(MARKS) if row[1:] == marks), 0),
-        speaks=_speaks(slip.languages),
-    )  # fmt: skip
-    return await _shop(visit, form)
-
-
-def _speaks(languages: tuple[str, ...]) -> Literal["zh", "en", "zh_en"]:
-    if len(languages) > 1:
-        return "zh_en"
-    return "en" if languages == ("en",) else "zh"
-
-
-@action("/start/shop", INSTALLERS, takes=ShopForm)
-async def take_shop(visit: Visit, form: ShopForm) -> Response:
-    """Answered."""
-    bad = await first_start.answered(visit, Step.SHOP, form.values())
-    if bad:
-        return await _shop(visit, form, bad.rpartition(".")[2])
-    return visit.done(f"/start/{Step.SHOP.next.value}")
-
-
-async def _shop(visit: Visit, form: ShopForm, bad: str = "") -> Response:
-    fault = ("zone" if bad == "tz" else "currency" if bad == "currency" else "answer") if bad else ""
-    trades = TRADES if form.trade in TRADES else (*TRADES, form.trade)
-    return await shown(
-        visit, Step.SHOP, status=422 if bad else 200, fault=fault, form=form, marks=MARKS, dates=DATES, trades=trades,
-        currencies=CURRENCIES, speaks=tuple(SPEAKS), known_trades=TRADES,
-        zones=sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")),
-    )  # fmt: skip
-
-
-# -- head office, or none
-
-
-@page("/start/cloud", INSTALLERS)
-async def cloud(visit: Visit) -> Response:
-    """With head office, or alone."""
-    progress = await first_start.read(visit.office.store)
-    sync = (await first_start.would_be(visit, progress)).sync
-    form = CloudForm(
-        kind="office" if sync.url else "none", url=sync.url, tenant=sync.tenant, store=sync.store, box=sync.box,
-        user=sync.user,
-    )  # fmt: skip
-    return await _cloud(visit, form)
-
-
-@action("/start/cloud", INSTALLERS, takes=CloudForm)
-async def take_cloud(visit: Visit, form: CloudForm) -> Response:
-    """Answered. A box that a fleet owns is not asked."""
-    if visit.office.config.sync.fleet_keys:
-        return visit.done(f"/start/{Step.DONE.value}")
-    if form.kind == "office" and not (form.url.strip() and form.tenant.strip() and form.store.strip()):
-        return await _cloud(visit, form, "office")
-    if await first_start.answered(visit, Step.CLOUD, form.values()):
-        return await _cloud(visit, form, "office")
-    return visit.done(f"/start/{Step.CLOUD.next.value}")
-
-
-async def _cloud(visit: Visit, form: CloudForm, fault: str = "") -> Response:
-    sync = visit.office.config.sync
-    return await shown(
-        visit, Step.CLOUD, status=422 if fault else 200, fault=fault, form=form, credentials=sync.credentials,
-        is_owned=bool(sync.fleet_keys), has_keys=visit.office.host.awards.keys is not None,
-        told=msgspec.to_builtins(form),
     )  # fmt: skip
 
 

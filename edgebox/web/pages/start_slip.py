@@ -23,8 +23,7 @@ from edgebox.slips.facts import sample_facts
 from edgebox.slips.strip import Chosen, Means, composed
 from edgebox.slips.template import Purpose, Template
 from edgebox.web import first_start
-from edgebox.web.first_start import Step, shown
-from edgebox.web.pages.start import keyed
+from edgebox.web.first_start import Step, keyed, shown
 from edgebox.web.refusals import refused
 from edgebox.web.roles import INSTALLERS
 from edgebox.web.routes import action, page

@@ -16,8 +16,7 @@ from edgebox.reports.lessons import SAMPLES_MAX, Change, Lesson, School, Tap
 from edgebox.reports.paper_view import Mark, Sheet
 from edgebox.reports.search import ReceiptRow, Wanted
 from edgebox.web import first_start
-from edgebox.web.first_start import Step, shown
-from edgebox.web.pages.start import keyed
+from edgebox.web.first_start import Step, keyed, shown
 from edgebox.web.roles import INSTALLERS
 from edgebox.web.routes import action, page
 from edgebox.web.visit import Visit
@@ -91,9 +90,10 @@ async def take_till(visit: Visit, form: Taught) -> Response:
     is_fine = lesson is None or lesson.profile is None or lesson.is_safe or form.do == "anyway"
     if form.do == "look" or not is_fine or (lesson is not None and lesson.profile is None and form.do != "anyway"):
         return await _till(visit, form, lesson=lesson)
+    unasked = set(visit.office.config.points.excluded_tenders) - set(ASKED)  # somebody's choice, and not ours to undo
     answers = {
         **keyed("till", {"prints_after_payment": form.after == "yes"}),
-        **keyed("points", {"excluded_tenders": sorted({kind.value for kind in form.excluded})}),
+        **keyed("points", {"excluded_tenders": sorted({kind.value for kind in unasked.union(form.excluded)})}),
     }
     if await first_start.answered(visit, Step.TILL, answers):
         return await _till(visit, form, "answer")
