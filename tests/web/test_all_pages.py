@@ -10,7 +10,7 @@ from hw_sim.__main__ import streams
 from tests.web.browser import Visitor
 from tests.web.shop import Paired
 
-BESIDES = ("/more", "/no-such-page")  # in no navigation
+BESIDES = ("/certificate", "/more", "/no-such-page")  # in no navigation
 # axe takes most of a visit's time, and a language changes no markup: narrow in Chinese and wide in English see all.
 WITH_AXE = {("zh", False), ("en", True)}
 

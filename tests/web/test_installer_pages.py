@@ -176,6 +176,28 @@ def test_the_log_is_shown_without_secrets_by_level_and_never_as_markup() -> None
     play(story)
 
 
+def test_an_installer_reads_of_receipts_but_not_what_was_taken() -> None:
+    async def story(shop: Shop) -> None:
+        tail = LogTail()
+        shop.engine.parts.append(tail)
+        for words in (
+            "till-1: sale 20.50 CNY, 20 points, slip printed, held 3.22 ms (tendered 30.00 - change 9.50 = 20.50)",
+            "till-1: report: 41 receipts, 8,211.00 taken",
+            "till-1: connected, printer generic-80",
+        ):
+            tail.emit(logging.makeLogRecord({"levelname": "INFO", "msg": words}))
+        owner, installer = await shop.token(Role.OWNER), await shop.token(Role.INSTALLER)
+        seen = [one["words"] for one in (await installer.get("/api/v1/logs")).json()["lines"]]
+        assert seen == [
+            "till-1: connected, printer generic-80",
+            "till-1: report: *** receipts, *** taken",
+            "till-1: sale *** CNY, *** points, slip printed, held 3.22 ms (tendered *** - change *** = ***)",
+        ]
+        assert "tendered 30.00" in (await owner.get("/api/v1/logs")).text
+
+    play(story)
+
+
 def test_a_backup_is_made_beside_the_work_and_fetched_by_the_owner_alone() -> None:
     async def story(shop: Shop) -> None:
         await shop.record(number="41")

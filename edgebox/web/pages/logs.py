@@ -1,19 +1,27 @@
-"""Logs: the newest lines of the engine, redacted as they came (edgebox/log_tail.py), the newest first."""
+"""Logs: the newest lines of the engine, redacted as they came (edgebox/log_tail.py), the newest first.
+
+An installer has to do with the box, not with the takings: of lines that tell of a receipt the numbers are left out,
+but for times and lengths.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from edgebox.log_tail import TAIL_LINES, LogTail
-from edgebox.web.roles import INSTALLERS
+from edgebox.log_tail import MASKED, TAIL_LINES, LogTail
+from edgebox.model import DocumentKind
+from edgebox.web.roles import INSTALLERS, Role
 from edgebox.web.routes import Nav, api, page
 from edgebox.web.visit import Visit
 
 LEVELS = ("debug", "info", "warning", "error")
+_of_receipt = re.compile(rf"\S+: ({'|'.join(kind.value for kind in DocumentKind)})\b").match  # books.py: describe
+_figure = re.compile(r"(?<![\w.-])\d[\d.,]*(?![\w.,]| m[ms]\b)")
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -60,6 +68,8 @@ def _lines(visit: Visit, query: Query) -> LogLines:
         at, _, rest = text.partition(" ")
         level, _, words = rest.partition(" ")
         if level in wanted:
+            if visit.role is Role.INSTALLER and _of_receipt(words):
+                words = _figure.sub(MASKED, words)
             found.append(LogLine(at=at, level=level, words=words))
             if len(found) >= query.limit:
                 break
