@@ -66,10 +66,11 @@ SETTINGS: Mapping[str, frozenset[Purpose]] = {
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
     """`slip`: its table as JSON; `open`: which block's fields are in the form, and `b_type` of which kind; `do`: what
-    was pressed, `up:3`; `revision`: of the book that was seen."""
+    was pressed, `up:3`; `revision`: of the book that was seen; `turn`: buttons pressed so far."""
 
     slip: Annotated[str, Meta(max_length=JSON_MAX)]
     revision: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    turn: Annotated[int, Meta(ge=0, le=10**9)] = 0
     open: Index = -1
     do: Annotated[str, Meta(pattern=r"^[a-z]{0,8}(:\d{1,3})?$")] = ""
     add: Literal["text", "qr", "qr_beside", "barcode", "columns", "image", "rule", "feed"] = "text"

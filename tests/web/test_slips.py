@@ -62,7 +62,7 @@ def test_blocks_are_added_moved_filled_in_and_removed_without_a_script() -> None
         }
         page = (await press(browser, page, f"up:{before}", **fields)).text
         assert table_in(page)["block"][before - 1]["text"] == {"zh": "新茶上市", "en": "New tea"}
-        assert f'id="up-{before - 1}"' in page
+        assert re.search(rf'id="open-{before - 1}-\d+"[^>]*aria-expanded="true"', page)
         assert carried(page)["open"] == str(before - 1)
         page = (
             await press(browser, page, f"remove:{before}", b_type="text", b_text_zh="新茶", b_text_en="New tea")

@@ -28,7 +28,8 @@ from edgebox.web.visit import Visit
 
 WITHIN_MS = 20_000  # a slip that comes later would surprise whoever stands there
 PRINTING_S = 40.0  # and one that has begun by then has ended, or the line is stuck
-PLACES = 10**9  # documents of a line's run
+NOTHING_DUE = "engine_said_none"  # the line's word for it (edgebox/line/core.py); why, another reason says
+PLACES = 2**63 - 1  # numbers of documents begin anywhere; the store holds so many
 
 Session = Annotated[str, Meta(pattern=r"^[0-9a-f]{1,64}$")]
 Document = Annotated[int, Meta(ge=0, le=PLACES)]
@@ -314,7 +315,8 @@ async def _shown(visit: Visit, named: Named, form: Correction | None = None, fau
 
 
 def _told(visit: Visit, whole: Whole) -> list[Told]:
-    found = [Told(one.topic, _sentence(visit, whole, one), one.grade) for one in reasons.explain(whole)]
+    all_of_them = (one for one in reasons.explain(whole) if one.values.get("words") != NOTHING_DUE)
+    found = [Told(one.topic, _sentence(visit, whole, one), one.grade) for one in all_of_them]
     return list(dict.fromkeys(found))
 
 
@@ -326,7 +328,12 @@ def _sentence(visit: Visit, whole: Whole, reason: Reason) -> str:
         values["amount"] = write.money(int(values["minor"]), record.currency, record.decimals)
     if "at" in values:
         values["when"] = write.moment(int(values["at"]))
-    for name, table in (("kind", "kinds"), ("confidence", "confidence"), ("state", "claim_states")):
+    for name, table in (
+        ("kind", "kinds"),
+        ("confidence", "confidence"),
+        ("state", "claim_states"),
+        ("words", "line_words"),
+    ):
         key = f"{table}.{values.get(name, '').replace(' ', '_').replace('-', '_')}"
         if name in values and catalogue.has(key):
             values[name] = visit.t(key)

@@ -157,7 +157,9 @@ def _carried(visit: Visit, table: dict[str, Any]) -> Form:
 
 
 def _with(form: Form, table: Mapping[str, Any], opened: int) -> Form:
-    return msgspec.structs.replace(form, slip=msgspec.json.encode(table).decode(), open=opened, do="")
+    return msgspec.structs.replace(
+        form, slip=msgspec.json.encode(table).decode(), open=opened, do="", turn=form.turn + 1
+    )
 
 
 async def _editor(visit: Visit, form: Form, *, said_key: str = "", is_well: bool = False, moved: str = "") -> Response:
@@ -174,7 +176,8 @@ async def _editor(visit: Visit, form: Form, *, said_key: str = "", is_well: bool
         settings=settings_of(table, decimals), shown_settings=[key for key, of in SETTINGS.items() if purpose in of],
         languages=_languages(table), kinds=list(FIELDS), said=visit.t(said_key) if said_key else "", is_well=is_well,
         lines=sorted(visit.office.host.lines), samples={name: FACTS[name].sample for name in fields_of(purpose)},
-        facts=sorted(fields_of(purpose)), rows=sorted(rows_of(purpose)), is_part=False, focus=_focus(form, moved),
+        facts=sorted(fields_of(purpose)), rows=sorted(rows_of(purpose)), is_part=False,
+        focus=_focus(len(table.get("block", ())), moved),
         is_fleets=book(visit.office).is_fleets or table.get("name") in book(visit.office).fleets(),
     )  # fmt: skip
 
@@ -246,10 +249,14 @@ def _languages(table: Mapping[str, Any]) -> list[str]:
     return [one for one in known if isinstance(one, str)] if isinstance(known, list | tuple) else []
 
 
-def _focus(form: Form, moved: str) -> str:
-    """The id that has the keyboard after a button: what was moved keeps it."""
+def _focus(blocks: int, moved: str) -> str:
+    """What has the keyboard after a button: the block that was moved or added keeps it. A button that is switched off
+    can't have it."""
     what, _, number = moved.partition(":")
-    if what == "add" or (what == "open" and form.open >= 0):
-        return f"open-{form.open}"
     at = int(number or 0)
-    return {"up": f"up-{at - 1}", "down": f"down-{at + 1}"}.get(what, "")
+    if what == "add":
+        return f"open-{blocks - 1}"
+    if what == "remove":
+        return f"open-{min(at, blocks - 1)}"
+    to = at + {"up": -1, "down": 1}.get(what, 0)
+    return f"{what}-{to}" if what in ("up", "down") and 0 < to < blocks - 1 else f"open-{to}" if number else ""

@@ -37,7 +37,7 @@ NAME = r"^[a-z0-9][a-z0-9-]{0,47}$"
 LineNumber = Annotated[int, Meta(ge=-1, le=10_000)]
 Name = Annotated[str, Meta(pattern=NAME)]
 Said = Annotated[
-    str, Meta(max_length=160, pattern=r"^[0-9a-f]{1,64}:\d{1,9}:-?\d{1,5}:-?\d{1,5}:-?\d{1,5}:[a-z_]{0,24}$")
+    str, Meta(max_length=160, pattern=r"^[0-9a-f]{1,64}:\d{1,18}:-?\d{1,5}:-?\d{1,5}:-?\d{1,5}:[a-z_]{0,24}$")
 ]
 Kind = Annotated[str, Meta(pattern=r"^[a-z_]{0,24}$")]
 
