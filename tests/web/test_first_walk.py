@@ -252,3 +252,11 @@ def test_the_walk_goes_on_where_it_was(chromium: Browser, box: NewBox) -> None:
         assert visitor.page.locator(".fault").count() == 0
         visitor.page.goto("/start/shop")
         assert visitor.page.input_value("#name") == "Café Anna"
+
+
+def test_paper_is_readable_in_the_dark(chromium: Browser, box: NewBox) -> None:
+    with Visitor(chromium, box.url, "en", dark=True) as visitor:
+        visitor.sign_in("anna", "a good pass 7")
+        visitor.page.goto("/start/till")
+        assert visitor.page.locator(".fs-paper").count() == 3
+        visitor.check()
