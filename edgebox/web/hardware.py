@@ -23,12 +23,13 @@ WORN_DAYS = 7  # of wear: a week tells whether something writes too much
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One wire. `printer_state`: ok, warning, failed, or "" while nobody has heard it; `words`: what it says.
-    `slips`: they are on; `profile`: as the line has it."""
+    `slips`: they are on; `profile`: as the line has it, `wanted`: as the settings have it now."""
 
     name: str
     till: str
     printer: str
     profile: str
+    wanted: str
     connected: bool
     printer_state: str
     words: list[str]
@@ -124,6 +125,7 @@ def _lines(office: Office) -> list[Line]:
                 till=row.till,
                 printer=row.printer,
                 profile=profile,
+                wanted=row.profile,
                 connected=session is not None,
                 printer_state=state,
                 words=words,

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from edgebox.web import certificate, guard, pairing, passwords, routes, tries
+from edgebox.log_tail import TAIL_LINES
+from edgebox.web import certificate, guard, pairing, passwords, patience, routes, tries
 from edgebox.web.roles import PEOPLE
 from tests.web.office import Shop, play
 
@@ -28,4 +29,7 @@ def test_the_roles_and_limits_are_those_of_the_code() -> None:
     assert f"{pairing.LENGTH} signs, is good for {pairing.MINUTES} minutes" in PAGE
     assert f"good for {certificate.DAYS} days and made anew {certificate.RENEW_DAYS} days before" in PAGE
     assert f"{routes.BODY_BYTES >> 10} KB a form" in PAGE
+    head = f"{guard.HEAD_BYTES >> 10} KB and {guard.HEADERS_MAX} lines a head"
+    assert f"{head}, {patience.HEAD_S:.0f} s for a head and {patience.BODY_S:.0f} s for a body" in PAGE
+    assert f"the newest {TAIL_LINES} lines" in PAGE
     assert guard.POLICY.startswith("default-src 'none'; script-src 'self'; style-src 'self'")

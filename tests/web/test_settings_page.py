@@ -1,11 +1,13 @@
 """Settings on the page: shown whole, changed on trial, refused with a word; what isn't the page's stays as it is."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from edgebox.line.frames import Restart
 from edgebox.orders import alone
 from edgebox.orders.changes import CHANGES, LINE_KEYS, Source
 from edgebox.orders.config import Patience, Settings
@@ -13,6 +15,7 @@ from edgebox.overlay import Layers
 from edgebox.settings import SECTIONS, Config, LineSettings, ScannerSettings, SyncSettings
 from edgebox.web.roles import Role
 from edgebox.web.setting_book import groups, typed
+from tests.line_of_engine import FakeLine
 from tests.web.office import Shop, play
 
 FLEET_KEY = "keymaster:" + "A" * 43 + "="
@@ -22,7 +25,8 @@ async def may_change(shop: Shop, **layers: Any) -> list[str]:
     """The engine's own way to change them, and no other engine; what it asks of whoever starts one."""
     restarts: list[str] = []
     path = Path(shop.engine.config.engine.data).parent / "edgebox.toml"
-    path.write_text(f'[engine]\ndata = "{shop.engine.config.engine.data}"\n[web]\nlisten = "0.0.0.0:8443"\n', "utf-8")
+    engine = f'[engine]\ndata = "{shop.engine.config.engine.data}"\n'
+    path.write_text(engine + '[web]\nlisten = "0.0.0.0:8443"\n[[line]]\nname = "line1"\n', "utf-8")
     book = await alone.begin(shop.engine, Source(path), lambda: restarts.append("restart"), Patience(settle_s=600.0))
     if layers:
         await book.lay(Layers(**layers))
@@ -142,6 +146,27 @@ def test_what_can_not_be_had_is_refused_in_words_and_changes_nothing(key: str, v
         assert restarts == []
         assert shop.engine.settings is not None
         assert shop.engine.settings.layers == Layers()
+        await end(shop)
+
+    play(story)
+
+
+def test_another_printer_profile_is_for_the_line_too_and_must_be_one() -> None:
+    async def story(shop: Shop) -> None:
+        await may_change(shop)
+        line = await FakeLine.connect(shop.engine, "line1")
+        while "line1" not in shop.engine.lines:  # noqa: ASYNC110 - the engine has no event for it
+            await asyncio.sleep(0.001)
+        program = await shop.token(Role.OWNER, writes=True)
+        answer = await program.put("/api/v1/settings/line.line1.profile", json={"value": ["no-such-model"]})
+        assert (answer.status_code, answer.json()["reason"]) == (422, "setting")
+        answer = await program.put("/api/v1/settings/line.line1.profile", json={"value": ["generic-58"]})
+        assert answer.json() == {"effect": "restart"}
+        assert isinstance(await line.next(), Restart)
+        browser = await shop.somebody(Role.INSTALLER)
+        assert (await browser.send_form("/devices/line1/restart")).status_code == 303
+        assert isinstance(await line.next(), Restart)
+        assert (await browser.send_form("/devices/line9/restart")).status_code == 404
         await end(shop)
 
     play(story)

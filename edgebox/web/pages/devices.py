@@ -107,6 +107,17 @@ async def slips(visit: Visit, form: Slips) -> Response:
     return visit.done("/devices", "devices.now_on" if form.on else "devices.now_off", line=form.line)
 
 
+@action("/devices/{line}/restart", INSTALLERS, takes=OnLine)
+async def restart(visit: Visit, form: OnLine) -> Response:
+    """The line begins anew between two documents, with the settings as they stand."""
+    session = visit.office.host.lines.get(form.line)
+    if session is None:
+        raise refused("not_found")
+    await visit.audit("line restarted", form.line)
+    session.restart()
+    return visit.done("/devices", "devices.restarts", line=form.line)
+
+
 @api("GET", "/devices", INSTALLERS, gives=Devices, summary="Lines, scanners, radio, clock, disk, temperature")
 async def api_devices(visit: Visit) -> Devices:
     """The same."""

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from edgebox.errors import OrderError, PageError
+from edgebox.errors import ConfigError, OrderError, PageError
+from edgebox.lines import LineSession
 from edgebox.overlay import Layers
 from edgebox.settings import SECTIONS
 from edgebox.web.refusals import refused, status_of
@@ -130,10 +131,13 @@ async def _change(visit: Visit, form: Changed) -> Literal["same", "live", "resta
         raise refused("setting", "without the page nobody could change it again")
     if (rejected := await _rejected(visit, form.key, value)) is not None:
         raise refused("setting", rejected)
+    line = _line_of(visit, form.key, value)
     try:
         is_same = await book.change_here({form.key: value})
     except OrderError as fault:
         raise _of_order(fault) from fault
+    if line is not None and not is_same:  # no await since the overlay is on disk: the engine still hears
+        line.restart()
     if not is_same:
         said = _told("\n".join(form.value))
         await visit.audit("setting changed", form.key, before=_told(before.value), after=said)
@@ -154,6 +158,18 @@ async def _reset(visit: Visit, key: str) -> Literal["same", "live", "restart"]:
         raise _of_order(fault) from fault
     await visit.audit("setting changed", key, before=_told(before.value), after="")
     return "same" if is_same else "live" if before.effect == "live" else "restart"
+
+
+def _line_of(visit: Visit, key: str, profile: object) -> LineSession | None:
+    """The line that has to begin anew with another profile, if it is there. PageError `setting`: no such profile."""
+    if not key.startswith("line."):
+        return None
+    host = visit.office.host
+    try:
+        host.profile(str(profile))
+    except ConfigError as fault:
+        raise refused("setting", str(fault.args[0])[:200]) from fault
+    return host.lines.get(key.removeprefix("line.").rpartition(".")[0])
 
 
 async def _rejected(visit: Visit, key: str, value: object) -> str | None:
