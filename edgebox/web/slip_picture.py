@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import OrderedDict
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,11 +25,11 @@ from edgebox.settings import SlipSettings
 from edgebox.slip_files import load_images
 from edgebox.slips import qr
 from edgebox.slips.facts import sample_facts
-from edgebox.slips.strip import Chosen, Means, composed
-from edgebox.slips.template import Limits, Template, TextBlock, Words
+from edgebox.slips.strip import Chosen, Means, composed, strip
+from edgebox.slips.template import Limits, Placement, Template, TextBlock, Words
 
 PAPERS = {"58": "generic-58", "80": "generic-80"}
-KEPT_MAX = 24  # pictures of 20 KB: a few people who edit at once
+KEPT_MAX = 96  # pictures of 10 KB: all slips of a shop on two papers, and a few people who edit at once
 SAMPLE = (("zh", "*** 样张 ***"), ("en", "*** SAMPLE ***"))
 _CUT = b"\x1ba\x00\x1bE\x00\x1d!\x00\x1b2\x1bd\x04\x1dV\x00"  # as the line does behind a slip
 
@@ -76,6 +77,17 @@ def fits(template: Template, press: Press, settings: SlipSettings) -> Body:
     images = load_images([template], slip_shelf.OWN_SLIPS, press.printer.dots)
     means = Means(tuple(settings.languages), settings.max_mm, settings.max_bytes, settings.max_wire_ms, images)
     return composed(Chosen(template, sample_facts(template.purpose)), press, means)
+
+
+def without_room(templates: Iterable[Template], press: Press, settings: SlipSettings) -> tuple[str, ...]:
+    """Of slips that all come on one receipt, those that would be left out; by name. ConfigError."""
+    inline = [one for one in templates if one.placement is Placement.BEFORE_CUT and not one.shadow]
+    images = load_images(inline, slip_shelf.OWN_SLIPS, press.printer.dots)
+    means = Means(tuple(settings.languages), settings.max_mm, settings.max_bytes, settings.max_wire_ms, images)
+    chosen = [
+        Chosen(one, sample_facts(one.purpose)) for one in sorted(inline, key=lambda one: (one.priority, one.name))
+    ]
+    return tuple(refused.name for refused in strip(chosen, press, means).refused)
 
 
 def marked(template: Template) -> Template:

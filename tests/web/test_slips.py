@@ -179,6 +179,23 @@ def test_a_slip_that_does_not_fit_is_never_put_in_force() -> None:
     play(story)
 
 
+def test_a_slip_that_leaves_no_room_for_the_points_is_not_put_in_force() -> None:
+    async def story(shop: Shop) -> None:
+        book = await with_book(shop)
+        browser = await shop.somebody(Role.MANAGER)
+        blocks = [{"type": "feed", "lines": 20}, {"type": "feed", "lines": 6}, {"type": "text", "text": "x"}]  # 110 mm
+        await book.draft(link(block=blocks, priority=1), "manager", 0)
+        forced = await browser.send_form("/slips/tea/force", revision="1")
+        assert forced.status_code == 303
+        assert "no room for the points code" in (await browser.get("/slips")).text
+        assert not book.book.force
+        await book.draft(link(block=blocks, priority=500), "manager", 1)  # behind the points it would never come out
+        await browser.send_form("/slips/tea/force", revision="2")
+        assert not book.book.force
+
+    play(story)
+
+
 def test_a_sample_comes_out_marked_and_counts_for_nothing() -> None:
     async def story(shop: Shop) -> None:
         await with_book(shop)

@@ -10,7 +10,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from edgebox.desk.paper import Paper, Sheet
-from edgebox.errors import ConfigError, OrderError, SlipError
+from edgebox.errors import ConfigError, OrderError, PageError, SlipError
 from edgebox.escpos.compose import Press
 from edgebox.paper.letters import text_raster
 from edgebox.paper_report import PaperReport
@@ -19,12 +19,12 @@ from edgebox.slip_book import OwnSlip, Seen, SlipBook
 from edgebox.slip_files import slip_from
 from edgebox.slip_schema import Name as SlipName
 from edgebox.slips import qr
-from edgebox.slips.template import Template
+from edgebox.slips.template import Purpose, Template
 from edgebox.web.office import Office
 from edgebox.web.refusals import refused
 from edgebox.web.roles import MANAGERS
 from edgebox.web.routes import Nav, action, api, page
-from edgebox.web.slip_picture import PAPERS, Album, Picture, fits, marked, printer
+from edgebox.web.slip_picture import PAPERS, Album, Picture, fits, marked, printer, without_room
 from edgebox.web.visit import Visit
 
 ALBUM = "slip album"  # in the office's extras
@@ -121,7 +121,12 @@ async def picture(visit: Visit, query: Pictured) -> Response:
 @action("/slips/{name}/force", MANAGERS, takes=Named)
 async def force(visit: Visit, form: Named) -> Response:
     """Off trial: it is printed from now on."""
-    await _force(visit, form)
+    try:
+        await _force(visit, form)
+    except PageError as fault:
+        if fault.reason != "bad_input":
+            raise
+        return visit.done("/slips", "slips.no_room", name=form.name)
     return visit.done("/slips", "slips.in_force", name=form.name)
 
 
@@ -219,15 +224,19 @@ async def print_sample(visit: Visit, template: Template, line: str) -> None:
 
 
 async def _force(visit: Visit, form: Named) -> None:
-    """What doesn't fit the shop's printers is not put in force: a receipt would go without its code."""
-    known = book(visit.office)
+    """What doesn't fit the shop's printers, or leaves no room for the points, is not put in force."""
+    known, office = book(visit.office), visit.office
     draft = next((one for one in known.book.drafts if one.name == form.name), None)
     if draft is None:
         raise refused("not_found")
-    template = slip_from(draft.table, draft.name)
     try:
-        for press in _presses(visit.office):
-            await asyncio.to_thread(fits, template, press, visit.office.config.slip)
+        template = slip_from(draft.table, draft.name)
+        others = [one for one in office.host.decisions.shelved.shown if one.name != draft.name and not one.shadow]
+        wanted = {template.name} | {one.name for one in others if one.purpose is Purpose.CLAIM}
+        for press in _presses(office):
+            await asyncio.to_thread(fits, template, press, office.config.slip)
+            if wanted & set(await asyncio.to_thread(without_room, (template, *others), press, office.config.slip)):
+                raise refused("bad_input", "no room beside the slip with the points code")
         await known.put_in_force(form.name, form.revision)
     except SlipError as fault:
         raise refused("bad_input", f"it doesn't fit: {fault.reason}") from fault
