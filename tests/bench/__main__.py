@@ -14,6 +14,7 @@ from tests.bench import (
     footprint,
     hold,
     machine,
+    page,
     pages,
     parsing,
     passthrough,
@@ -42,6 +43,7 @@ SECTIONS: dict[str, Callable[..., list[Section]]] = {
     "radio": radio.run,
     "fleet": fleet.run,
     "pages": pages.run,
+    "page": page.run,
 }
 
 
