@@ -14,6 +14,7 @@ from edgebox.errors import ConfigError, OrderError, PageError
 from edgebox.lines import LineSession
 from edgebox.overlay import Layers
 from edgebox.settings import SECTIONS
+from edgebox.web.addresses import as_address, own_addresses, split
 from edgebox.web.refusals import refused, status_of
 from edgebox.web.roles import INSTALLERS
 from edgebox.web.routes import Nav, action, api, page
@@ -21,6 +22,7 @@ from edgebox.web.setting_book import Group, Setting, groups, typed
 from edgebox.web.visit import Visit
 
 FIRST = "shop"
+PORT_MAX = 65_535  # RFC 9293
 Key = Annotated[str, Meta(max_length=80)]
 Value = Annotated[str, Meta(max_length=32_768)]
 Section = Literal[
@@ -127,10 +129,10 @@ async def _change(visit: Visit, form: Changed) -> Literal["same", "live", "resta
     book = visit.office.host.settings
     if book is None:
         raise refused("read_only_box")
-    if form.key == "web.listen" and not value:
-        raise refused("setting", "without the page nobody could change it again")
     if (rejected := await _rejected(visit, form.key, value)) is not None:
         raise refused("setting", rejected)
+    if form.key == "web.listen":
+        _check_reachable(str(value))
     line = _line_of(visit, form.key, value)
     try:
         is_same = await book.change_here({form.key: value})
@@ -158,6 +160,14 @@ async def _reset(visit: Visit, key: str) -> Literal["same", "live", "restart"]:
         raise _of_order(fault) from fault
     await visit.audit("setting changed", key, before=_told(before.value), after="")
     return "same" if is_same else "live" if before.effect == "live" else "restart"
+
+
+def _check_reachable(listen: str) -> None:
+    """PageError `setting`: nobody could open the page there to change it again, and no trial would notice."""
+    name, port = split(listen) if listen else ("", 0)
+    host = as_address(name)
+    if host is None or not 0 < port <= PORT_MAX or not (host.is_unspecified or host in own_addresses()):
+        raise refused("setting", "no address of this box: the page could not be opened there")
 
 
 def _line_of(visit: Visit, key: str, profile: object) -> LineSession | None:
