@@ -24,7 +24,7 @@ from edgebox.loyalty.sales import sale_of
 from edgebox.loyalty.windows import When
 from edgebox.model import DocumentKind, Modifier, Receipt, TenderKind
 
-REMEMBERED_MAX = 20_000  # claims; a day of the busiest shop, at about 300 bytes each
+REMEMBERED_MAX = 10_000  # claims; more than a day of the busiest shop, at about 500 bytes each
 _WEAK_LABEL = b"edgebox weak claim id v1"
 
 

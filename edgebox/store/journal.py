@@ -253,19 +253,30 @@ class Journal:
             for first, last, why, at_ms in found
         ]
 
-    def newest(self, stream: Stream, limit: int) -> list[bytes]:
-        """Bodies of the stream's newest rows, of all epochs, oldest first; without those that are damaged."""
+    def before_newest(self, stream: Stream, limit: int) -> int:
+        """The place behind which the stream's newest `limit` rows are, of all epochs."""
         low, high = span(stream, 0)[0], span(stream, EPOCH_MAX)[1]
         found = self._connection.execute(
-            "SELECT place, boot, mono_ms, at_ms, trusted, crc, body FROM journal"
-            " WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT ?",
+            "SELECT place FROM journal WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT 1 OFFSET ?",
             (low, high, limit),
-        )
+        ).fetchone()
+        return int(found[0]) if found else low - 1
+
+    def behind(self, stream: Stream, place: int, limit: int) -> tuple[int, list[bytes]]:
+        """The last place looked at, and the bodies up to it, oldest first; without those that are damaged.
+
+        The place that was given: there are no more.
+        """
+        rows = self._connection.execute(
+            "SELECT place, boot, mono_ms, at_ms, trusted, crc, body FROM journal"
+            " WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
+            (place, span(stream, EPOCH_MAX)[1], limit),
+        ).fetchall()
         bodies = [
             body if sum_of(place, boot, mono_ms, at_ms, trusted, body) == crc else self._again(place)
-            for place, boot, mono_ms, at_ms, trusted, crc, body in found
+            for place, boot, mono_ms, at_ms, trusted, crc, body in rows
         ]
-        return [body for body in reversed(bodies) if body]
+        return rows[-1][0] if rows else place, [body for body in bodies if body]
 
     def _again(self, place: int) -> bytes:
         twin = again(self._connection, place)

@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from edgebox.store.writer import PUT_FACT, TRUSTED_FACT, Kind, Writer
 
 EVENT_BYTES = 1 << 20  # of one event's JSON: no broker of a cloud takes more, and a page's worth of text is 10 KB
 GROUP_MAX = 100  # sightings of one group: what a power cut may take [house plan §9]
+PAST_AT_ONCE = 200  # events of the past in memory at once; 0.5 MB
 SOON_MAX = 10_000  # sightings that wait for the disk; more are dropped and counted
 FACT_BYTES = 1 << 20  # of one fact
 T = TypeVar("T")
@@ -221,23 +223,27 @@ class Store:
         self._writer.ask(question, done, Kind.WORK)
         return done.result()
 
-    def past_receipts(self, limit: int) -> list[ReceiptRecord]:
-        """The newest receipts, oldest first. Blocks."""
+    def past_receipts(self, limit: int) -> Iterator[ReceiptRecord]:
+        """The newest receipts, oldest first. Blocks. A few at a time: all at once would be 60 MB of a busy shop."""
         return self._past(Stream.RECEIPTS, limit, ReceiptRecord)
 
-    def past_claims(self, limit: int) -> list[ClaimRecord]:
-        """The newest events of claims, oldest first. Blocks."""
+    def past_claims(self, limit: int) -> Iterator[ClaimRecord]:
+        """The newest events of claims, oldest first, likewise. Blocks."""
         return self._past(Stream.CLAIMS, limit, ClaimRecord)
 
-    def _past(self, stream: Stream, limit: int, kind: type[T]) -> list[T]:
-        decode = msgspec.json.Decoder(kind).decode
-        found = []
-        for body in self._ask_now(lambda _: self._writer.journal.newest(stream, limit)):
-            try:
-                found.append(decode(body))
-            except msgspec.MsgspecError:
-                self.unreadable += 1
-        return found
+    def _past(self, stream: Stream, limit: int, kind: type[T]) -> Iterator[T]:
+        decode, journal = msgspec.json.Decoder(kind).decode, self._writer.journal
+        before = self._ask_now(lambda _: journal.before_newest(stream, limit))
+        while True:
+            last, bodies = self._ask_now(partial(_past_behind, journal, stream, before))
+            if last == before:
+                return
+            before = last
+            for body in bodies:
+                try:
+                    yield decode(body)
+                except msgspec.MsgspecError:
+                    self.unreadable += 1
 
     async def job(self, job: str) -> JobRecord | None:
         """The newest step of a command."""
@@ -300,6 +306,10 @@ def _extents(journal: Journal) -> Iterator[Extent]:
             through, end = journal.acknowledged(stream, epoch.ordinal), journal.end(stream, epoch.ordinal)
             if through < end or epoch.ordinal == journal.epoch.ordinal:
                 yield Extent(stream, epoch.name, through, end)
+
+
+def _past_behind(journal: Journal, stream: Stream, place: int, _: sqlite3.Connection) -> tuple[int, list[bytes]]:
+    return journal.behind(stream, place, PAST_AT_ONCE)
 
 
 def _highest_ms(connection: sqlite3.Connection) -> int:
