@@ -13,25 +13,22 @@ from starlette.responses import Response
 
 from edgebox.appliance.plugged import Plugged, Use, plugged
 from edgebox.config import FOLDER
-from edgebox.desk.paper import Paper, Sheet
-from edgebox.errors import ConfigError, SlipError
-from edgebox.escpos.compose import Press
+from edgebox.desk.paper import Paper
+from edgebox.errors import ConfigError
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.notices import printer_words
-from edgebox.paper.letters import text_raster
 from edgebox.printers import load_printer
-from edgebox.slips import qr
-from edgebox.slips.self_test import CODES, self_test
+from edgebox.slips.self_test import CODES
 from edgebox.slips.strip import NARROW_DOTS
 from edgebox.web import first_start
 from edgebox.web.first_start import Step, shown
 from edgebox.web.refusals import refused
 from edgebox.web.roles import INSTALLERS
 from edgebox.web.routes import action, page
+from edgebox.web.self_test import print_self_test
 from edgebox.web.visit import Visit
 
 OWN = Path("/etc/edgebox/printers")
-WITHIN_MS = 60_000  # a slip that comes later would surprise whoever stands there
 CODE_OF = {"native": "EDGEBOX-NATIVE", "raster": "EDGEBOX-RASTER", "strips": "EDGEBOX-STRIPS"}
 LineName = Annotated[str, Meta(max_length=32)]
 
@@ -114,23 +111,10 @@ async def printer(visit: Visit) -> Response:
 async def print_test(visit: Visit, form: Test) -> Response:
     """The slip, between two of the till's documents."""
     office = visit.office
-    paper = Paper(office.host, office.config.desk.line)
-    where = paper.where(form.line)
-    session = office.host.lines.get(where.line) if where is not None else None
-    if where is None or session is None or session.hello is None:
+    where = Paper(office.host, office.config.desk.line).where(form.line)
+    if where is None:
         raise refused("no_printer")
-    try:
-        profile = office.host.profile(session.hello.profile)
-        press = Press(profile, False, -1, session.hello.bytes_per_s, qr.matrix, text_raster)
-        spoken = (visit.language, *(one for one in ("zh", "en") if one != visit.language))
-        body = await asyncio.to_thread(self_test, press, spoken[:1])
-        sheet = await asyncio.wait_for(
-            paper.print(where.line, "", body.raw, expires_ms=WITHIN_MS), 2 * WITHIN_MS / 1000
-        )
-    except (SlipError, ConfigError, TimeoutError) as fault:
-        raise refused("no_printer", type(fault).__name__) from fault
-    if sheet in (Sheet.NOT, Sheet.GONE):
-        raise refused("no_printer")
+    await print_self_test(office, where.line, visit.language)
     await visit.audit("self-test printed", where.line)
     return visit.done("/start/printer", "start.test_printed")
 
