@@ -233,7 +233,7 @@ def settings_of(table: Mapping[str, Any], decimals: int) -> dict[str, str]:
 
 
 def _with_settings(table: dict[str, Any], form: Form, decimals: int) -> dict[str, Any]:
-    purpose = table.get("purpose")
+    purpose = str(table.get("purpose"))
     changed: dict[str, Any] = {"priority": _number(form.priority), "languages": list(form.languages)}
     changed["placement"] = "own_slip" if form.own_slip else None
     for name, purposes in SETTINGS.items():

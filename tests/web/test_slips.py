@@ -2,6 +2,7 @@
 
 import asyncio
 import html
+import json
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 
 from edgebox.slip_book import SlipBook
 from edgebox.web.roles import Role
+from edgebox.web.slip_form import FIELDS
 from tests.line_of_engine import RECEIPT, FakeLine
 from tests.web.office import Browser, Shop, play
 from tests.web.test_receipts import prints
@@ -222,6 +224,13 @@ def test_hostile_slips_are_text_and_never_break_the_page() -> None:
             assert page.status_code == 200, page.text
             assert "<script>alert" not in page.text
             assert "<img src=x" not in page.text
+        for odd in ([], {}, 7, None, True, [[1]], {"zh": [1]}, 10**30, "{"):
+            names = ("text", "short", "caption", "beside", "above", "data", "left", "given", "lines", "size", "bold")
+            blocks = [{"type": kind, **dict.fromkeys(names, odd)} for kind in (*FIELDS, odd)]
+            slip = {**dict.fromkeys(("name", "purpose", "languages", "when", "limits", "link", "placement"), odd)}
+            for opened in range(len(blocks)):
+                form = {"slip": json.dumps({**slip, "block": blocks}), "open": str(opened), "do": "show"}
+                assert (await browser.send_form("/slips/edit", **form)).status_code in (200, 422), (odd, opened)
         for broken in ("", "[]", "{", '{"block": 3}', '{"block": [1]}', "[" * 3000):
             assert (await browser.send_form("/slips/edit", slip=broken)).status_code == 422
         assert (await browser.send_form("/slips/edit", slip="x" * 70_000)).status_code == 413

@@ -4,7 +4,7 @@ import re
 
 from edgebox.web.roles import Role
 from tests.line_of_engine import RECEIPT, SESSION
-from tests.web.office import Browser, Shop, play
+from tests.web.office import ORIGIN, Browser, Shop, play
 from tests.web.test_receipts import numbered, printed
 
 PAPER = f"/teach/{SESSION.hex()}/1"
@@ -111,5 +111,26 @@ def test_the_api_teaches_and_forgets() -> None:
         assert (await program.get("/api/v1/layouts")).json()["taught"] == ["corner"]
         assert (await program.delete("/api/v1/layouts/corner")).status_code == 204
         assert (await program.delete("/api/v1/layouts/corner")).status_code == 404
+
+    play(story)
+
+
+def test_a_second_paper_of_the_same_layout_makes_a_lesson_surer() -> None:
+    async def story(shop: Shop) -> None:
+        await printed(shop, numbered(1), numbered(2))
+        browser = await shop.somebody(Role.MANAGER)
+        total = await line_of(browser, "TOTAL")
+        first = TAKEN % (total, -1)
+        chosen = (await browser.get("/teach", params={"also": first})).text
+        assert "Choose another paper" in chosen
+        again = PAPER.removesuffix("/1") + "/2"
+        assert f"{again}?also=" in chosen
+        page = (await browser.get(again, params={"also": first, "tap": total})).text
+        assert page.count('name="taps"') == 2
+        taps = [first, f"{SESSION.hex()}:2:{total}:-1:-1:"]
+        form = {"csrf": browser.csrf, "taps": taps, "name": "both"}
+        headers = {"origin": ORIGIN, "sec-fetch-site": "same-origin"}
+        tried = await browser.post("/teach/try", data=form, headers=headers)
+        assert "On the last 2 papers" in tried.text
 
     play(story)

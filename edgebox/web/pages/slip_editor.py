@@ -178,7 +178,7 @@ async def _editor(visit: Visit, form: Form, *, said_key: str = "", is_well: bool
         lines=sorted(visit.office.host.lines), samples={name: FACTS[name].sample for name in fields_of(purpose)},
         facts=sorted(fields_of(purpose)), rows=sorted(rows_of(purpose)), is_part=False,
         focus=_focus(len(table.get("block", ())), moved),
-        is_fleets=book(visit.office).is_fleets or table.get("name") in book(visit.office).fleets(),
+        is_fleets=book(visit.office).is_fleets or str(table.get("name")) in book(visit.office).fleets(),
     )  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def _summary(block: Any) -> str:
 
 
 def _purpose(table: Mapping[str, Any]) -> Purpose:
-    known = table.get("purpose")
+    known = str(table.get("purpose"))
     return Purpose(known) if known in set(Purpose) else Purpose.LINK
 
 
