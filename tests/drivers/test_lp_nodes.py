@@ -60,7 +60,8 @@ def test_a_printer_that_takes_nothing_stops_the_line_after_little(program: Progr
     taken = program.ask("taken")
     assert isinstance(taken, int)
     assert 0 < taken <= 32768, "what a pty takes"
-    assert program.ask("port.unsent()") == 512, "the last piece is on its way"
+    left = program.ask("port.unsent()")
+    assert left in (0, 512), "the last piece at most; a pty says at times that it has room when it has none"
     got = 0
     while got < taken:
         got += len(node.take())
