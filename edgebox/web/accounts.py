@@ -6,6 +6,7 @@ is kept of them can't be turned back. The shop always has an owner.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import sqlite3
@@ -51,6 +52,7 @@ class Accounts:
         self._store = store
         self._users = {user.name: user for user in users}
         self._tokens = {token.id: token for token in tokens}
+        self._one_at_a_time = asyncio.Lock()  # two owners who remove each other: the second hears that it is the last
 
     @classmethod
     async def open(cls, store: Store) -> Accounts:
@@ -84,28 +86,31 @@ class Accounts:
     async def add(self, user: User) -> User:
         """A new one. PageError `name_taken`, `too_many`; StoreError."""
         user = user._replace(name=user.name.strip().casefold())
-        if user.name in self._users:
-            raise refused("name_taken")
-        if len(self._users) >= USERS_MAX:
-            raise refused("too_many")
-        await self._put(user)
+        async with self._one_at_a_time:
+            if user.name in self._users:
+                raise refused("name_taken")
+            if len(self._users) >= USERS_MAX:
+                raise refused("too_many")
+            await self._put(user)
         return user
 
     async def change(self, user: User) -> None:
         """Another role, password or language. PageError `last_owner`, `not_found`; StoreError."""
-        if user.name not in self._users:
-            raise refused("not_found")
-        if user.role is not Role.OWNER:
-            self._keep_an_owner(user.name)
-        await self._put(user)
+        async with self._one_at_a_time:
+            if user.name not in self._users:
+                raise refused("not_found")
+            if user.role is not Role.OWNER:
+                self._keep_an_owner(user.name)
+            await self._put(user)
 
     async def remove(self, name: str) -> None:
         """PageError `last_owner`, `not_found`; StoreError."""
-        if name not in self._users:
-            raise refused("not_found")
-        self._keep_an_owner(name)
-        await self._store.change(_run("DELETE FROM web_users WHERE name = ?", name))
-        del self._users[name]
+        async with self._one_at_a_time:
+            if name not in self._users:
+                raise refused("not_found")
+            self._keep_an_owner(name)
+            await self._store.change(_run("DELETE FROM web_users WHERE name = ?", name))
+            del self._users[name]
 
     def _keep_an_owner(self, but: str) -> None:
         if not any(user.role is Role.OWNER for user in self._users.values() if user.name != but):
@@ -127,14 +132,15 @@ class Accounts:
 
     async def make_token(self, name: str, role: Role, writes: bool, now: int, made_by: str) -> str:
         """The token, which nobody will see again. PageError `name_taken`, `too_many`; StoreError."""
-        if any(token.name == name for token in self._tokens.values()):
-            raise refused("name_taken")
-        if len(self._tokens) >= TOKENS_MAX:
-            raise refused("too_many")
-        said = TOKEN_PREFIX + secrets.token_urlsafe(32)
-        token = Token(hashed(said), name, role, writes, now, made_by)
-        await self._store.change(_run(_PUT_TOKEN, *token))
-        self._tokens[token.id] = token
+        async with self._one_at_a_time:
+            if any(token.name == name for token in self._tokens.values()):
+                raise refused("name_taken")
+            if len(self._tokens) >= TOKENS_MAX:
+                raise refused("too_many")
+            said = TOKEN_PREFIX + secrets.token_urlsafe(32)
+            token = Token(hashed(said), name, role, writes, now, made_by)
+            await self._store.change(_run(_PUT_TOKEN, *token))
+            self._tokens[token.id] = token
         return said
 
     async def end_token(self, name: str) -> None:

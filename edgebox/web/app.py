@@ -70,8 +70,8 @@ def _endpoint(office: Office, frame: Frame, row: Row) -> ANSWER:
     async def endpoint(request: Request) -> Response:
         office.counters["requests"] += 1
         try:
-            visit = Visit(office, frame, request)
             raw = await _body(request, row.body_bytes) if row.changes else b""
+            visit = Visit(office, frame, request)  # once all is there: what is sent slowly outlives no sign-out
             form = _form(request, raw) if row.changes and not row.is_api else {}
             _check(visit, row, form)
             taken = _taken(row, request, raw, form)

@@ -104,6 +104,8 @@ async def checked(visit: Visit, said_name: str, password: str) -> str:
                 AuditRecord(at=office.now, who=client, what="sign-in locked", target=name, reason="wrong passwords")
             )
         raise refused("wrong_password")
+    if office.accounts.user(name) != user:  # removed or given another password while it was looked at
+        raise refused("wrong_password")
     office.by_address.succeeded(client)
     office.by_name.succeeded(name)
     return name

@@ -68,14 +68,14 @@ async def add(visit: Visit, form: NewUser) -> Response:
 async def change(visit: Visit, form: ChangedUser) -> Response:
     """Another role or password; with either, the user signs in anew."""
     office = visit.office
-    before = _known(visit, form.name)
-    role = _role(form.role) if form.role else before.role
-    password = before.password
+    name = _known(visit, form.name).name
     try:
         if form.password:
-            check_strength(form.password, before.name)
-            password = await office.passwords.made(form.password)
-        await office.accounts.change(before._replace(role=role, password=password))
+            check_strength(form.password, name)
+        password = await office.passwords.made(form.password) if form.password else ""
+        before = _known(visit, name)  # as it is now: somebody else may have changed it meanwhile
+        role = _role(form.role) if form.role else before.role
+        await office.accounts.change(before._replace(role=role, password=password or before.password))
     except PageError as fault:
         return await _list(visit, fault=fault)
     await office.sessions.end_all(before.name, visit.session.id if visit.session else "")
