@@ -40,11 +40,11 @@ def run(folder: Path, *, quick: bool) -> list[Section]:
     numbers = count(1)
     try:
         ends.join(line)
-        _print(ends, engine, numbers, WARM_UP, print_at_once)
-        for name, printing, of in (("line by line", _by_line, receipts), ("in one write", print_at_once, receipts)):
-            rows.append(_row(f"{name}, alone", *_print(ends, engine, numbers, of, printing)))
+        printed(ends, engine, numbers, WARM_UP, print_at_once)
+        for name, printing, of in (("line by line", by_line, receipts), ("in one write", print_at_once, receipts)):
+            rows.append(_row(f"{name}, alone", *printed(ends, engine, numbers, of, printing)))
             with hogs(folder):
-                rows.append(_row(f"{name}, {HOGS} CPU hogs", *_print(ends, engine, numbers, of, printing)))
+                rows.append(_row(f"{name}, {HOGS} CPU hogs", *printed(ends, engine, numbers, of, printing)))
         line.check()
     finally:
         ends.close()
@@ -65,11 +65,12 @@ def run(folder: Path, *, quick: bool) -> list[Section]:
     return [Section("hold", "Hold: cut seen → released, with its slip", columns, rows, notes)]
 
 
-def _by_line(ends: Ends, receipt: bytes) -> float:
+def by_line(ends: Ends, receipt: bytes) -> float:
+    """A till that prints line by line; ms from outside."""
     return print_by_line(ends, receipt, PAUSE_S)
 
 
-def _print(
+def printed(
     ends: Ends, engine: EngineProgram, numbers: Iterator[int], receipts: int, printing: Printing
 ) -> tuple[list[float], list[float], int]:
     """Holds in ms as the line saw them, the same from outside, and how many went out without a slip: late answers."""

@@ -11,7 +11,9 @@ import asyncio
 import re
 import socket
 import statistics
+import sys
 import time
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -21,16 +23,18 @@ from edgebox.web.accounts import Accounts, User
 from edgebox.web.passwords import Passwords
 from edgebox.web.roles import Role
 from edgebox.web.routes import rows
-from tests.bench import machine
+from tests.bench import hold, machine
 from tests.bench.box import Ends, EngineProgram, Program, line_command
 from tests.bench.figures import Section, met
 from tests.bench.hold import LINES, PROFILE
 from tests.bench.receipts import long_receipt, print_at_once
+from tests.bench.spread import percentile
 from tests.reports.shop import fill
 
 RECEIPTS, FEW = 100_000, 5_000
 BROWSERS = 5
 ROUNDS = 20
+TURNS, A_TURN = 5, 100  # receipts
 NAME, PASSWORD = "owner", "a good pass 7"
 HTML_MS, RSS_MB, LIVE_S = 50.0, 64.0, 1.0
 MB = 1 << 20
@@ -42,9 +46,7 @@ def run(folder: Path, *, quick: bool) -> list[Section]:
     data = folder / "page-data"
     fill(data, receipts)
     asyncio.run(_add_owner(data))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     engine = EngineProgram(folder, f"engine.data={data}", f"web.listen=127.0.0.1:{port}", "sync.url=")
     ends = Ends("tcp", folder, "page")
     urls = f"tcp://127.0.0.1:{ends.till_place}", f"tcp://127.0.0.1:{ends.printer_place}"
@@ -56,12 +58,55 @@ def run(folder: Path, *, quick: bool) -> list[Section]:
         ends.close()
         line.stop()
         engine.stop()
+    found += _holds(folder, rounds=2 if quick else TURNS)
     notes = [
         f"{receipts:,} receipts in the store; {BROWSERS} browsers signed in, each with the live connection open; "
         f"{ROUNDS} rounds of every place in the navigation, TLS included, one request at a time",
         f"a receipt of {LINES} lines in one write; from the last byte's write to the browser's event",
+        f"hold: receipts line by line, {TURNS} turns of {A_TURN} alone and {A_TURN} while a program fetches every page "
+        "there is, one after the other, as fast as they come",
     ]
     return [Section("page", "The managers' page", ("what", "measured", "target", ""), found, notes)]
+
+
+def _holds(folder: Path, rounds: int) -> list[list[str]]:
+    """What the line's cuts wait while the page is idle, and while it is asked without a pause: in turns."""
+    data = folder / "hold-data"
+    fill(data, FEW)
+    asyncio.run(_add_owner(data))
+    port = _free_port()
+    engine = EngineProgram(folder, f"engine.data={data}", f"web.listen=127.0.0.1:{port}", "sync.url=")
+    engine.folder = data
+    ends = Ends("tcp", folder, "page-hold")
+    urls = f"tcp://127.0.0.1:{ends.till_place}", f"tcp://127.0.0.1:{ends.printer_place}"
+    line = Program("line", line_command(*urls, engine.socket, "--profile", PROFILE), folder)
+    numbers, alone, asked = count(1), [], []
+    try:
+        ends.join(line)
+        hold.printed(ends, engine, numbers, hold.WARM_UP, hold.by_line)
+        for _ in range(rounds):
+            alone += hold.printed(ends, engine, numbers, A_TURN, hold.by_line)[0]
+            hammer = Program("hammer", [sys.executable, "-m", "tests.bench.page", f"https://127.0.0.1:{port}"], folder)
+            time.sleep(1.5)  # it signs in
+            asked += hold.printed(ends, engine, numbers, A_TURN, hold.by_line)[0]
+            hammer.check()
+            hammer.stop()
+    finally:
+        ends.close()
+        line.stop()
+        engine.stop()
+    return [
+        _row("hold of a cut, page idle, p99", percentile(alone, 0.99), hold.TARGET_P99_MS, "ms"),
+        _row("hold of a cut, page hammered, p50", percentile(asked, 0.5), hold.TARGET_P99_MS, "ms"),
+        _row("hold of a cut, page hammered, p99", percentile(asked, 0.99), hold.TARGET_P99_MS, "ms"),
+    ]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 async def _add_owner(data: Path) -> None:
@@ -186,3 +231,14 @@ async def _live_delay(lives: list[_Live], ends: Ends, number: int) -> list[float
     await asyncio.to_thread(print_at_once, ends, long_receipt(number))
     await asyncio.wait_for(asyncio.gather(*(live.heard.wait() for live in lives)), 10)
     return [live.at - began for live in lives]
+
+
+async def _hammer(address: str) -> None:
+    """One page after the other, until it is killed."""
+    browser = await _another(address)
+    while True:
+        await _pages(browser, rounds=1)
+
+
+if __name__ == "__main__":
+    asyncio.run(_hammer(sys.argv[1]))
