@@ -9,6 +9,7 @@ any address is good as a name, and of names only the box's own.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -28,6 +29,7 @@ PRIVATE = tuple(
     )
 )
 NAME = "edgebox"  # as which the box may be known to the shop's router
+_is_zone = re.compile(r"[\w.-]*", re.ASCII).fullmatch  # RFC 4007, section 11: here the name of an interface
 _SENT_NOWHERE = ("192.0.2.1", 9)  # RFC 5737: for documentation; connecting a datagram socket sends nothing
 
 
@@ -61,11 +63,17 @@ class Neighbours:
 
 
 def host_in(authority: str) -> str:
-    """`[fe80::1]:8443` → `fe80::1`; `edgebox.local:8443` → `edgebox.local`."""
+    """`[fe80::1]:8443` → `fe80::1`; `edgebox.local:8443` → `edgebox.local`; "": it is neither."""
     if authority.startswith("["):
-        name, bracket, _ = authority[1:].partition("]")
-        return name.lower() if bracket else ""
-    return authority.rpartition(":")[0].lower() if authority.count(":") == 1 else authority.lower()
+        name, bracket, rest = authority[1:].partition("]")
+        colon, port = rest[:1], rest[1:]
+        is_good = bool(bracket) and colon in ("", ":")
+    elif authority.count(":") == 1:
+        name, _, port = authority.partition(":")
+        is_good = True
+    else:
+        name, port, is_good = authority, "", True
+    return name.lower() if is_good and (not port or port.isdecimal()) else ""
 
 
 def split(listen: str) -> tuple[str, int]:
@@ -116,9 +124,12 @@ def _lines(path: Path) -> list[str]:
 
 def as_address(text: str) -> Address | None:
     """Of an IPv4 address in IPv6 clothes the address."""
+    bare, percent, zone = text.partition("%")
     try:
-        found = ip_address(text.partition("%")[0])
+        found = ip_address(bare)
     except ValueError:
+        return None
+    if percent and (found.version == 4 or not _is_zone(zone)):
         return None
     if isinstance(found, IPv6Address) and found in IPv6Network("::ffff:0:0/96"):
         return found.ipv4_mapped

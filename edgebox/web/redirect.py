@@ -58,7 +58,8 @@ class Redirect:
         host = next((line[5:].strip() for line in rest if line.lower().startswith("host:")), "")
         target = words[1] if len(words) == 3 else "/"
         is_good = len(words) == 3 and words[0] in ("GET", "HEAD") and self._neighbours.is_ours(host)
-        if not is_good or not target.startswith("/") or target.startswith("//") or not target.isascii():
+        is_plain = target.isascii() and target.isprintable()  # a bare line feed would be another header
+        if not is_good or not target.startswith("/") or target.startswith("//") or not is_plain:
             return b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         where = f"Location: {redirect_address(host, self._port)}{target}\r\n"
         return f"HTTP/1.1 308 Permanent Redirect\r\n{where}Content-Length: 0\r\nConnection: close\r\n\r\n".encode()

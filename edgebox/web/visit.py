@@ -121,7 +121,10 @@ class Visit:
 
     def came_from(self, fallback: str = "/") -> str:
         """The path of the page that the form was on."""
-        parts = urlsplit(self.request.headers.get("referer", ""))
+        try:
+            parts = urlsplit(self.request.headers.get("referer", ""))
+        except ValueError:  # half a bracket
+            return fallback
         return local_path(parts.path + (f"?{parts.query}" if parts.query else ""), fallback)
 
     # -- inside
@@ -158,8 +161,7 @@ class Visit:
 
 def local_path(text: str, fallback: str = "/") -> str:
     """A path on this box; what leads elsewhere (`//evil`, `/\\evil`, `https:`) is the fallback."""
-    parts = urlsplit(text)
-    is_local = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    is_local = text.startswith("/") and not text.startswith(("//", "/\\"))
     return text if is_local and text.isprintable() and len(text) <= 512 else fallback
 
 

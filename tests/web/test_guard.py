@@ -41,12 +41,16 @@ def test_who_is_not_of_the_shops_network_sees_nothing_at_all() -> None:
     play(story)
 
 
+# What begins like an address of the box, and goes on as something else.
+HALF_OURS = ("192.168.1.20%x@evil.example", "[fe80::1%x/evil]", "[::1]evil.example", "[::1]:1@evil", "localhost:x")
+
+
 def test_a_foreign_name_for_the_box_is_refused() -> None:
     """DNS rebinding: a foreign page's own name comes to point at the box."""
 
     async def story(shop: Shop) -> None:
         browser = await shop.somebody()
-        for host in ("evil.example", "192.168.1.20.evil.example", "", "edgebox.local.evil", "a@b", "[::1"):
+        for host in ("evil.example", "192.168.1.20.evil.example", "", "edgebox.local.evil", "a@b", "[::1", *HALF_OURS):
             answer = await browser.get("/", headers={"host": host, "cookie": f"{COOKIE}={cookie_of(browser)}"})
             assert answer.status_code == 421, host
 
@@ -65,6 +69,7 @@ ELSEWHERE: tuple[dict[str, str], ...] = (
     {"origin": "https://evil.example"},
     {"origin": "null"},
     {"origin": "https://192.168.1.20"},  # another port is another page
+    {"origin": "https://["},
     {"sec-fetch-site": "cross-site"},
     {"sec-fetch-site": "same-site"},
     {},  # a cookie, and no word of where it comes from
@@ -194,6 +199,8 @@ def test_addresses_are_read_as_people_and_kernels_write_them() -> None:
     assert host_in("[fe80::1]:8443") == "fe80::1"
     assert host_in("fe80::1") == "fe80::1"
     assert as_address("::ffff:10.0.0.1") == as_address("10.0.0.1")
+    assert host_in("[fe80::1%eth0]") == "fe80::1%eth0"
+    assert as_address("fe80::1%eth0.7") is not None
     assert as_address("edgebox") is None
     assert as_address(best_address())
     assert all(not address.is_loopback for address in own_addresses())

@@ -89,6 +89,8 @@ def test_plain_http_is_only_sent_on() -> None:
             b"GET " + b"/" * 9000,
             b"\r\n\r\n",
             b"GET //evil.example HTTP/1.1\r\n\r\n",
+            b"GET /\nSet-Cookie:a=b HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: [::1%x@evil.example]\r\n\r\n",
         ):
             reader, writer = await asyncio.open_connection("127.0.0.1", plain)
             writer.write(raw)

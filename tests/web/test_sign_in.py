@@ -245,7 +245,7 @@ def test_what_is_guessed_first_is_no_password(weak: str) -> None:
 
 
 def test_nobody_is_sent_elsewhere_after_signing_in() -> None:
-    elsewhere = ("//evil.example", "/\\evil", "https://evil.example/", "javascript:x", "evil", "/a\r\nb")
+    elsewhere = ("//evil.example", "/\\evil", "https://evil.example/", "javascript:x", "evil", "/a\r\nb", "//[")
     assert [local_path(path) for path in elsewhere] == ["/"] * len(elsewhere)
     assert local_path("/users?page=2") == "/users?page=2"
 
@@ -253,6 +253,10 @@ def test_nobody_is_sent_elsewhere_after_signing_in() -> None:
         for path in elsewhere:
             answer = await shop.browser().send_form("/sign-in", name="owner", password=PASSWORD, to=path)
             assert answer.headers["location"] == "/"
+        owner = await shop.somebody()
+        headers = {"origin": ORIGIN, "referer": "https://["}
+        answer = await owner.post("/language", data={"csrf": owner.csrf, "language": "en"}, headers=headers)
+        assert answer.headers["location"] == "/"
 
     play(story)
 
