@@ -71,6 +71,7 @@ def _endpoint(office: Office, frame: Frame, row: Row) -> ANSWER:
         office.counters["requests"] += 1
         try:
             raw = await _body(request, row.body_bytes) if row.changes else b""
+            await office.quiet_moment()
             visit = Visit(office, frame, request)  # once all is there: what is sent slowly outlives no sign-out
             form = _form(request, raw) if row.changes and not row.is_api else {}
             _check(visit, row, form)

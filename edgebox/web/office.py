@@ -39,6 +39,8 @@ if TYPE_CHECKING:  # ciphers cost 5 MB that a box without a cloud doesn't pay fo
     from edgebox.orders.orders import Orders
 
 P = TypeVar("P")
+QUIET_S = 0.25  # how long a page waits for a receipt that is on its way; the longest are printed within a second
+LOOK_S = 0.005
 TROUBLES_S = 2.0  # each page shows them, and asking takes four questions to the store
 
 
@@ -106,6 +108,16 @@ class Office:
         """How amounts and times are written here."""
         shop = self.config.shop
         return Written(language, ZoneInfo(shop.tz), shop.currency, shop.decimals)
+
+    async def quiet_moment(self) -> None:
+        """Returns when no line has a receipt on its way, or after QUIET_S: a customer waits there, and here a reader.
+
+        A page takes the interpreter for some milliseconds, and a cut that comes meanwhile would wait for them.
+        """
+        for _ in range(round(QUIET_S / LOOK_S)):
+            if not any(line.is_reading for line in self.host.lines.values()):
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def troubles(self) -> tuple[Trouble, ...]:
         """What is wrong, worst first, as it was a moment ago; a part that has changed since is known. StoreError."""
