@@ -74,12 +74,13 @@ class Pairing:
 
     async def fresh(self, now: int, *, is_asked: bool) -> Code:
         """A new code; the one before it is over. PageError `too_many`, `busy`; StoreError."""
-        if not self.may_print(now, is_asked=is_asked):
-            raise refused("too_many")
-        text = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-        kept = await self._passwords.made(text)
-        unasked = self._pending.unasked + (not is_asked)
-        await self._keep(Pending(kept=kept, until=now + MINUTES * 60, printed=now, unasked=unasked))
+        async with self.one_at_a_time:  # of ten who press the button at once, nine hear that it was pressed
+            if not self.may_print(now, is_asked=is_asked):
+                raise refused("too_many")
+            text = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+            kept = await self._passwords.made(text)
+            unasked = self._pending.unasked + (not is_asked)
+            await self._keep(Pending(kept=kept, until=now + MINUTES * 60, printed=now, unasked=unasked))
         return Code(f"{text[:4]}-{text[4:]}")
 
     async def check(self, said: str, now: int) -> None:

@@ -165,6 +165,17 @@ def test_slips_are_not_printed_without_end(printed: Printed) -> None:
     play(story, users=False)
 
 
+def test_the_button_pressed_by_many_at_once_prints_one_slip(printed: Printed) -> None:
+    async def story(shop: Shop) -> None:
+        await with_line(shop)
+        phones = [shop.browser(peer=f"192.168.1.{n}") for n in range(31, 37)]
+        answers = await asyncio.gather(*(phone.send_form("/pair/print") for phone in phones))
+        assert sorted(answer.status_code for answer in answers) == [200] + [429] * 5
+        assert len(printed.papers) == 1
+
+    play(story, users=False)
+
+
 def test_a_box_with_users_prints_no_codes(printed: Printed) -> None:
     async def story(shop: Shop) -> None:
         await with_line(shop)

@@ -275,3 +275,17 @@ def test_a_language_is_chosen_before_and_after_signing_in() -> None:
         assert (await browser.send_form("/language", language="xx")).status_code == 422
 
     play(story)
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_no_address_holds_is_no_name(name: str) -> None:
+    """Browsers take dots out of `/tokens/../end`: nobody could end that token again."""
+
+    async def story(shop: Shop) -> None:
+        owner = await shop.somebody()
+        assert (await owner.send_form("/tokens/add", name=name, role="owner")).status_code == 422
+        assert (await owner.send_form("/users/add", name=name, password=PASSWORD)).status_code == 422
+        assert not shop.office.accounts.tokens()
+        assert shop.office.accounts.user(name) is None
+
+    play(story)

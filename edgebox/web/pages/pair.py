@@ -91,6 +91,8 @@ def user_name(said: str) -> str:
     name = said.strip().casefold()
     if not name.isprintable() or not 1 <= len(name) <= 32 or any(char in "/?#%\\" or char.isspace() for char in name):
         raise refused("bad_input", "name")
+    if name in (".", ".."):  # browsers take these out of an address, and nobody could be removed again
+        raise refused("bad_input", "name")
     return name
 
 

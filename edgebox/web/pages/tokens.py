@@ -42,7 +42,7 @@ async def add(visit: Visit, form: NewToken) -> Response:
     """One more. It is shown on this answer and never again."""
     name = form.name.strip()
     try:
-        if not name or not name.isprintable() or "/" in name or form.role not in PEOPLE:
+        if not name.isprintable() or "/" in name or name in ("", ".", "..") or form.role not in PEOPLE:
             raise refused("bad_input", "name")
         made = await visit.office.accounts.make_token(name, Role(form.role), form.writes, visit.office.now, visit.who)
     except PageError as fault:
