@@ -115,6 +115,35 @@ def test_a_receipt_without_its_paper_still_says_what_is_known() -> None:
     play(story)
 
 
+def test_today_draws_the_newest_receipt_with_its_reasons_for_those_who_may_see_receipts() -> None:
+    async def story(shop: Shop) -> None:
+        await printed(shop, RECEIPT, numbered(999).replace(b"MILK", SCRIPT))
+        manager, cashier = await shop.somebody(Role.MANAGER), await shop.somebody(Role.CASHIER)
+        for path in ("/", "/today/now"):
+            seen = (await manager.get(path)).text
+            assert '<span class="number">000999</span>' in seen, path
+            assert f'<a href="{PLACE}/2">Just printed' in seen
+            assert "paid 50.00 less change 16.10 makes 33.90" in seen
+            assert '<div class="slip"' in seen
+            assert SCRIPT.decode() not in seen
+            hidden = (await cashier.get(path)).text
+            assert "33.90" in hidden
+            assert 'class="paper"' not in hidden
+
+    play(story)
+
+
+def test_today_still_says_its_sums_when_the_newest_paper_is_gone() -> None:
+    async def story(shop: Shop) -> None:
+        await shop.record(number="5")
+        page = await (await shop.somebody(Role.MANAGER)).get("/")
+        assert page.status_code == 200
+        assert "no. 5" in page.text
+        assert 'class="paper"' not in page.text
+
+    play(story)
+
+
 def test_a_script_on_a_paper_is_text() -> None:
     async def story(shop: Shop) -> None:
         raw = RECEIPT.replace(b"MILK  2 x 8.00 ", SCRIPT + b"  2 x 8.00 ")

@@ -15,7 +15,7 @@ from edgebox.model import Confidence, DocumentKind
 from edgebox.print_jobs.job import State
 from edgebox.print_jobs.job import What as PaperKind
 from edgebox.reports import lessons, reasons
-from edgebox.reports.correct import Effect
+from edgebox.reports.correct import WHAT, Effect
 from edgebox.reports.days import Span
 from edgebox.reports.staff import MEASURES
 from edgebox.scan.codes import Kind
@@ -145,6 +145,14 @@ def test_each_key_that_is_said_stands_in_the_catalogue_and_the_other_way_round()
     assert wanted - CATALOGUE.keys() == set()
     unused = {key for key in CATALOGUE.keys() - wanted if key.partition(".")[0] not in {*MADE, *LOOKED_UP}}
     assert unused == set()
+
+
+def test_each_change_that_the_page_records_has_its_sentence() -> None:
+    recorded = {*re.findall(r"""audit\(\s*"([a-z' -]+)\"""", SOURCES), *(f"{WHAT}: {effect}" for effect in Effect)}
+    recorded -= {"paper printed"}  # the example in routes.py
+    assert len(recorded) > 20
+    keys = {"changes." + re.sub(r"[^a-z]+", "_", what).strip("_") for what in recorded}
+    assert keys - CATALOGUE.keys() == set()
 
 
 def test_what_is_to_be_done_is_said_of_each_trouble() -> None:

@@ -14,13 +14,12 @@ from edgebox.desk.paper import Paper, Sheet
 from edgebox.errors import OrderError, ReportError
 from edgebox.reports import reasons
 from edgebox.reports.correct import AMOUNT_MAX, REASON_MAX, Corrected
-from edgebox.reports.paper_view import Sheet as PaperSheet
 from edgebox.reports.reasons import Reason
 from edgebox.reports.whole import ClaimRow, Whole
 from edgebox.reprint import prepared, recorded
 from edgebox.store.events import ClaimState
 from edgebox.web.amounts import minor_of
-from edgebox.web.drawn import drawn
+from edgebox.web.drawn import Drawn, drawn
 from edgebox.web.refusals import refused
 from edgebox.web.roles import MANAGERS
 from edgebox.web.routes import action, api, page
@@ -298,23 +297,26 @@ def _known(claim: ClaimRow) -> Granted:
 
 
 async def _shown(visit: Visit, named: Named, form: Correction | None = None, fault: str = "") -> Response:
-    reports = visit.office.reports
-    whole = await reports.receipt(named.session, named.document)
-    sheet: PaperSheet | None = None
-    unread = ""
-    if whole.has_paper:
-        try:
-            sheet = await reports.paper(named.session, named.document)
-        except ReportError as gone:  # between the two questions
-            unread = gone.reason
+    whole = await visit.office.reports.receipt(named.session, named.document)
     return await visit.page(
         "receipt.html", status=422 if fault else 200, whole=whole, record=whole.record,
-        sheet=drawn(sheet) if sheet is not None else None, unread=unread, why=_told(visit, whole),
+        sheet=await sheet_of(visit, whole), why=told(visit, whole),
         may_reprint=may_reprint(whole), form=form, fault=fault, named=named, reason_max=REASON_MAX,
     )  # fmt: skip
 
 
-def _told(visit: Visit, whole: Whole) -> list[Told]:
+async def sheet_of(visit: Visit, whole: Whole) -> Drawn | None:
+    """Its paper, to be drawn; None: it is no longer kept. StoreError `damaged`."""
+    if not whole.has_paper:
+        return None
+    try:
+        return drawn(await visit.office.reports.paper(whole.record.session, whole.record.document))
+    except ReportError:  # gone between the two questions
+        return None
+
+
+def told(visit: Visit, whole: Whole) -> list[Told]:
+    """Why it has its total, as sentences."""
     all_of_them = (one for one in reasons.explain(whole) if one.values.get("words") != NOTHING_DUE)
     found = [Told(one.topic, _sentence(visit, whole, one), one.grade) for one in all_of_them]
     return list(dict.fromkeys(found))

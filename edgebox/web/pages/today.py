@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from edgebox.errors import ReportError, StoreError
 from edgebox.reports.search import ReceiptRow
 from edgebox.web import first_start
-from edgebox.web.roles import SIGNED_IN, STAFF, Role
+from edgebox.web.drawn import Drawn
+from edgebox.web.pages.receipt import Told, sheet_of, told
+from edgebox.web.roles import MANAGERS, SIGNED_IN, STAFF, Role
 from edgebox.web.routes import Nav, api, page
 from edgebox.web.visit import Visit
 
@@ -54,6 +59,14 @@ class Today(msgspec.Struct, frozen=True, kw_only=True):
     receipts: list[Receipt]
 
 
+class Newest(NamedTuple):
+    """The newest receipt as a person with its paper in the hand wants it: drawn, and why it has its total."""
+
+    receipt: Receipt
+    sheet: Drawn
+    why: list[Told]
+
+
 @page("/", SIGNED_IN, nav=Nav("today", 10))
 async def today(visit: Visit) -> Response:
     """The owner's screen. An installer has to do with the box, not with the takings."""
@@ -61,14 +74,18 @@ async def today(visit: Visit) -> Response:
         return RedirectResponse("/box", 303)
     found = await _today(visit)
     is_set_up = not await first_start.is_open(visit)
-    return await visit.page("today.html", day=found.day, receipts=found.receipts, is_set_up=is_set_up)
+    return await visit.page(
+        "today.html", day=found.day, receipts=found.receipts, newest=await _newest(visit, found), is_set_up=is_set_up
+    )
 
 
 @page("/today/now", STAFF)
 async def now(visit: Visit) -> Response:
     """The sums and the receipts alone: fetched when a receipt has come."""
     found = await _today(visit)
-    return await visit.part("today_now.html", day=found.day, receipts=found.receipts)
+    return await visit.part(
+        "today_now.html", day=found.day, receipts=found.receipts, newest=await _newest(visit, found)
+    )
 
 
 @page("/wrong", SIGNED_IN)
@@ -89,6 +106,19 @@ async def live(visit: Visit) -> Response:
 async def api_today(visit: Visit) -> Today:
     """The same."""
     return await _today(visit)
+
+
+async def _newest(visit: Visit, found: Today) -> Newest | None:
+    """None: there is none, its paper can't be drawn (its own page says why), or papers aren't for this visitor."""
+    if visit.role not in MANAGERS or not found.receipts:
+        return None
+    receipt = found.receipts[0]
+    try:
+        whole = await visit.office.reports.receipt(receipt.session, receipt.document)
+        sheet = await sheet_of(visit, whole)
+    except (ReportError, StoreError):  # the sums are worth more than one paper
+        return None
+    return Newest(receipt, sheet, told(visit, whole)) if sheet is not None else None
 
 
 async def _today(visit: Visit) -> Today:
