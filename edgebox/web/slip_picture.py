@@ -29,6 +29,7 @@ from edgebox.slips.strip import Chosen, Means, composed, strip
 from edgebox.slips.template import Limits, Placement, Template, TextBlock, Words
 
 PAPERS = {"58": "generic-58", "80": "generic-80"}
+LONGEST_MM = 1000  # that is drawn: what [limits] mm can be (edgebox/slip_schema.py). Eight metres would take 60 MB
 KEPT_MAX = 96  # pictures of 10 KB: all slips of a shop on two papers, and a few people who edit at once
 SAMPLE = (("zh", "*** 样张 ***"), ("en", "*** SAMPLE ***"))
 _CUT = b"\x1ba\x00\x1bE\x00\x1d!\x00\x1b2\x1bd\x04\x1dV\x00"  # as the line does behind a slip
@@ -113,6 +114,8 @@ def _drawn(
         body = composed(Chosen(template._replace(limits=Limits()), sample_facts(template.purpose)), press, means)
     except (SlipError, ConfigError) as refused:
         return Picture(fault=refused.reason), b""
+    if body.height_mm > LONGEST_MM:
+        return Picture(mm=body.height_mm, fault="too_long"), b""
     image, file = draw(b"\x1c." + body.raw + _CUT, paper), io.BytesIO()
     image.save(file, "PNG")
     return Picture(name, image.width, image.height, body.height_mm, fault), file.getvalue()

@@ -8,9 +8,13 @@ from typing import Any
 
 import msgspec
 
+from edgebox.settings import SlipSettings
 from edgebox.slip_book import SlipBook
+from edgebox.slip_files import slip_from
+from edgebox.slip_schema import BLOCKS_MAX, TEXT_MAX
 from edgebox.web.roles import Role
 from edgebox.web.slip_form import FIELDS
+from edgebox.web.slip_picture import Album, Picture
 from tests.line_of_engine import RECEIPT, FakeLine
 from tests.web.office import Browser, Shop, play
 from tests.web.test_receipts import prints
@@ -249,3 +253,11 @@ def test_a_new_slip_wants_a_name_that_is_free() -> None:
         assert (await browser.get("/slips/new?name=points")).status_code == 409
 
     play(story)
+
+
+def test_metres_of_slip_are_said_and_not_drawn() -> None:
+    words = {"en": "W" * TEXT_MAX, "zh": "中" * TEXT_MAX}
+    table = {"name": "x", "purpose": "link", "block": [{"type": "text", "text": words}] * BLOCKS_MAX}
+    found = Album().of(slip_from(table, "slip"), "80", SlipSettings(languages=("en", "zh")))
+    assert found == Picture(mm=found.mm, fault="too_long")
+    assert found.mm > 1000
