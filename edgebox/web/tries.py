@@ -60,6 +60,12 @@ class Tries:
         while len(self._failed) > KEYS_MAX:
             self._failed.popitem(last=False)
 
+    def not_looked_at(self, key: str) -> None:
+        """The last one was counted, and then nobody had time for it."""
+        found = self._failed.get(key)
+        if found is not None:
+            self._failed[key] = found._replace(times=max(0, found.times - 1))
+
     def succeeded(self, key: str) -> None:
         """All is forgotten."""
         self._failed.pop(key, None)

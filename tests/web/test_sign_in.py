@@ -6,7 +6,7 @@ import re
 import pytest
 
 from edgebox.store.events import Stream
-from edgebox.web.passwords import Passwords, check_strength
+from edgebox.web.passwords import WAITING_MAX, Passwords, check_strength
 from edgebox.web.roles import Role
 from edgebox.web.sessions import DAY_S, MINUTE_S
 from edgebox.web.tries import FORGET_S, KEYS_MAX, OF_ADDRESS, OF_NAME, Patience, Tries
@@ -273,6 +273,18 @@ def test_a_language_is_chosen_before_and_after_signing_in() -> None:
         await browser.send_form("/language", language="zh")
         assert "操作记录" in (await browser.get("/more")).text
         assert (await browser.send_form("/language", language="xx")).status_code == 422
+
+    play(story)
+
+
+def test_a_try_that_nobody_had_time_for_is_none() -> None:
+    async def story(shop: Shop) -> None:
+        passwords, browser = shop.office.passwords, shop.browser()
+        passwords._waiting = WAITING_MAX
+        for _ in range(20):
+            assert (await browser.send_form("/sign-in", name="owner", password=PASSWORD)).status_code == 503
+        passwords._waiting = 0
+        await browser.sign_in("owner")
 
     play(story)
 

@@ -98,7 +98,13 @@ async def checked(visit: Visit, said_name: str, password: str) -> str:
     office.by_address.failed(client, now)
     office.by_name.failed(name, now)
     user = office.accounts.user(name)
-    if not await office.passwords.is_right(password, user.password if user is not None else ""):
+    try:
+        is_right = await office.passwords.is_right(password, user.password if user is not None else "")
+    except PageError:  # `busy`: others' many tries must not lock out who comes with the right password
+        office.by_address.not_looked_at(client)
+        office.by_name.not_looked_at(name)
+        raise
+    if not is_right:
         if user is not None and office.by_name.wait_s(name, now):
             await office.store.record(
                 AuditRecord(at=office.now, who=client, what="sign-in locked", target=name, reason="wrong passwords")
