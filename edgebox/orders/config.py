@@ -83,6 +83,7 @@ class Settings:
         self.taken_back = ""  # why the last change was, if this run or its start did that
         self._now = Overlay()
         self._watch: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()  # page and fleet at once: the second hears of the first's trial
 
     # -- life
 
@@ -181,6 +182,10 @@ class Settings:
 
     async def change(self, layers: Layers, job: str, *, of_bundle: bool = False) -> bool:
         """Puts layers on trial; True: there was nothing to change. OrderError `trial`, `values`."""
+        async with self._one_at_a_time:
+            return await self._change(layers, job, of_bundle=of_bundle)
+
+    async def _change(self, layers: Layers, job: str, *, of_bundle: bool) -> bool:
         if self._now.trial is not None:
             raise OrderError("another change is on trial", reason="trial")
         faults = self._source.faults(layers)

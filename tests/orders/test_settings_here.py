@@ -83,6 +83,18 @@ def test_a_change_is_tried_over_a_restart_and_stays(folder: Path) -> None:
     asyncio.run(play())
 
 
+def test_of_two_changes_at_once_one_is_told_and_none_is_lost(folder: Path) -> None:
+    async def play() -> None:
+        async with box(folder) as here:
+            both = ({"shop.name": "Wang"}, {"shop.trade": "cafe"})
+            ends = await asyncio.gather(*map(here.settings.change_here, both), return_exceptions=True)
+            refused = [end.reason for end in ends if isinstance(end, OrderError)]
+            assert (refused, here.restarts) == (["trial"], ["again"])
+            assert here.settings.layers.page in both
+
+    asyncio.run(play())
+
+
 def test_a_line_that_does_not_come_back_takes_the_change_back_and_the_audit_says_why(folder: Path) -> None:
     async def play() -> None:
         async with box(folder) as here:
