@@ -208,6 +208,8 @@ def test_a_total_is_lowered_at_once_and_raised_only_by_request() -> None:
         page = (await browser.get(f"{PLACE}/1")).text
         assert "worth less now" in page
         assert "manager corrected it to ¥23.90" in page
+        assert "Read as ¥33.90, corrected since" in page
+        assert "corrected since" not in (await browser.get(f"{PLACE}/2")).text
         program = await shop.token(Role.MANAGER, writes=True)
         effect = (await program.post(f"{API}/2/correct", json={"amount_minor": 4000})).json()
         assert effect == {"effect": "requested", "amount_minor": 4000}
