@@ -98,6 +98,8 @@ def test_a_change_goes_on_trial_and_the_page_waits_for_the_next_run() -> None:
         answer = await browser.send_form("/settings/change", key="shop.name", value="Corner Shop")
         assert answer.status_code == 200
         assert "restarting" in answer.text
+        assert 'id="wrong"' not in answer.text, "its own restart is no trouble"
+        assert 'id="wrong"' in (await browser.get("/more")).text
         assert restarts == ["restart"]
         assert shop.engine.settings is not None
         assert shop.engine.settings.layers.page == {"shop.name": "Corner Shop"}
