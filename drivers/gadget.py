@@ -19,7 +19,8 @@ import errno
 import fcntl
 import os
 
-from drivers.base import Port, Reason, Url, cannot_open
+from drivers.base import Port, Url, cannot_open
+from drivers.node import NodePort, node_path
 from drivers.usblp import PortStatus
 
 READ_BYTES = 8192  # a buffer of the gadget's; a smaller read leaves the rest for the next
@@ -28,18 +29,12 @@ GADGET_SET_PRINTER_STATUS = 3 << 30 | 1 << 16 | ord("g") << 8 | 0x22
 _NO_HOST = (errno.ENODEV, errno.ESHUTDOWN)
 
 
-class GadgetPort:
+class GadgetPort(NodePort):
     """The open node, with a till at the other end."""
 
-    paced = False
-
     def __init__(self, fd: int, peer: str) -> None:
-        self.peer = peer
-        self._fd = fd
+        super().__init__(fd, peer)
         self._shown: PortStatus | None = None
-
-    def fileno(self) -> int:
-        return self._fd
 
     def read(self, limit: int) -> bytes | None:
         try:
@@ -53,26 +48,6 @@ class GadgetPort:
             return os.write(self._fd, data)
         except BlockingIOError:
             return 0
-
-    def finish_writing(self) -> None:
-        """A cable has no end of data."""
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
-            os.close(fd)
-
-    def abort(self) -> None:
-        self.close()
-
-    def set_busy(self, busy: bool) -> None:
-        """Nothing: who doesn't read is busy."""
-
-    def ready(self) -> bool:
-        return True
-
-    def unsent(self) -> int:
-        return 0
 
     def show(self, *, offline: bool, paper_end: bool, fault: bool) -> None:
         """What the till's driver gets to hear from now on. OSError once the till is gone."""
@@ -92,12 +67,7 @@ class GadgetTill:
     refused = 0
 
     def __init__(self, url: Url) -> None:
-        url.takes()
-        example = "write gadget:///dev/g_printer0"
-        if url.host:
-            raise url.fault(Reason.BAD_PATH, f"{url.host!r} is taken for a host", f"three slashes: {example}")
-        if url.path in ("", "/"):
-            raise url.fault(Reason.MISSING_PATH, "the device is missing", example)
+        node_path(url, "write gadget:///dev/g_printer0")
         self.url = url.text
         self._url = url
         self._port: GadgetPort | None = None

@@ -13,6 +13,7 @@ from fcntl import ioctl
 
 from drivers.base import Port, Reason, Url, WholeCode, cannot_open
 from drivers.hidraw_pos import Assembler
+from drivers.node import node_path
 
 # linux/hidraw.h: _IOR('H', 1, int), _IOR('H', 2, struct hidraw_report_descriptor)
 _GET_DESCRIPTOR_SIZE, _GET_DESCRIPTOR = 0x80044801, 0x90044802
@@ -81,12 +82,7 @@ class HidPosScanner:
     refused = 0
 
     def __init__(self, url: Url) -> None:
-        url.takes()
-        example = "write hidraw:///dev/hidraw0"
-        if url.host:
-            raise url.fault(Reason.BAD_PATH, f"{url.host!r} is taken for a host", f"three slashes: {example}")
-        if url.path in ("", "/"):
-            raise url.fault(Reason.MISSING_PATH, "the device is missing", example)
+        node_path(url, "write hidraw:///dev/hidraw0")
         self.url = url.text
         self._url = url
         self._port: HidPosPort | None = None

@@ -24,7 +24,8 @@ import select
 import struct
 from enum import IntFlag
 
-from drivers.base import Port, Reason, Url, cannot_open
+from drivers.base import Port, Url, cannot_open
+from drivers.node import NodePort, node_path
 
 WRITE_BYTES = 512  # a bulk packet of high speed; 1 ms a piece leaves 500 KB/s, far above any head
 DEVICE_ID_BYTES = 1024  # asked for; IEEE 1284 ids are below 300
@@ -40,21 +41,15 @@ class PortStatus(IntFlag):
     PAPER_EMPTY = 0x20
 
 
-class UsbLpPort:
+class UsbLpPort(NodePort):
     """An open `/dev/usb/lpN`."""
 
-    paced = False
-
     def __init__(self, fd: int, peer: str) -> None:
-        self.peer = peer
-        self._fd = fd
+        super().__init__(fd, peer)
         self._sent = 0  # of the transfer that may be on its way
         self._is_deaf = False
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
-
-    def fileno(self) -> int:
-        return self._fd
 
     def read(self, limit: int) -> bytes | None:
         if self._is_deaf:
@@ -75,23 +70,6 @@ class UsbLpPort:
         except BlockingIOError:
             return 0
         return self._sent
-
-    def finish_writing(self) -> None:
-        """A cable has no end of data."""
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
-            os.close(fd)
-
-    def abort(self) -> None:
-        self.close()
-
-    def set_busy(self, busy: bool) -> None:
-        """Nothing: only a till is told to wait."""
-
-    def ready(self) -> bool:
-        return True
 
     def unsent(self) -> int:
         """What the last write gave, until the printer has it."""
@@ -130,12 +108,7 @@ class UsbLpPrinter:
     bytes_per_s = 0
 
     def __init__(self, url: Url) -> None:
-        url.takes()
-        example = "write usblp:///dev/usb/lp0, or better the link that udev makes"
-        if url.host:
-            raise url.fault(Reason.BAD_PATH, f"{url.host!r} is taken for a host", f"three slashes: {example}")
-        if url.path in ("", "/"):
-            raise url.fault(Reason.MISSING_PATH, "the device is missing", example)
+        node_path(url, "write usblp:///dev/usb/lp0, or better the link that udev makes")
         self.url = url.text
         self._url = url
 
