@@ -69,8 +69,10 @@ def test_a_watchdog_for_somebody_else_is_not_ours(manager: socket.socket, more: 
 
 
 def test_a_manager_that_has_gone_stops_nobody(tmp_path: Path) -> None:
-    alive = Alive({"NOTIFY_SOCKET": str(tmp_path / "nobody")})
+    alive = Alive({"NOTIFY_SOCKET": str(tmp_path / "nobody"), "WATCHDOG_USEC": "3000000"})
     alive.ready()
+    alive.worked(10.0)
+    assert alive.due_at == 11.0, "it goes on as if somebody listened"
     alive.close()
 
 

@@ -17,7 +17,8 @@ from edgebox.appliance.answers import Network
 from edgebox.appliance.till_network import rules
 
 OLD, PRINTER = "192.168.1.50", "192.168.200.50"
-NAMES = ("ebtill", "ebbox", "ebprn")
+NAMES = tuple(f"eb{os.getpid()}{name}" for name in ("till", "box", "prn"))  # test workers play side by side
+PROBE = f"eb{os.getpid()}probe"
 SERVER = """
 import socket, sys, threading
 kind, port, word = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
@@ -58,19 +59,17 @@ def why_not() -> str:
         if shutil.which(tool) is None:
             return f"no {tool}: apt-get install iproute2 nftables"
     try:
-        run("ip", "netns", "add", "ebprobe")
-        run("ip", "netns", "exec", "ebprobe", "nft", "list", "ruleset")
+        run("ip", "netns", "add", PROBE)
+        run("ip", "netns", "exec", PROBE, "nft", "list", "ruleset")
     except (OSError, subprocess.SubprocessError):
         return "this kernel lets nobody make network namespaces"
     finally:
-        subprocess.run(["ip", "netns", "del", "ebprobe"], capture_output=True, check=False)
+        subprocess.run(["ip", "netns", "del", PROBE], capture_output=True, check=False)
     return ""
 
 
-pytestmark = [
-    pytest.mark.skipif(bool(why_not()), reason=why_not()),
-    pytest.mark.xdist_group("namespaces"),
-]
+WHY_NOT = why_not()
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +118,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 def asked(kind: str, host: str, port: int) -> str:
     """What the till hears."""
-    return run("ip", "netns", "exec", "ebtill", sys.executable, "-c", CLIENT, kind, host, str(port)).strip()
+    return run("ip", "netns", "exec", NAMES[0], sys.executable, "-c", CLIENT, kind, host, str(port)).strip()
 
 
 @pytest.mark.usefixtures("shop")
@@ -141,4 +140,7 @@ def test_the_till_reaches_what_it_reached_before_and_nothing_more(kind: str, hos
 def test_the_rules_file_is_what_nft_reads(tmp_path: Path) -> None:
     file = tmp_path / "rules.nft"
     file.write_text(rules(Network(interface="eth1", printer_address=f"{OLD}/24"), PRINTER))
-    run("nft", "-c", "-f", str(file))
+    assert run("nft", "-c", "-f", str(file)) == ""
+    file.write_text(file.read_text().replace("dnat to", "dnat two"))
+    with pytest.raises(subprocess.CalledProcessError):
+        run("nft", "-c", "-f", str(file))
