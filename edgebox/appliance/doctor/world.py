@@ -9,12 +9,17 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebox.appliance.doctor.finding import Finding, Grade, Machine, ok
 from edgebox.errors import ConfigError, SyncError
 from edgebox.keys import load_keys
 
+if TYPE_CHECKING:
+    from sync.address import Address
+
 CONNECT_S = 5.0
+APART = "receipts wait on the box, and nothing comes from the fleet"
 KEY_DAYS = 7
 CERTIFICATE_DAYS = 30
 DAY_S = 86_400
@@ -63,7 +68,6 @@ def cloud(machine: Machine) -> Iterator[Finding]:
     if not url:
         yield ok("cloud", "none is configured: the box works alone", "cloud_none")
         return
-    why = "receipts wait on the box, and nothing comes from the fleet"
     if url in machine.held:
         yield ok("cloud", "connected", "cloud_ok", url)
         return
@@ -72,10 +76,15 @@ def cloud(machine: Machine) -> Iterator[Finding]:
         proof = credentials.load(machine.configured(machine.config.sync.credentials), tls=where.tls)
     except SyncError as fault:
         yield Finding(
-            Grade.FAILED, "cloud", str(fault.args[0]), why, fault.hint, key="cloud_settings", value=str(fault.args[0])
+            Grade.FAILED, "cloud", str(fault.args[0]), APART, fault.hint, key="cloud_settings", value=str(fault.args[0])
         )
         return
     yield from _certificate(proof.expires, int(machine.now()), Path(machine.config.sync.credentials))
+    yield from _reached(where, proof.context)
+
+
+def _reached(where: Address, tls: ssl.SSLContext | None) -> Iterator[Finding]:
+    """As the box would go there, up to the handshake."""
     try:
         found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
     except socket.gaierror as fault:
@@ -84,27 +93,24 @@ def cloud(machine: Machine) -> Iterator[Finding]:
             Grade.FAILED,
             "cloud, DNS",
             f"{where.host}: {fault.strerror}",
-            why,
+            APART,
             mend,
             key="cloud_no_name",
             value=where.host,
         )
         return
+    place = str(found[0][4][0]), where.port
     try:
-        with socket.create_connection((str(found[0][4][0]), where.port), CONNECT_S) as link:
-            if proof.context is not None:
-                with proof.context.wrap_socket(link, server_hostname=where.host):
-                    yield ok(
-                        "cloud",
-                        f"{where.host}:{where.port} answers, and its certificate is good",
-                        "cloud_ok",
-                        where.host,
-                    )
-            else:
+        with socket.create_connection(place, CONNECT_S) as link:
+            if tls is None:
                 yield ok("cloud", f"{where.host}:{where.port} answers", "cloud_ok", where.host)
+                return
+            with tls.wrap_socket(link, server_hostname=where.host):
+                words = f"{where.host}:{where.port} answers, and its certificate is good"
+                yield ok("cloud", words, "cloud_ok", where.host)
     except ssl.SSLCertVerificationError as fault:
         yield Finding(
-            Grade.FAILED, "cloud, TLS", f"the broker's certificate is not believed: {fault.verify_message}", why,
+            Grade.FAILED, "cloud, TLS", f"the broker's certificate is not believed: {fault.verify_message}", APART,
             "is the clock right? ca.crt in the credentials' folder must be the broker's",
             key="cloud_stranger", value=fault.verify_message,
         )  # fmt: skip
@@ -113,14 +119,14 @@ def cloud(machine: Machine) -> Iterator[Finding]:
             Grade.FAILED,
             "cloud, TLS",
             f"no TLS: {fault.reason}",
-            why,
+            APART,
             "does the broker know this box's certificate?",
             key="cloud_no_tls",
             value=fault.reason,
         )
     except OSError as fault:
         yield Finding(
-            Grade.FAILED, "cloud", f"{where.host}:{where.port}: {fault.strerror or fault}", why,
+            Grade.FAILED, "cloud", f"{where.host}:{where.port}: {fault.strerror or fault}", APART,
             f"is outgoing TCP port {where.port} open in the shop's router?",
             key="cloud_unreachable", value=f"{where.host}:{where.port}",
         )  # fmt: skip
