@@ -101,6 +101,7 @@ def keep(data: Path, identity: Identity) -> None:
     half = data / (FILE + ".new")
     with half.open("w", encoding="ascii") as file:
         json.dump(msgspec.to_builtins(identity), file, indent=1)
+        os.fchmod(file.fileno(), 0o644)  # root makes it, the folder's owner reads it: no secret, any till sees it
         file.flush()
         os.fsync(file.fileno())
     half.replace(data / FILE)
