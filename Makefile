@@ -3,7 +3,7 @@ PY := .venv/bin/python
 PACKAGES := edgebox drivers sync hw_sim
 UV_VERSION := 0.13.9
 
-.PHONY: setup run test lint types bench accuracy faults lock clean deb test-deb install uninstall
+.PHONY: setup run test lint types bench accuracy faults lock clean deb test-deb test-vm install uninstall
 
 setup:
 	@./setup.sh
@@ -52,6 +52,10 @@ deb: setup
 # The package in a fresh Debian 12 with nothing else (root, mmdebstrap).
 test-deb: deb
 	@packaging/try_deb.sh
+
+# The kernel tier: a Debian with systemd in a virtual machine under software emulation; root, QEMU, mmdebstrap.
+test-vm: setup
+	@tests/vm/run.sh
 
 # Onto this machine, without a package: sudo make install. `make uninstall` leaves what is recorded.
 install: setup

@@ -2,11 +2,13 @@
 # Gets a clone ready to run and test: Debian packages, .venv from requirements.lock, the project itself.
 # Safe to call before every command: it compares keys and does only what has changed since the last time.
 # Never needs root: what only root could install is named, and the rest goes on.
+# ./setup.sh FILE: the Debian packages that this file lists, too.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 PYTHON=${PYTHON:-python3}
 PACKAGES=(edgebox drivers sync hw_sim tests)
+LISTS=(debian-packages.txt "$@")
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
 say() { echo "setup: $*"; }
@@ -20,7 +22,7 @@ flock 9
 missing_packages() {
     local installed
     installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p')
-    grep -v '^#' debian-packages.txt | while read -r name _; do
+    cat "${LISTS[@]}" | grep -v '^#' | while read -r name _; do
         grep -qx -- "$name" <<<"$installed" || echo "$name"
     done
 }
@@ -53,7 +55,7 @@ debian_packages() {
     [ ${#missing[@]} = 0 ] && return
     if may_be_root && install_packages "${missing[@]}"; then return; fi
     say "these Debian packages are missing and could not be installed; going on without:"
-    for name in "${missing[@]}"; do say "  $(grep "^$name " debian-packages.txt)"; done
+    for name in "${missing[@]}"; do say "  $(grep -h "^$name " "${LISTS[@]}")"; done
     say "to add them: sudo apt-get install --no-install-recommends ${missing[*]}"
 }
 
