@@ -3,7 +3,8 @@
 Owns: the file's layout and that nobody else may read it. Never: writes it (the cloud's side does), logs or shows a key,
 and never accepts a file that others can read: keys that lay open are no keys.
 
-The file is TOML (or JSON with the same keys, when it ends in .json), mode 0600 or less, or a systemd credential:
+The file is TOML (or JSON with the same keys, when it ends in .json), mode 0600 or less, or what systemd gives in the
+place of one in /etc/edgebox (given.py):
 
     version = 1
     store = 4711
@@ -30,6 +31,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edgebox import given
 from edgebox.errors import ConfigError
 from edgebox.loyalty.claims import PREFIX, PREFIX_MAX
 from edgebox.loyalty.keyring import DEVICE_MAX, KEY_BYTES, STORE_MAX, EpochKey, Keyring
@@ -52,6 +54,10 @@ def load_keys(path: Path) -> Keyring:
 
     No message ever quotes a value of a secret key.
     """
+    place = given.place_of(path)
+    if place is None:
+        raise _missing(path, "there is none")
+    path = place
     text = _read_private(path)
     try:
         table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -70,27 +76,21 @@ def _read_private(path: Path) -> str:
     """The text of a file that only its owner may read; checked on the open file, so that none can be slipped in."""
     try:
         with path.open("rb") as file:
-            found = os.fstat(file.fileno())
-            _check_private(path, found)
+            _check_private(path, file.fileno())
             return file.read(MAX_FILE_BYTES).decode("utf-8")
     except OSError as fault:
-        reason = fault.strerror or type(fault).__name__
-        raise ConfigError(
-            f"{path}: {reason}",
-            reason="no_key_file",
-            hint="the cloud's key tool writes it: python -m hw_sim.cloud_keys",
-        ) from fault
+        raise _missing(path, fault.strerror or type(fault).__name__) from fault
     except UnicodeDecodeError:
         raise _bad(path, ["not UTF-8"]) from None
 
 
-def _check_private(path: Path, found: os.stat_result) -> None:
+def _check_private(path: Path, file: int) -> None:
+    found = os.fstat(file)
     if not stat.S_ISREG(found.st_mode):
         raise _bad(path, ["not a file"])
-    mode = stat.S_IMODE(found.st_mode)
-    if mode & 0o077:
+    if not given.is_private(file, path):
         raise ConfigError(
-            f"{path}: mode {mode:04o}: others may read the keys",
+            f"{path}: mode {stat.S_IMODE(found.st_mode):04o}: others may read the keys",
             reason="open_key_file",
             hint=f"chmod 600 {path}, and ask for new keys if somebody may have read them",
         )
@@ -164,6 +164,11 @@ def _epoch(row: Any, faults: _Faults) -> EpochKey:
     return EpochKey(
         faults.number(row, "index", (1 << 32) - 1), faults.time(row, "valid_from"), faults.secret(row, "key")
     )
+
+
+def _missing(path: Path, why: str) -> ConfigError:
+    hint = "the cloud's key tool writes it: python -m hw_sim.cloud_keys"
+    return ConfigError(f"{path}: {why}", reason="no_key_file", hint=hint)
 
 
 def _bad(path: Path, faults: list[str]) -> ConfigError:

@@ -7,9 +7,9 @@ that others read. A box that takes over from a dead one takes this file over, to
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
+from edgebox import given
 from edgebox.errors import ConfigError
 from edgebox.private_file import write_private
 
@@ -19,14 +19,12 @@ BYTES = 32  # HMAC-SHA256: as long as the digest (RFC 2104, section 3)
 
 def own_secret(folder: Path) -> bytes:
     """The secret in `folder`, made if it isn't there; a systemd credential of that name goes before it. ConfigError."""
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    given = Path(credentials) / FILE if credentials else None
-    path = given if given is not None and given.is_file() else folder / FILE
+    path = given.copy_of(FILE) or folder / FILE
     try:
         if not path.exists():
             write_private(path, os.urandom(BYTES))
         with path.open("rb") as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            if not given.is_private(file.fileno(), path):
                 raise ConfigError(f"{path}: others may read it", reason="open_key_file", hint=f"chmod 600 {path}")
             raw = file.read(BYTES + 1)
     except OSError as fault:

@@ -17,7 +17,6 @@ import base64
 import binascii
 import hmac
 import os
-import stat
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from edgebox import given
 from edgebox.errors import ConfigError, OrderError
 from edgebox.loyalty.keyring import Keyring
 from edgebox.private_file import write_private
@@ -52,14 +52,12 @@ class SealKey:
     @classmethod
     def load(cls, folder: Path) -> SealKey:
         """The key in `folder`, made at first use; a systemd credential of that name goes before it. ConfigError."""
-        credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
-        given = Path(credentials) / FILE if credentials else None
-        path = given if given is not None and given.is_file() else folder / FILE
+        path = given.copy_of(FILE) or folder / FILE
         try:
             if not path.exists():
                 write_private(path, os.urandom(KEY_BYTES))
             with path.open("rb") as file:
-                if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                if not given.is_private(file.fileno(), path):
                     raise ConfigError(f"{path}: others may read it", reason="open_key_file", hint=f"chmod 600 {path}")
                 raw = file.read(KEY_BYTES + 1)
         except OSError as fault:

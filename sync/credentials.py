@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from cryptography import x509
 
+from edgebox import given
 from edgebox.errors import SyncError
 
 CA, CERTIFICATE, KEY, PASSWORD = "ca.crt", "client.crt", "client.key", "password"
@@ -58,7 +59,8 @@ def _context(folder: Path, has_certificate: bool) -> ssl.SSLContext:
     if has_certificate:
         _read(folder / KEY)
         # A key that wants a pass phrase would have OpenSSL ask on the terminal.
-        context.load_cert_chain(folder / CERTIFICATE, folder / KEY, password="")
+        certificate, key = (given.place_of(folder / name) or folder / name for name in (CERTIFICATE, KEY))
+        context.load_cert_chain(certificate, key, password="")
     return context
 
 
@@ -68,6 +70,10 @@ def _expires(certificate: bytes) -> int:
 
 def _read(path: Path) -> bytes | None:
     """The bytes; None: no such file. A secret must be the owner's alone, the rest nobody else's to write."""
+    place = given.place_of(path)
+    if place is None:
+        return None
+    path = place
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -76,8 +82,8 @@ def _read(path: Path) -> bytes | None:
         raise SyncError(f"{path}: {fault.strerror}", reason="credentials") from fault
     with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(descriptor)
-        forbidden = 0o077 if path.name in SECRET else 0o022
-        if not stat.S_ISREG(facts.st_mode) or facts.st_uid not in (os.geteuid(), 0) or facts.st_mode & forbidden:
+        is_safe = given.is_private(descriptor, path) if path.name in SECRET else not facts.st_mode & 0o022
+        if not stat.S_ISREG(facts.st_mode) or facts.st_uid not in (os.geteuid(), 0) or not is_safe:
             raise SyncError(
                 f"{path}: others can {'read' if path.name in SECRET else 'write'} it, or it is not ours",
                 reason="credentials",

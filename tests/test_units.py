@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sync.credentials import CA, CERTIFICATE, KEY, PASSWORD
+
+SYNC_FILES = (CA, CERTIFICATE, KEY, PASSWORD)
 ROOT = Path(__file__).parents[1]
 UNITS = ROOT / "systemd"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
@@ -87,6 +90,18 @@ def test_no_service_runs_as_root_but_those_that_set_something_up_and_end(name: s
     told = settings(name)
     assert told["User"] == ["edgebox"]
     assert told["CapabilityBoundingSet"] == [""]
+
+
+def test_a_box_without_some_secret_starts_and_none_of_them_is_the_services_to_read() -> None:
+    told = settings("edgebox.service")
+    named = {name: path for name, _, path in (value.partition(":") for value in told["LoadCredential"])}
+    assert set(named) == {"keys.toml", *SYNC_FILES}
+    assert all(
+        path == f"/etc/edgebox/{'' if name == 'keys.toml' else 'credentials/'}{name}" for name, path in named.items()
+    )
+    # An empty value is no valid line in systemd 252: a blank one stands for "none" [edgebox/given.py].
+    assert told["SetCredential"] == [f"{name}:\\n" for name in named]
+    assert all("LoadCredential" not in settings(name) for name in DATA_PLANES), "a wire has no secrets"
 
 
 def test_the_socket_hands_the_port_to_its_own_line() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import grp
 import os
-import pwd
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +28,7 @@ def install(answers: Answers, run: Run, root: Path = Path("/")) -> list[str]:
     """What was done, in words. ConfigError `bad_answers`: a file that the answers name can't be read."""
     etc = root / "etc/edgebox"
     etc.mkdir(mode=0o750, parents=True, exist_ok=True)
-    done = [_put(etc / "edgebox.toml", text(answers).encode(), 0o640, group_only=True)]
+    done = [_put(etc / "edgebox.toml", text(answers).encode(), 0o640)]
     if answers.cloud is not None:
         if answers.cloud.keys:
             done.append(_put(etc / "keys.toml", _read(Path(answers.cloud.keys)), 0o600))
@@ -42,8 +41,8 @@ def install(answers: Answers, run: Run, root: Path = Path("/")) -> list[str]:
     return done
 
 
-def _put(path: Path, content: bytes, mode: int, *, group_only: bool = False) -> str:
-    """Whole, with its rights, before anybody can read it. The services' user owns secrets; root what they only read."""
+def _put(path: Path, content: bytes, mode: int) -> str:
+    """Whole, with its rights, before anybody can read it. Root owns it: secrets alone, the services' group the rest."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_bytes() != content:
         shutil.copy2(path, path.with_name(path.name + ".before"))
@@ -54,7 +53,7 @@ def _put(path: Path, content: bytes, mode: int, *, group_only: bool = False) -> 
         file.write(content)
         file.flush()
         os.fsync(fd)
-    _own(half, group_only)
+    _own(half)
     half.chmod(mode)
     half.replace(path)
     return f"{path} written"
@@ -62,7 +61,7 @@ def _put(path: Path, content: bytes, mode: int, *, group_only: bool = False) -> 
 
 def _public(path: Path, content: bytes, mode: int, /) -> str:
     """A file that everybody may read and root alone writes."""
-    return _put(path, content, mode, group_only=True)
+    return _put(path, content, mode)
 
 
 def _printer_number(answers: Answers) -> str:
@@ -71,14 +70,15 @@ def _printer_number(answers: Answers) -> str:
     return url.host.rpartition(":")[0] if url.scheme == "tcp" else ""
 
 
-def _own(path: Path, group_only: bool) -> None:
+def _own(path: Path) -> None:
+    """Root's, and of the services' group, which `mode` lets read it or not."""
     if os.geteuid():
         return
     try:
-        user, group = pwd.getpwnam(USER).pw_uid, grp.getgrnam(USER).gr_gid
-    except KeyError:  # an image in the making: the package's own script makes the user and sets the rights
+        group = grp.getgrnam(USER).gr_gid
+    except KeyError:  # an image in the making: the package's own script makes the group
         return
-    os.chown(path, -1 if group_only else user, group)
+    os.chown(path, 0, group)
 
 
 def _read(path: Path) -> bytes:
@@ -89,12 +89,12 @@ def _read(path: Path) -> bytes:
 
 
 def _credentials(source: Path, target: Path) -> list[str]:
-    """CA, certificate and key as [sync] credentials wants them."""
+    """CA, certificate and key as [sync] credentials wants them; the engine reads copies (edgebox/given.py)."""
     files = [path for path in sorted(source.glob("*")) if path.name in ("ca.crt", "client.crt", *_SECRETS)]
     if not files:
         raise ConfigError(f"{source}: holds no ca.crt, client.crt, client.key or password", reason="bad_answers")
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _own(target, group_only=False)
+    _own(target)
     return [_put(target / path.name, _read(path), 0o600 if path.name in _SECRETS else 0o644) for path in files]
 
 

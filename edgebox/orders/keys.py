@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from edgebox.errors import ConfigError, OrderError, SyncError
+from edgebox.given import place_of
 from edgebox.keys import FILE_VERSION, load_keys
 from edgebox.loyalty.claims import PREFIX, PREFIX_MAX
 from edgebox.loyalty.keyring import DEVICE_MAX, STORE_MAX, EpochKey, Keyring
@@ -140,8 +141,9 @@ class KeyDesk(NamedTuple):
         for field, name in _FILES:
             text = getattr(gift, field)
             given = text.encode("utf-8")
-            if not given and (old / name).is_file():
-                given = (old / name).read_bytes()
+            before = place_of(old / name)
+            if not given and before is not None and before.is_file():
+                given = before.read_bytes()
             if given:
                 write_private(new / name, given)
         uses_tls = self.config.sync.url.startswith(("mqtts", "wss"))
@@ -159,7 +161,8 @@ class KeyDesk(NamedTuple):
 
     def _current(self) -> Keyring | None:
         for path in (self._path(), Path(self.config.claims.keys)):
-            if path.is_file():
+            place = place_of(path)
+            if place is not None and place.is_file():
                 try:
                     return load_keys(path)
                 except ConfigError as fault:
