@@ -7,6 +7,9 @@ VERSION=$(sed -n 's/^version = //p' setup.cfg)
 ROOT=build/deb-$ARCH
 OUT=build/edgebox_${VERSION}_$ARCH.deb
 
+mkdir -p build
+exec 7>build/.deb.lock  # one at a time in one tree
+flock 7
 rm -rf "$ROOT"
 mkdir -p "$ROOT/DEBIAN"
 umask 022
