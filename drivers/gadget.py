@@ -57,7 +57,8 @@ class GadgetPort(NodePort):
         elif not fault:
             status |= PortStatus.NOT_ERROR
         if status != self._shown:
-            fcntl.ioctl(self._fd, GADGET_SET_PRINTER_STATUS, bytearray([int(status)]))
+            # The bits themselves, not where they lie: "_IOWR" says otherwise, printer_ioctl does so (measured, 6.1).
+            fcntl.ioctl(self._fd, GADGET_SET_PRINTER_STATUS, int(status))
             self._shown = status
 
 

@@ -76,11 +76,11 @@ int ioctl(int fd, unsigned long request, ...)
     unsigned word = (unsigned)request;
     if (word == (unsigned)GET_STATUS) return *(int *)argument = (int)LOAD(node->status), 0;
     if (word == (unsigned)SET_GADGET) {
-        STORE(node->status, *(unsigned char *)argument);
+        STORE(node->status, (unsigned char)(uintptr_t)argument); /* by value, as f_printer.c has it */
         __atomic_add_fetch(&node->shown, 1, __ATOMIC_ACQ_REL);
         return 0;
     }
-    if (word == (unsigned)GET_GADGET) return *(unsigned char *)argument = (unsigned char)LOAD(node->status), 0;
+    if (word == (unsigned)GET_GADGET) return (int)LOAD(node->status); /* so has this */
     if ((word & ID_MASK) == (unsigned)GET_ID) {
         size_t size = strlen(node->id), room = word >> 16 & 0x3fff;
         unsigned char *out = argument;
