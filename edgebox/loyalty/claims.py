@@ -18,7 +18,7 @@ A token is 24 bytes and a MAC of 12, all numbers big-endian:
 exactly one spelling. Behind an upper-case prefix the whole URL stays in QR's alphanumeric mode: version 4 at level M.
 The prefix is under the MAC: a token can't be moved to another host or path.
 
-Who checks a claim: the cloud, with the same functions or from tests/loyalty/vectors.json, then its own ledger (single
+Who checks a claim: the cloud, with the same functions or from docs/contract/vectors.json, then its own ledger (single
 use, box's upload of the same amount). `edgebox claim verify` runs the checks here and says why.
 """
 

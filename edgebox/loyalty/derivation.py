@@ -2,7 +2,7 @@
 
 Owns: HKDF-SHA256 (RFC 5869) and the `info` strings. Nothing on the box calls this: a box holds derived keys only, so
 that a stolen one can be shut out by device and epoch without touching the others. hw_sim/cloud_keys.py calls it, and
-tests/loyalty/vectors.json holds results to check an implementation against.
+docs/contract/vectors.json holds results to check an implementation against.
 
     id key     = HKDF(master, salt "", info "edgebox claim id v1" || store u24)                      never rotates
     epoch key  = HKDF(master, salt "", info "edgebox claim key v1" || store u24 || device u16 || epoch index u32)

@@ -1,14 +1,10 @@
-"""Writes vectors.json: claims for whoever builds the cloud's side to check their code against.
+"""Claims for whoever builds the cloud's side to check their code against: a part of docs/contract/vectors.json.
 
-    .venv/bin/python -m tests.loyalty.make_vectors
-
-test_vectors.py holds the file to what this makes. The masters in it are published: never use them.
+tests/sync/make_vectors.py writes the file. The masters in it are published: never use them.
 """
 
 import base64
 import hmac
-import json
-from pathlib import Path
 from typing import Any
 
 from edgebox.errors import ClaimError
@@ -18,7 +14,6 @@ from edgebox.loyalty.keyring import Keyring
 from edgebox.model import Confidence, NumberScope
 from hw_sim.cloud_keys import EPOCH_S, keyring
 
-FILE = Path(__file__).with_name("vectors.json")
 MASTER = bytes(range(32))
 STORE, DEVICE = 4711, 12
 NOW = 1_795_000_000  # 2026-11-18 11:06:40 UTC
@@ -44,7 +39,7 @@ def keys() -> Keyring:
 
 
 def vectors() -> dict[str, Any]:
-    """The whole file."""
+    """The whole part."""
     return {
         "about": "edgebox claim v1. Layout and checks: edgebox/loyalty/claims.py; keys: edgebox/loyalty/derivation.py.",
         "store": STORE,
@@ -154,7 +149,3 @@ def _reason(url: str, now: int, recorded: Recorded | None = None) -> str:
     except ClaimError as refusal:
         return refusal.reason
     raise AssertionError(f"not refused: {url}")
-
-
-if __name__ == "__main__":
-    FILE.write_text(json.dumps(vectors(), indent=1, ensure_ascii=False) + "\n", "utf-8")

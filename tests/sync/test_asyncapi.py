@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 def test_the_written_contract_is_not_stale(tmp_path: Path) -> None:
     assert main(["contract", "--asyncapi", "--out", str(tmp_path)]) == 0
     for folder in (tmp_path, ROOT / FOLDER):
-        found = {str(path.relative_to(folder)): path.read_text("utf-8") for path in folder.rglob("*.json")}
+        written = [path for path in folder.rglob("*.json") if path.name != "vectors.json"]  # tests/sync/test_vectors.py
+        found = {str(path.relative_to(folder)): path.read_text("utf-8") for path in written}
         assert found == files(), "run: edgebox contract --asyncapi"
 
 
