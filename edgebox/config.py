@@ -32,6 +32,7 @@ log = logging.getLogger("edgebox")
 FOLDER = Path(__file__).parents[1] / "config"  # as shipped, beside the packages
 DEFAULT = FOLDER / "edgebox.toml"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+BRIDGED = ("serial:", "pty:")  # cables that a relay can switch: it breaks a USB link, and has no way for a network's
 
 
 _WORD = "a name of letters, digits, `_`, `.` and `-`"
@@ -44,6 +45,7 @@ _PATTERNS = {  # what a setting's pattern (edgebox/settings.py) wants, in words
     "sync.fleet_keys": "NAME:BASE64 each, as `edgebox fleet keys` prints them",
     "line.name": f"{_WORD}, 32 at most",
     "line.profile": "a file's name in config/printers without .toml, as generic-80",
+    "line.relay": "a pin as gpiochip0:17",
     "slip.show": "names of slips, as `edgebox slip list` shows them",
 }
 
@@ -244,6 +246,10 @@ def _contradictions(config: Config, places: _Places) -> list[Fault]:
             if name in names[:number]:
                 line = places.of(section, number, "name")
                 faults.append(Fault(line, f"{section}.name", f"{name!r} comes twice"))
+    for number, row in enumerate(config.line):
+        if row.relay and not all(end.startswith(BRIDGED) for end in (row.till, row.printer)):
+            words = "a relay can join serial cables, and no others"
+            faults.append(Fault(places.of("line", number, "relay"), "line.relay", words))
     return faults
 
 

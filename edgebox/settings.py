@@ -252,6 +252,7 @@ class LineSettings(msgspec.Struct, frozen=True, kw_only=True):
     status_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
     allow: tuple[str, ...] = ()
     receipts: Annotated[str, Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,47})?$")] = ""
+    relay: Annotated[str, Meta(pattern=r"^([^:\s]{1,64}:[0-9]{1,4})?$")] = ""
 
 
 CodeRules = tuple[Annotated[str, Meta(min_length=3, max_length=64)], ...]

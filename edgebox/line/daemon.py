@@ -12,15 +12,19 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgebox.dataplane import become_urgent as become_urgent  # the engine takes it from here
 from edgebox.dataplane import handed_down, options_of, say, told_by_child
 from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.escpos.profile import PrinterProfile
+from edgebox.line.bridge import STARTS_MAX, STARTS_S, Bridge, Place
 from edgebox.line.guard import GuardedCore
-from edgebox.line.relay import Relay
+from edgebox.line.relay import Bypassed, Relay
 from edgebox.line.settings import LineSettings, data_folder, from_toml, laid_over, with_receipts
+
+if TYPE_CHECKING:
+    from drivers.base import TillEnd
 
 USAGE = """usage: edgebox-line --till URL --printer URL [--engine SOCKET] [--name N] [--config F] [--profile P]
                     [--set KEY=VALUE]
@@ -148,8 +152,25 @@ def _relay(settings: LineSettings, profile: PrinterProfile) -> Relay:
 
     core = GuardedCore(profile, settings, os.urandom(8), _first_document())
     core.on_fault = say
-    till = till_end(handed_down(settings.till), settings.allow)
-    return Relay(core, till, printer_end(settings.printer), settings.engine, say)
+    till, printer = till_end(handed_down(settings.till), settings.allow), printer_end(settings.printer)
+    bypassed = _bypassed(settings, till) if settings.relay else None
+    end = till if bypassed is None else bypassed.till
+    return Relay(core, end, printer, settings.engine, say, bypassed)
+
+
+def _bypassed(settings: LineSettings, till: TillEnd) -> Bypassed:
+    """The relay beside this line; what it did before this process is in systemd's folder for us."""
+    from drivers.bridged import BridgedTill
+    from drivers.bypass_relay import BypassRelay
+    from drivers.gpio import Pin
+
+    folder = os.environ.get("RUNTIME_DIRECTORY", "")
+    contact = BypassRelay(Pin(settings.relay), Path(folder) if folder else None, settings.name, say)
+    now = time.monotonic()
+    bridge = Bridge(now, *contact.started(now))
+    if bridge.is_ill:
+        say(f"edgebox-line: began anew {STARTS_MAX} times in {STARTS_S:.0f} s: out of the wire for as long")
+    return Bypassed(bridge, contact, BridgedTill(till, lambda: bridge.place is Place.IN))
 
 
 def main(argv: list[str] | None = None) -> int:

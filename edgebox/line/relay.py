@@ -6,11 +6,13 @@ blocking call, level-triggered. The till is read only while the printer takes wh
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgebox.alive import Alive
+from edgebox.line.bridge import FALLS_S, Bridge, Place
 from edgebox.line.core import TEE_BYTES, TEE_S, LineCore
 from edgebox.line.frames import Decoder, Frame, FrameError, Restart
 from edgebox.line.pace import Pace, ends_on_ink
@@ -21,17 +23,33 @@ from edgebox.tap import Tap
 
 if TYPE_CHECKING:
     from drivers.base import PrinterEnd, TillEnd
+    from drivers.bridged import BridgedTill
+    from drivers.bypass_relay import BypassRelay
 
 ANEW_WITHIN_S = 3.0  # for what is on its way to the printer and the engine, as when it is stopped
 DRAIN_S = 0.01  # asked to end: a cable is asked this often whether it has carried everything
 SLEEP_S = 3600.0  # nothing to do: epoll wakes us
 
 
+class Bypassed(NamedTuple):
+    """A bypass relay beside the line: when it beats, its pin, and the till's cable behind it."""
+
+    bridge: Bridge
+    contact: BypassRelay
+    till: BridgedTill
+
+
 class Relay:
     """One line, running. `log` takes a line of text for a person."""
 
     def __init__(
-        self, core: LineCore, till: TillEnd, printer: PrinterEnd, engine: str, log: Callable[[str], None]
+        self,
+        core: LineCore,
+        till: TillEnd,
+        printer: PrinterEnd,
+        engine: str,
+        log: Callable[[str], None],
+        bypassed: Bypassed | None = None,
     ) -> None:
         self.core = core
         self.now = time.monotonic()
@@ -51,6 +69,7 @@ class Relay:
         self._wake_at = 0.0  # monotonic seconds; a stale, early one costs a turn and no more
         self._stop_at = 0.0  # 0: not asked to
         self._alive = Alive()
+        self._bypassed = bypassed
         self.begins_anew = False  # somebody wants it to; done between two documents
 
     def run(self) -> None:
@@ -81,6 +100,8 @@ class Relay:
         self._printer.close()
         if self._tap is not None:
             self._tap.close(self.now)
+        if self._bypassed is not None:
+            self._bypassed.contact.close()
         self._poll.close()
         self._alive.close()
 
@@ -89,6 +110,9 @@ class Relay:
         if not self._stop_at:  # asked twice is not given twice the time
             self._stop_at = time.monotonic() + within_s
             self._alive.stopping()
+            if self._bypassed is not None and not self.begins_anew:  # who begins anew is back before the relay falls
+                self._bypassed.bridge.leave()
+                self._stop_at += FALLS_S
         self._till.stop_listening()
         self.core.stop(self.now)
 
@@ -104,12 +128,39 @@ class Relay:
     def _finished(self) -> bool:
         if not self._stop_at:
             return False
-        core = self.core
-        drained = not core.outbox.size and not self._till.back and core.between_documents and self._printer.drained
+        core, drained = self.core, self._at_rest
+        if self._bypassed is not None and self._bypassed.bridge.is_leaving:
+            drained = False  # what the till sends until the relay has fallen still comes to us
         tap = self._tap
         if tap is not None and tap.socket is not None and (tap.wants_write or core.spool.eager):
             drained = False  # the engine has not taken everything yet
         return drained or self.now >= self._stop_at
+
+    @property
+    def _at_rest(self) -> bool:
+        """Nothing of a document is on its way, to either side."""
+        core = self.core
+        return not core.outbox.size and not self._till.back and core.between_documents and self._printer.drained
+
+    def _mind_bypass(self, bridge: Bridge, contact: BypassRelay, till: BridgedTill) -> None:
+        """The relay's edge, when one is due, and what changes with it."""
+        before = bridge.place
+        if before is Place.OUT and till.listen():
+            bridge.heard(self.now)
+        ready = self._printer.up and (self._till.owner is not None or till.is_open)
+        if bridge.turn(self.now, ready=ready, at_rest=self._at_rest):
+            if contact.edge(self.now):
+                bridge.beaten(self.now)
+            else:
+                bridge.failed(self.now)
+        if (bridge.place is Place.IN) == (before is Place.IN):
+            return
+        if bridge.place is Place.IN:
+            self._log(f"in the wire; {till.unheard_bytes} bytes went past the box before")
+            self._till.look_again()
+        else:
+            self._log("out of the wire: till and printer are joined by the relay")
+            self._till.failed(OSError(errno.ENOLINK, "the box is out of the wire"))
 
     # -- the fast path
 
@@ -152,6 +203,8 @@ class Relay:
         """After a wake-up: deadlines, then whatever can be written, then what to listen to and when to wake."""
         core, now = self.core, self.now
         self._alive.worked(now)
+        if self._bypassed is not None:
+            self._mind_bypass(*self._bypassed)
         core.tick(now)
         if self.begins_anew and core.between_documents and not core.outbox.size:
             self.stop(ANEW_WITHIN_S)
@@ -186,6 +239,8 @@ class Relay:
         ]
         if self._tap is not None and self._tap.socket is None:
             times.append(self._tap.retry_at)
+        if self._bypassed is not None:
+            times.append(self._bypassed.bridge.next_at(self.now))
         if self._stop_at:
             times.append(self._stop_at if self._printer.drained else self.now + DRAIN_S)
         return min(at for at in times if at is not None)

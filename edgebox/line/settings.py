@@ -47,6 +47,7 @@ class LineSettings(NamedTuple):
     status_s: int = 0  # ask the printer's state every so often between documents; 0: never ask, only listen
     allow: tuple[str, ...] = ()  # clients of a TCP till end
     receipts: str = ""  # the till's receipt profile, for `end_signature` and `header_preprint` that are not set here
+    relay: str = ""  # the pin of a bypass relay, CHIP:NUMBER; "": there is none
 
     def idle_after_ms(self, cutter: bool) -> int:
         """Silence that ends a document: quick where the customer tears, long where a cut is expected."""

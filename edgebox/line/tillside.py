@@ -194,6 +194,10 @@ class TillSide:
         """The loop's clock."""
         self._now = now
 
+    def look_again(self) -> None:
+        """A cable that was not to be had is there now."""
+        self._retry_at = self._now
+
     def failed(self, fault: OSError) -> None:
         """The owner's connection broke."""
         if self.owner is not None:
