@@ -43,6 +43,8 @@ COMMANDS = (
     Command("devices", "edgebox.commands_devices", "what is plugged in, and its URL for the configuration"),
     Command("setup", "edgebox.commands_setup", "wire and configure this box: five answers, or a file of them"),
     Command("doctor", "edgebox.commands_doctor", "what is wrong with this box, why it matters, and what mends it"),
+    Command("update", "edgebox.commands_update", "another version of edgebox, on trial; and how the slots stand"),
+    Command("release", "edgebox.commands_release", "make an update file and sign it; not for a box"),
     Command("gadget", "edgebox.commands_gadget", "the box as a USB printer of the till's"),
     Command("contract", "edgebox.commands_contract", "what box and cloud say to each other, as AsyncAPI and schemas"),
     Command("fleet", "edgebox.commands_fleet", "all boxes of a merchant: look, command, roll out, verify"),

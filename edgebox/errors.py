@@ -61,6 +61,10 @@ class OrderError(EdgeboxError):
     """A command of the fleet can't be carried out; `reason` says why (docs/commands.md lists them)."""
 
 
+class UpdateError(EdgeboxError):
+    """A new version is not taken; `reason` says why (docs/updates.md lists them)."""
+
+
 class PageError(EdgeboxError):
     """The managers' page refuses; `reason` says why (edgebox/web/refusals.py lists them with their HTTP status)."""
 

@@ -34,6 +34,7 @@ from edgebox.keys import load_keys
 from edgebox.line.daemon import become_urgent
 from edgebox.log_tail import LogTail
 from edgebox.loyalty.keyring import Keyring
+from edgebox.pulse import Pulse
 from edgebox.scan.codes import Kind
 from edgebox.scan_desk import ScanDesk
 from edgebox.settings import Config
@@ -148,6 +149,7 @@ def furnish(engine: Engine) -> None:
     if engine.config.beacons.scan:
         watch_beacons(engine, radio)
     engine.parts.append(radio)
+    engine.parts.append(Pulse(engine))
     if engine.config.web.listen:
         from edgebox.web.part import ManagersPage  # 12 MB that a box without a page doesn't pay for
 

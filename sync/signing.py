@@ -36,6 +36,7 @@ class Purpose(Enum):
 
     COMMAND = b"edgebox command v1"
     BUNDLE = b"edgebox bundle v1"
+    RELEASE = b"edgebox release v1"
 
 
 class FleetKey(NamedTuple):

@@ -1,4 +1,4 @@
-"""Commands about the box itself: `ping`, `time.check`, `log.level`, `restart`, `resend`, `backup`, `update`.
+"""Commands about the box itself: `ping`, `time.check`, `log.level`, `restart`, `resend`, `backup`.
 
 Owns: what each of them does. Never: touches a line's process: a receipt is never worth less than a command.
 """
@@ -131,10 +131,6 @@ class BoxDesk:
         except OSError as fault:
             raise StoreError(f"{target}: {fault.strerror}", reason="io") from fault
         return Ended(JobPhase.SUCCEEDED, result=BackupResult(file=str(OWN_PLACE), size=size))
-
-    async def update(self, doing: Doing) -> Ended:
-        """`update`: the manifest was found good; there is nothing yet that could carry it out, so it is not."""
-        return Ended(JobPhase.REJECTED, "not_supported_yet", "this version of edgebox can't update itself")
 
     def _level_back(self) -> None:
         if self._level is not None:

@@ -36,6 +36,7 @@ from edgebox.orders.diag import DiagDesk
 from edgebox.orders.keys import KeyDesk
 from edgebox.orders.paper import PaperDesk, Printers
 from edgebox.orders.prints import PrintDesk
+from edgebox.orders.updates import Means, UpdateDesk
 from edgebox.orders.uses import Reads
 from edgebox.own_secret import own_secret
 from edgebox.parts import Part
@@ -143,6 +144,16 @@ class Orders:
             resend=self._resend,
             restart=restart,
         )
+        self.updates = UpdateDesk(
+            Means(
+                facts=store,
+                data=data,
+                version=importlib.metadata.version("edgebox"),
+                credentials=Path(config.sync.credentials),
+                now=self._now,
+                finish=self.jobs.finish,
+            )
+        )
         self._diag = DiagDesk(tail or LogTail(), self._about, self._counters, self._configured, self._health)
         self._task: asyncio.Task[None] | None = None
         self._wire()
@@ -161,7 +172,7 @@ class Orders:
             return self.settings.after_restart(held)
 
         await self.bundles.open(how, self.settings.at_least)
-        ended = {**self.settings.ends(Held()), **ended}
+        ended = {**self.settings.ends(Held()), **ended, **await self.updates.open()}
         try:
             await self.print_jobs.open(self._store)
             ended |= self._prints.open_commands()
@@ -173,6 +184,7 @@ class Orders:
         self.bundles.on_change = self.report
         self._task = asyncio.create_task(self.bundles.run())
         self.print_jobs.begin()
+        self.updates.begin()
         self.report()
 
     async def close(self) -> None:
@@ -182,6 +194,7 @@ class Orders:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         await self.print_jobs.stop()
+        await self.updates.close()
         await self.settings.close()
         await self.jobs.close()
         self._own.close()
@@ -276,7 +289,7 @@ class Orders:
             "time.check": self._own.time_check,
             "resend": self._own.resend,
             "backup": self._own.backup,
-            "update": self._own.update,
+            "update": self.updates.update,
         }
 
     async def _roll_back(self, doing: Doing) -> Ended | None:

@@ -6,6 +6,11 @@ the end, a fixture of the version before it (tests/store/fixtures), and the test
 sqlite-utils applies the steps, each in a transaction of its own with the note that it was done. `user_version` says the
 same in one number, so that a start with nothing to do doesn't pay for importing sqlite-utils (50 ms, 9 MB).
 
+An update can be taken back, and the older edgebox then finds a database of the newer: it may use it, if every step
+behind its own only adds. Each step says from which version on its tables can be used (`readable_from`), and writes that
+down beside the version. A step that changes what was there says its own number: no update brings it, only a package
+(docs/updates.md).
+
 All tables are STRICT. `place` is a row of the journal as one integer (edgebox/store/places.py).
 """
 
@@ -21,11 +26,15 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
+READABLE = "readable_from"  # the fact that says it: "VERSION READABLE_FROM"
+
+
 class Step(NamedTuple):
-    """One version: its statements."""
+    """One version: its statements. `readable_from`: the oldest version that can use the tables behind it."""
 
     name: str
     statements: tuple[str, ...]
+    readable_from: int
 
 
 _FIRST = (
@@ -233,13 +242,18 @@ _SHOP: tuple[str, ...] = (
         tries INTEGER NOT NULL, is_copy INTEGER NOT NULL, commands TEXT NOT NULL, body BLOB NOT NULL) STRICT""",
 )
 
-STEPS: tuple[Step, ...] = (Step("first", _FIRST), Step("offers", _OFFERS), Step("desk", _DESK), Step("shop", _SHOP))
+STEPS: tuple[Step, ...] = (
+    Step("first", _FIRST, 1), Step("offers", _OFFERS, 2), Step("desk", _DESK, 3), Step("shop", _SHOP, 4),
+)  # fmt: skip
 NEWEST = len(STEPS)
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> int:
-    """Brings the database up to date; returns how many steps that took. StoreError `version`: a newer one wrote it."""
+    """Brings the database up to date; returns how many steps that took. StoreError `version`: a newer one wrote it,
+    and changed what we would read. One that only added is used as it is, and keeps its version."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(steps) and _readable_from(connection, version) <= len(steps):
+        return 0
     if version > len(steps):
         raise StoreError(
             f"the database is of version {version}, this edgebox knows {len(steps)}",
@@ -252,17 +266,28 @@ def migrate(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> 
 
     migrations = Migrations("edgebox")
     for number, step in enumerate(steps, 1):
-        migrations(name=f"{number:03d} {step.name}")(_apply(number, step))
+        readable = max(one.readable_from for one in steps[:number])
+        migrations(name=f"{number:03d} {step.name}")(_apply(number, step, readable))
     migrations.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
     return len(steps) - int(version)
 
 
-def _apply(number: int, step: Step) -> Callable[[Database], None]:
+def _readable_from(connection: sqlite3.Connection, version: int) -> int:
+    """As the newer edgebox wrote it down with its version; where nothing is, only itself."""
+    row = connection.execute("SELECT value FROM facts WHERE key = ?", (READABLE,)).fetchone()
+    words = bytes(row[0]).split() if row is not None else []
+    if len(words) == 2 and all(word.isdigit() for word in words) and int(words[0]) == version:
+        return int(words[1])
+    return int(version)
+
+
+def _apply(number: int, step: Step, readable: int) -> Callable[[Database], None]:
     """A step as sqlite-utils calls it, inside a transaction."""
 
     def apply(db: Database, /) -> None:
         for statement in step.statements:
             db.execute(statement)
+        db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (READABLE, b"%d %d" % (number, readable)))
         db.execute(f"PRAGMA user_version = {number}")  # in the file's header, and in the transaction with all else
 
     return apply

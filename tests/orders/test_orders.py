@@ -163,12 +163,12 @@ def test_a_backup_is_one_file_that_can_be_put_back(folder: Path) -> None:
     asyncio.run(play())
 
 
-def test_an_update_is_turned_down_honestly(folder: Path) -> None:
+def test_an_update_is_turned_down_honestly_where_there_are_no_slots(folder: Path) -> None:
     manifest = {"version": "1.2.3", "url": "https://x.example/edgebox.tar", "sha256": "0" * 64, "size": 5}
 
     async def play() -> None:
         async with box(folder) as shop:
-            assert shown(await shop.give("update", manifest)) == ("rejected", "not_supported_yet")
+            assert shown(await shop.give("update", manifest)) == ("rejected", "no_slots")
 
     asyncio.run(play())
 

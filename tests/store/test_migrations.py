@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import subprocess
 import sys
@@ -87,13 +88,50 @@ def test_a_newer_database_is_left_alone(connection: sqlite3.Connection) -> None:
     assert fault.value.hint
 
 
+def test_a_newer_database_that_only_has_more_is_recorded_in_and_waits_for_the_newer_one(tmp_path: Path) -> None:
+    more = (*STEPS, Step("more", ("CREATE TABLE more (a INTEGER) STRICT",), NEWEST))
+
+    async def record(number: int) -> None:
+        async with opened(tmp_path) as store:
+            assert [place.seq for place in await store.record(receipt(number), claim(number))] == [number, number]
+
+    asyncio.run(record(1))
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
+        assert migrate(db, more) == 1
+        db.execute("INSERT INTO more VALUES (7)")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    asyncio.run(record(2))
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
+        assert migrate(db, more) == 0, "its version is kept"
+        assert db.execute("SELECT a FROM more").fetchall() == [(7,)]
+
+
+def test_a_newer_database_that_changed_what_was_there_is_left_alone(connection: sqlite3.Connection) -> None:
+    migrate(connection, (*STEPS, Step("more", (), NEWEST), Step("changed", (), NEWEST + 2)))
+    with pytest.raises(StoreError) as fault:
+        migrate(connection)
+    assert fault.value.reason == "version"
+
+
+# What a step may do that an older edgebox is to live with. An index that forbids rows would forbid its rows.
+_ADDS = re.compile(r"CREATE TABLE (\w+) |CREATE INDEX (\w+) ON ")
+
+
+@pytest.mark.parametrize("number", range(1, NEWEST + 1))
+def test_a_step_that_older_versions_can_live_with_only_adds(number: int) -> None:
+    step = STEPS[number - 1]
+    assert step.readable_from <= number
+    if step.readable_from < number:
+        assert [sql for sql in step.statements if not _ADDS.match(" ".join(sql.split()))] == []
+
+
 def test_a_step_that_fails_leaves_the_version_before_it(connection: sqlite3.Connection) -> None:
-    bad = Step("bad", ("CREATE TABLE half (a INTEGER) STRICT", "CREATE TABLE half (a INTEGER) STRICT"))
+    bad = Step("bad", ("CREATE TABLE half (a INTEGER) STRICT", "CREATE TABLE half (a INTEGER) STRICT"), 4)
     with pytest.raises(sqlite3.OperationalError):
         migrate(connection, (*STEPS, bad))
     assert connection.execute("PRAGMA user_version").fetchone() == (NEWEST,)
     assert "half" not in schema(connection)
-    good = Step("good", ("CREATE TABLE whole (a INTEGER) STRICT",))
+    good = Step("good", ("CREATE TABLE whole (a INTEGER) STRICT",), 4)
     assert migrate(connection, (*STEPS, good)) == 1
 
 

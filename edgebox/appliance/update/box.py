@@ -1,0 +1,84 @@
+"""What an installation asks of a real box: systemd, the engine's pulse, the clock; and who this box is.
+
+Owns: the calls. Never: decides. The new slot's own check runs as the engine's user in a unit of its own
+(edgebox-check@.service): its code is signed, and still not yet to be trusted with root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import stat
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from edgebox.appliance.keeper.units import pulse
+from edgebox.appliance.keeper.watch import BOOT_ID
+from edgebox.appliance.update.installing import Checked, Machine
+from edgebox.appliance.update.manifest import Here
+from edgebox.errors import UpdateError
+
+SAID = Path("/run/edgebox/check.json")
+SAID_BYTES = 4096
+CHECK_S = 300.0  # an emulated box takes two minutes; the unit has the same limit
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # the kernel's names, and Debian's
+
+
+def here() -> Here:
+    """This box, as far as a release must fit it."""
+    machine = platform.machine()
+    numbers = sys.version_info
+    return Here(version("edgebox"), MACHINES.get(machine, machine), f"{numbers.major}.{numbers.minor}")
+
+
+def machine() -> Machine:
+    """This box, with systemd."""
+    return Machine(check, pulse, watch, time.monotonic, BOOT_ID.read_text("ascii").strip())
+
+
+def check(slot: str) -> Checked:
+    """The new slot's own check. UpdateError `check_failed`."""
+    SAID.unlink(missing_ok=True)
+    well = _systemctl("start", f"edgebox-check@{slot}.service")
+    told = _said()
+    if not well:
+        raise UpdateError(str(told.get("fault") or "it could not be checked")[:300], reason="check_failed")
+    try:
+        return Checked(float(str(told["line_s"])))
+    except (KeyError, ValueError) as fault:
+        raise UpdateError("its check said nothing", reason="check_failed") from fault
+
+
+def watch() -> bool:
+    """Starts the keeper beside the trial."""
+    return _systemctl("start", "--no-block", "edgebox-trial.service")
+
+
+def say(words: dict[str, object]) -> None:
+    """The check's side: what it found. OSError."""
+    half = SAID.with_name(f".{SAID.name}.new")
+    half.write_text(json.dumps(words), "utf-8")
+    half.replace(SAID)
+
+
+def _said() -> dict[str, object]:
+    try:
+        descriptor = os.open(SAID, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return {}
+            found = json.loads(file.read(SAID_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _systemctl(*words: str) -> bool:
+    try:
+        return subprocess.run(["/usr/bin/systemctl", *words], check=False, timeout=CHECK_S).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
