@@ -132,6 +132,7 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     topics: Annotated[str, Meta(pattern=r"^[^+#\s\x00]+$")] = "edgebox/v1/{tenant}/{store}/{box}"
     user: str = ""
     credentials: str = "credentials"
+    renew_days: Annotated[int, Meta(ge=0, le=366)] = 0
     fleet_keys: tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,32}:[A-Za-z0-9+/]{43}=$")], ...] = ()
     ack: Literal["cloud", "broker"] = "cloud"
     window: Annotated[int, Meta(ge=1, le=1024)] = 64

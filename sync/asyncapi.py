@@ -60,6 +60,8 @@ CHANNELS = {
     "cmd": Channel("cmd", contract.Signed, up=False, reply="reply"),
     "desired": Channel("desired", contract.Signed, up=False, retain=True),
     "answer": Channel("answer", contract.Envelope, up=False),
+    "csr": Channel("csr", contract.CertificateAsk, up=True, reply="certificate"),
+    "certificate": Channel("certificate", contract.CertificateGift, up=False),
 }
 
 

@@ -17,6 +17,8 @@ Topics, each behind the box's prefix (`[sync] topics`, by default edgebox/v1/{te
     cmd           cloud → box   Signed     QoS 1   a Command
     desired       cloud → box   Signed     QoS 1   a Bundle; retained where the broker has that
     answer        cloud → box   Envelope   QoS 1   an Answer to an Ask, closed
+    csr           box → cloud   CertificateAsk    QoS 1   a box wants a certificate of its own, or the next one
+    certificate   cloud → box   CertificateGift   QoS 1   it, or why not
 """
 
 from __future__ import annotations
@@ -166,6 +168,46 @@ class Answer(_Message, frozen=True, kw_only=True, omit_defaults=True):
     ok: bool
     reason: str = ""
     result: dict[str, Any] = {}
+
+
+# -- the box's own certificate
+
+Pem = Annotated[str, Meta(max_length=64 << 10, pattern=r"^[\x20-\x7e\r\n]*$")]
+
+
+class CertificateAsk(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A box wants a certificate to a key that it has made and that never leaves it. Sent until it has an answer.
+
+    `request`: PKCS #10, PEM. `proof`: the certificate of the batch that it came with (a claim certificate), or its own
+    that is in force (a renewal), PEM. `signature`: by the key of `proof`, base64, over `edgebox certificate v1`, box,
+    `request` and `seal` with a NUL between each: so neither the broker nor anybody behind it can put a key of theirs
+    in. `seal`: the box's public key for what is sealed to it (edgebox/sealed.py), proven by the same signature. `id`:
+    the first 32 hex digits of the SHA-256 of the public key (DER): the same key, the same answer.
+    """
+
+    v: int = VERSION
+    id: Id
+    box: str
+    request: Pem
+    proof: Pem
+    signature: Annotated[str, Meta(max_length=2048, pattern=r"^[A-Za-z0-9+/]+={0,2}$")]
+    seal: Annotated[str, Meta(pattern=r"^([A-Za-z0-9+/]{43}=)?$")] = ""
+
+
+class CertificateGift(_Message, frozen=True, kw_only=True, omit_defaults=True):
+    """The certificate (PEM, its chain behind it), or `reason`, a stable word, why there is none.
+
+    `unknown_box`: nobody has said that such a box is to come. `taken`: a box of that name has a certificate to another
+    key; an operator has to let it go first. `over`: the claim's days are over, or it was closed. `proof`: the signature
+    or its certificate is not to be believed. `request`: the request can't be read, or names another box. `words` are
+    for a person.
+    """
+
+    v: int = VERSION
+    id: Id
+    certificate: Pem = ""
+    reason: Annotated[str, Meta(max_length=64, pattern=r"^[a-z_]*$")] = ""
+    words: Annotated[str, Meta(max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
 
 
 # -- commands and bundles

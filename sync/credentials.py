@@ -19,8 +19,20 @@ from edgebox import given
 from edgebox.errors import SyncError
 
 CA, CERTIFICATE, KEY, PASSWORD = "ca.crt", "client.crt", "client.key", "password"
-SECRET = frozenset({KEY, PASSWORD})
 FILE_BYTES = 1 << 20  # a bundle of all public CAs has 200 KB
+
+
+class Pair(NamedTuple):
+    """A certificate and its key: their files' names."""
+
+    certificate: str
+    key: str
+
+
+OWN = Pair(CERTIFICATE, KEY)
+NEXT = Pair("next.crt", "next.key")  # the box's next one, which the broker has not seen yet (own_certificate.py)
+CLAIM = Pair("claim.crt", "claim.key")  # what a new box asks with for its own
+SECRET = frozenset({KEY, PASSWORD, NEXT.key, CLAIM.key})
 
 
 class Credentials(NamedTuple):
@@ -31,8 +43,8 @@ class Credentials(NamedTuple):
     expires: int
 
 
-def load(folder: Path, *, tls: bool) -> Credentials:
-    """Reads the folder anew. SyncError (`credentials`) when a file can't be used."""
+def load(folder: Path, *, tls: bool, pair: Pair = OWN) -> Credentials:
+    """Reads the folder anew. `pair`: which certificate to show. SyncError (`credentials`) when a file can't be used."""
     password = _read(folder / PASSWORD)
     try:
         text = None if password is None else password.decode("utf-8").rstrip("\r\n")
@@ -40,26 +52,26 @@ def load(folder: Path, *, tls: bool) -> Credentials:
         raise SyncError(f"{folder / PASSWORD} is not UTF-8", reason="credentials") from fault
     if not tls:
         return Credentials(None, text, 0)
-    certificate = _read(folder / CERTIFICATE)
+    certificate = _read(folder / pair.certificate)
     try:
         expires = _expires(certificate) if certificate is not None else 0
-        return Credentials(_context(folder, certificate is not None), text, expires)
+        return Credentials(_context(folder, pair if certificate is not None else None), text, expires)
     except (ssl.SSLError, ValueError, OSError) as fault:
         what = getattr(fault, "reason", None) or getattr(fault, "strerror", None) or "not in PEM form"
         raise SyncError(f"{folder}: certificate or key unusable: {what}", reason="credentials") from fault
 
 
-def _context(folder: Path, has_certificate: bool) -> ssl.SSLContext:
+def _context(folder: Path, pair: Pair | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if (ca := _read(folder / CA)) is not None:
         context.load_verify_locations(cadata=ca.decode("ascii"))
     else:
         context.load_default_certs()
-    if has_certificate:
-        _read(folder / KEY)
+    if pair is not None:
+        _read(folder / pair.key)
         # A key that wants a pass phrase would have OpenSSL ask on the terminal.
-        certificate, key = (given.place_of(folder / name) or folder / name for name in (CERTIFICATE, KEY))
+        certificate, key = (given.place_of(folder / name) or folder / name for name in pair)
         context.load_cert_chain(certificate, key, password="")
     return context
 

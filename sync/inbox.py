@@ -16,14 +16,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from edgebox.errors import SyncError
 from sync.arrivals import Incoming
-from sync.contract import MESSAGE_BYTES, Ack, Answer, Envelope
+from sync.contract import MESSAGE_BYTES, Ack, Answer, CertificateGift, Envelope
 from sync.topics import Topics
 
 log = logging.getLogger("edgebox.sync")
@@ -36,7 +36,8 @@ ASKS_MAX = 64  # questions at once: more than a counter has scanners
 _acks = msgspec.json.Decoder(Ack)
 _envelopes = msgspec.json.Decoder(Envelope)
 _answers = msgspec.json.Decoder(Answer)
-_M = TypeVar("_M", Ack, Envelope, Answer)
+_gifts = msgspec.json.Decoder(CertificateGift)
+_M = TypeVar("_M", Ack, Envelope, Answer, CertificateGift)
 Opens = Callable[[Envelope], bytes | None]
 """What is in an answer to one question; None: it is no answer to it."""
 
@@ -61,6 +62,7 @@ class Inbox:
     def __init__(self, topics: Topics, handlers: Handlers | None, on_ack: Callable[[Ack], None]) -> None:
         self.counters: Counter[str] = Counter()
         self.handlers = handlers
+        self.on_certificate: Callable[[CertificateGift], Awaitable[None]] | None = None
         self._topics = topics
         self._on_ack = on_ack
         self._waiting: deque[Incoming] = deque()
@@ -110,6 +112,9 @@ class Inbox:
         elif message.topic == topics.answer:
             if (envelope := self._read(_envelopes, message.payload)) is not None:
                 self._answered(envelope)
+        elif message.topic == topics.certificate and self.on_certificate is not None:
+            if (gift := self._read(_gifts, message.payload)) is not None:
+                await self.on_certificate(gift)
         elif message.topic in (topics.cmd, topics.desired):
             await self._hand_over(message)
         else:

@@ -46,6 +46,8 @@ class Topics:
         self.cmd = self.prefix + "cmd"
         self.desired = self.prefix + "desired"
         self.answer = self.prefix + "answer"
+        self.csr = self.prefix + "csr"
+        self.certificate = self.prefix + "certificate"
 
     def up(self, stream: str) -> str:
         """Where a stream's rows go."""

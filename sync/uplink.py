@@ -29,10 +29,12 @@ from sync import address, credentials, heartbeat
 from sync.arrivals import Incoming
 from sync.backoff import Backoff, full_jitter
 from sync.client import Client, Hello, Welcome, Will
-from sync.contract import Answer, Ask, Backlog, Envelope, Reply, Reported
+from sync.contract import Answer, Ask, Backlog, CertificateGift, Envelope, Reply, Reported
+from sync.enrolment import Newcomer, enrol
 from sync.heartbeat import About
 from sync.inbox import Handlers, Inbox
 from sync.pump import ACK_EVERY_S, Pump
+from sync.renewal import Renewal
 from sync.session.lane import Patience
 from sync.session.outgoing import NEVER, Kind, Outgoing
 from sync.session.window import Grant, Limits, Session
@@ -103,6 +105,8 @@ class Uplink:
             ack_every_s=ack_every_s,
         )
         self.inbox = Inbox(self.topics, handlers, self._pump.on_ack)
+        self.inbox.on_certificate = self._on_certificate
+        self._own = Renewal(Path(settings.credentials), settings.box, settings.renew_days, clock)
         self._client: Client | None = None
         self._lost: asyncio.Future[None] | None = None
         self._beat_at = 0.0
@@ -130,6 +134,11 @@ class Uplink:
     def session(self) -> Session:
         """For figures; nobody else changes it."""
         return self._session
+
+    @property
+    def _subscribed(self) -> tuple[str, ...]:
+        """A box whose certificate others look after does not ask its broker for a right that it doesn't need."""
+        return (*self.topics.subscribed, *((self.topics.certificate,) if self._own.is_ours else ()))
 
     def reply(self, reply: Reply, response_topic: str | None = None, correlation: bytes | None = None) -> None:
         """Sends a step of a command, to where it wants it if that is ours to speak at. Lost when the box restarts:
@@ -213,7 +222,14 @@ class Uplink:
 
     async def _connection(self) -> None:
         settings = self._settings
-        found = await asyncio.to_thread(credentials.load, Path(settings.credentials), tls=self._address.tls)
+        pair = await self._own.choose(self._enrol)
+        try:
+            found = await asyncio.to_thread(
+                credentials.load, Path(settings.credentials), tls=self._address.tls, pair=pair
+            )
+        except SyncError:
+            self._own.failed()
+            raise
         self._expires = (found.expires, self._expires[1])
         will = Will(self.topics.state, heartbeat.will(settings.box), self._retains_will, heartbeat.WILL_DELAY_S)
         hello = Hello(
@@ -227,8 +243,10 @@ class Uplink:
                 welcome = await client.connect()
             except SyncError as fault:
                 self._retains_will = self._retains_will and fault.reason != "retain"
+                self._own.failed()
                 raise
             self._expires = (found.expires, welcome.server_expires)
+            await self._own.let_in(time.monotonic())
             await self._serve(client, welcome)
         finally:
             self._client = None
@@ -238,6 +256,11 @@ class Uplink:
                 self._session.disconnected(0, time.monotonic())
             await client.close()
 
+    async def _enrol(self) -> None:
+        folder = Path(self._settings.credentials)
+        seal = self._reported.seal if self._reported is not None else ""
+        await enrol(Newcomer(self._settings.box, self._settings.user, seal, folder, self.topics, self._address))
+
     async def _serve(self, client: Client, welcome: Welcome) -> None:
         started = time.monotonic()
         assert self._lost is not None, "made before"
@@ -246,7 +269,7 @@ class Uplink:
         self.counters["connections"] += 1
         self.counters["sessions resumed"] += welcome.session_present
         log.info("sync: connected to %s:%d", self._address.host, self._address.port)
-        client.subscribe(self.topics.subscribed)
+        client.subscribe(self._subscribed)
         self.why, self.connected_at, self._beat_at = "", self._clock(), 0.0
         await self._pump.look()
         self._session.connected(Grant(welcome.receive_maximum, welcome.packet_bytes))
@@ -292,6 +315,8 @@ class Uplink:
             if self._session.is_stuck(now):
                 raise SyncError("the broker answers no message", reason="lost")
             self._backoff.forget(now)
+            if self._own.is_change_due(now):
+                raise SyncError("connecting again with the box's new certificate", reason="renewed")
             if now >= self._beat_at:
                 await self._heartbeat(now)
             try:
@@ -331,9 +356,21 @@ class Uplink:
             )
 
         self._state = state
+        await self._renew(now)
         self._say(self._life(state(online=True), now + heartbeat.expires_s(self._settings.heartbeat_s)))
         if self._subscription_refused and self._client is not None:
-            self._client.subscribe(self.topics.subscribed)
+            self._client.subscribe(self._subscribed)
+
+    async def _renew(self, now: float) -> None:
+        """Asks for the next certificate, when its time has come."""
+        ask = await self._own.wanted(now, self._reported.seal if self._reported is not None else "")
+        if ask is not None:
+            expires_at = now + self._settings.heartbeat_s
+            self._say(Outgoing(Kind.ASK, self.topics.csr, msgspec.json.encode(ask), expires_at))
+
+    async def _on_certificate(self, gift: CertificateGift) -> None:
+        await self._own.given(gift, time.monotonic())
+        self._wake.set()
 
     def _life(self, payload: bytes, expires_at: float) -> Outgoing:
         message = Outgoing(Kind.STATE, self.topics.state, payload, expires_at, self._retain)
@@ -362,6 +399,8 @@ class Uplink:
             found["sync flood"] = "the broker sends more than this box cares to read"
         if self._subscription_refused:
             found["sync subscription"] = "the broker does not let this box listen"
+        if self._own.why:
+            found["sync renewal"] = self._own.why
         for name, expires in zip(("client certificate", "broker certificate"), self._expires, strict=True):
             if expires:
                 found[name] = _good_for(expires - self._clock())

@@ -16,8 +16,10 @@ Owns: the five answers, their form in a file, and the text of edgebox.toml. Neve
     store = "0042"
     box = "b1"
     fleet_keys = ["owner-a:…"]
-    credentials = "/root/claim"     # folder with ca.crt, client.crt, client.key: copied. A claim certificate is enough:
-    keys = "/root/keys.toml"        # the fleet's `tls.set` and `keys.set` replace both, sealed to this box
+    claim = "/root/claim"           # folder with ca.crt, claim.crt, claim.key of the batch: with them the box asks for
+                                    # a certificate of its own, and then forgets them. One file for all boxes.
+    credentials = "/root/own"       # or: folder with this box's ca.crt, client.crt, client.key or password, copied
+    keys = "/root/keys.toml"        # claim keys of this box; without, the fleet's `keys.add` sends them
     [network]                       # optional: the till's side of a network printer, see docs/network.md
     interface = "eth1"
     printer_address = "192.168.1.50/24"
@@ -52,6 +54,7 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     store: _Name
     box: _Name
     fleet_keys: tuple[str, ...] = ()
+    claim: str = ""
     credentials: str = ""
     keys: str = ""
 
@@ -77,6 +80,9 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     network: Network | None = None
 
 
+OWN = "/var/lib/edgebox/credentials"  # of a box that looks after its certificate itself: the service writes there
+GIVEN = "/etc/edgebox/credentials"
+RENEW_DAYS = 30  # a month in which somebody may notice that the cloud gives none
 # Digits behind the mark [ISO 4217]; the others have two.
 DECIMALS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "IDR": 0, "KWD": 3, "BHD": 3, "TND": 3}
 COMMA = frozenset({"EUR", "BRL", "PLN", "CZK", "SEK", "NOK", "DKK", "TRY", "RUB", "UAH"})
@@ -101,6 +107,11 @@ def checked(answers: Answers, source: str) -> Answers:
             raise ConfigError(f"{source}: {fault.args[0]}", reason="bad_answers", hint=fault.hint) from fault
     if answers.till == answers.printer:
         raise ConfigError(f"{source}: till and printer are the same", reason="bad_answers")
+    cloud = answers.cloud
+    if cloud is not None and cloud.claim and cloud.credentials:
+        raise ConfigError(f"{source}: [cloud] has claim and credentials: one of them", reason="bad_answers")
+    if cloud is not None and cloud.claim and not cloud.url.startswith(("mqtts://", "wss://")):
+        raise ConfigError(f"{source}: [cloud] claim: certificates want mqtts:// or wss://", reason="bad_answers")
     configuration(answers)
     return answers
 
@@ -128,8 +139,10 @@ def text(answers: Answers) -> str:
         cloud = answers.cloud
         sections["sync"] = {
             "url": cloud.url, "tenant": cloud.tenant, "store": cloud.store, "box": cloud.box,
-            "credentials": "/etc/edgebox/credentials", "fleet_keys": list(cloud.fleet_keys),
+            "credentials": OWN if cloud.claim else GIVEN, "fleet_keys": list(cloud.fleet_keys),
         }  # fmt: skip
+        if cloud.claim:
+            sections["sync"]["renew_days"] = RENEW_DAYS
     line = {"name": LINE, "till": answers.till, "printer": answers.printer, "profile": answers.profile}
     parts = [
         "# Written by `edgebox setup`. Every setting is explained in /usr/share/edgebox/edgebox.toml.",

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drivers.base import parse_url
-from edgebox.appliance import till_network
-from edgebox.appliance.answers import LINE, Answers, text
+from edgebox.appliance import claim, till_network
+from edgebox.appliance.answers import LINE, OWN, Answers, text
 from edgebox.errors import ConfigError
 
 USER = "edgebox"
@@ -32,6 +32,8 @@ def install(answers: Answers, run: Run, root: Path = Path("/")) -> list[str]:
     if answers.cloud is not None:
         if answers.cloud.keys:
             done.append(_put(etc / "keys.toml", _read(Path(answers.cloud.keys)), 0o600))
+        if answers.cloud.claim:
+            done += claim.install(Path(answers.cloud.claim), root / OWN.lstrip("/"))
         if answers.cloud.credentials:
             done += _credentials(Path(answers.cloud.credentials), etc / "credentials")
     done += _port(answers, root)

@@ -28,8 +28,8 @@ PACKAGE = "mosquitto"  # Debian's
 START_S = 10.0  # it takes 20 ms; a loaded machine more
 STOP_S = 5.0
 CLOUD_USER = "cloud"
-UP = ("up/#", "state", "ask", "reply", "reported")
-DOWN = ("ack", "cmd", "desired", "answer")
+UP = ("up/#", "state", "ask", "reply", "reported", "csr")
+DOWN = ("ack", "cmd", "desired", "answer", "certificate")
 # Messages that wait for one client: behind its 1000 by default mosquitto drops without a word.
 QUEUED_MAX = 100_000
 PLACES = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin:/bin"  # Debian installs it where users have no PATH
@@ -117,6 +117,10 @@ class Broker:
         up = tuple(f"{prefix}/{topic}" for topic in UP)
         down = tuple(f"{prefix}/{topic}" for topic in DOWN)
         return self._admit(Account(box, secrets.token_urlsafe(18), up, down))
+
+    def admit_claim(self, batch: str, boxes: str) -> None:
+        """New boxes of a batch may ask for their certificate, and nothing else. `boxes`: the filter of all prefixes."""
+        self._admit(Account(batch, secrets.token_urlsafe(18), (f"{boxes}/csr",), (f"{boxes}/certificate",)))
 
     def deny(self, box: str) -> None:
         """From now on this box's messages are refused: PUBACK 0x87."""

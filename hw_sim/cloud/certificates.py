@@ -68,6 +68,28 @@ class Authority:
         _write(issued.certificate, builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         return issued
 
+    @property
+    def own(self) -> x509.Certificate:
+        """The authority's certificate."""
+        return self._own
+
+    def sign(self, request: x509.CertificateSigningRequest, name: str, ends: datetime) -> str:
+        """A certificate (PEM) for `name` to the request's key; nothing else of the request is taken over."""
+        key = request.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey), "what boxes make"
+        builder = _builder(_name(name), self._own.subject, key, DAYS, ends)
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+        made = builder.add_extension(usage, critical=False).sign(self._key, hashes.SHA256())
+        return made.public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+    def furnish_claim(self, batch: str, folder: Path, *, ends: datetime) -> None:
+        """Fills a folder with what new boxes ask with: ca.crt, claim.crt, claim.key."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        issued = self.issue(batch, ends=ends)
+        _write(folder / "ca.crt", self.certificate.read_bytes())
+        _write(folder / "claim.crt", issued.certificate.read_bytes())
+        _write(folder / "claim.key", issued.key.read_bytes())
+
     def furnish(self, box: str, credentials: Path, *, ends: datetime | None = None) -> None:
         """Fills a box's folder of credentials."""
         credentials.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -80,7 +102,7 @@ class Authority:
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
+    key: ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey,
     days: int,
     ends: datetime | None = None,
 ) -> x509.CertificateBuilder:
@@ -89,7 +111,7 @@ def _builder(
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key.public_key() if isinstance(key, ec.EllipticCurvePrivateKey) else key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(min(datetime.now(UTC), ends) - timedelta(days=1))
         .not_valid_after(ends)

@@ -21,6 +21,7 @@ from typing import Any, Self
 from hw_sim.cloud.broker import Access, Broker
 from hw_sim.cloud.consumer import Consumer, Out
 from hw_sim.cloud.desk import Desk
+from hw_sim.cloud.enrolment import Enrolment
 from hw_sim.cloud.fleet import EXPIRES_S, Fleet
 from hw_sim.cloud.key_post import COMMAND, sealed_keys
 from hw_sim.cloud.ledger import Ledger
@@ -68,8 +69,12 @@ class Cloud:
         self.desk = Desk(self.ledger, self.settlement, clock)
         self.fleet = Fleet(self.ledger, clock)
         self.signer = Signer(folder)
+        authority = broker.authority if broker is not None else None
+        self.enrolment = Enrolment(self.ledger, authority, clock) if authority is not None else None
         self.consumer = Consumer(
-            self.ledger, self.registry, self.topics, self.points, self.desk, self.fleet, lambda: int(clock() * 1000)
+            *(self.ledger, self.registry, self.topics, self.points, self.desk, self.fleet),
+            lambda: int(clock() * 1000),
+            self.enrolment,
         )
         self.near = Nearby(self.ledger, self.desk, clock)
         self.page = Page(self.points, self.registry, page_port, self.near) if page_port is not None else None
@@ -118,6 +123,13 @@ class Cloud:
         if self.broker is not None:
             self.broker.admit_box(box.name, self.topics.prefix(place))
         return box
+
+    def batch(self, name: str, folder: Path, *, days: int = 7) -> None:
+        """A claim certificate for new boxes, as the answers' `[cloud] claim` wants it, and its rights at the broker."""
+        assert self.broker is not None, "without a broker nobody can ask"
+        assert self.enrolment is not None, "certificates are for a broker that wants them"
+        self.broker.admit_claim(name, self.topics.boxes())
+        self.enrolment.batch(name, folder, days=days)
 
     def furnish(self, box: Box, credentials: Path, keys: Path) -> None:
         """Writes what the box gets: its folder of credentials and its key file."""
@@ -189,7 +201,8 @@ class Cloud:
         box = self.registry.boxes[name]
         secret = master(self.folder, box.shop.number)
         keys = keyring(secret, box.shop.number, box.device, int(self.clock()), prefix=box.shop.prefix, days=days)
-        args = {"sealed": sealed_keys(box, keys, self.fleet.reported(name), secret)}
+        proven = self.enrolment.seals.get(name, "") if self.enrolment is not None else ""
+        args = {"sealed": sealed_keys(box, keys, self.fleet.reported(name), secret, proven)}
         return self.send(COMMAND, args, [name], wait_s=wait_s)[name]
 
     def publish(self, message: Command | Bundle, role: Role) -> None:

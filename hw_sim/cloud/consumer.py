@@ -17,13 +17,14 @@ import msgspec
 from edgebox.envelope import close_answer, open_question
 from edgebox.store.events import Stream
 from hw_sim.cloud.desk import Desk
+from hw_sim.cloud.enrolment import Enrolment
 from hw_sim.cloud.fleet import Fleet
 from hw_sim.cloud.ledger import Key, Ledger
 from hw_sim.cloud.points import Points, decode_claim, decode_receipt
-from hw_sim.cloud.registry import Box, Registry
+from hw_sim.cloud.registry import Box, Place, Registry
 from hw_sim.cloud.settlement import decode_redemption
 from hw_sim.cloud.topics import Topics
-from sync.contract import MESSAGE_BYTES, Ack, Ask, Batch, Envelope, Reply, Reported, Row, State
+from sync.contract import MESSAGE_BYTES, Ack, Ask, Batch, CertificateAsk, Envelope, Reply, Reported, Row, State
 
 GAP_MS = 500  # several round trips to any broker
 NUMBER_MAX = (1 << 53) - 1  # of a row [sync/contract.py, Ack], and of milliseconds
@@ -32,6 +33,7 @@ RESEND_MS = 3000  # a box answers within seconds or is away
 _batch = msgspec.json.Decoder(Batch).decode
 _envelope = msgspec.json.Decoder(Envelope).decode
 _ask = msgspec.json.Decoder(Ask).decode
+_csr = msgspec.json.Decoder(CertificateAsk).decode
 _FLEET: dict[str, Callable[[bytes], State | Reply | Reported]] = {
     "state": msgspec.json.Decoder(State).decode,
     "reply": msgspec.json.Decoder(Reply).decode,
@@ -78,10 +80,12 @@ class Consumer:
         desk: Desk,
         fleet: Fleet,
         wall_ms: Callable[[], int],
+        enrolment: Enrolment | None = None,
     ) -> None:
         self._ledger, self._registry, self._topics = ledger, registry, topics
         self._points, self._desk, self._fleet = points, desk, fleet
         self._wall_ms = wall_ms
+        self._enrolment = enrolment  # None: this cloud has no authority
         self._gaps: dict[Key, _Gap] = {}
         self.forged: dict[Key, tuple[int, int]] = {}  # ranges that a box took for acknowledged and we never got
         self.rows = self.duplicates = self.batches = self.refused = 0
@@ -97,6 +101,9 @@ class Consumer:
             for message in messages:
                 heard = self._topics.read(message.topic)
                 box = self._registry.boxes.get(heard.place.box) if heard else None
+                if heard is not None and heard.rest == "csr" and self._enrolment is not None:
+                    self._certificate(heard.place, box, message, out, self._enrolment)
+                    continue
                 if heard is None or box is None or box.place != heard.place:
                     self._refuse("", "stranger", f"a message on {message.topic[:200]}")
                     continue
@@ -154,6 +161,21 @@ class Consumer:
                 fleet.append((box, said))
         else:
             raise ValueError("no such topic")
+
+    def _certificate(
+        self, place: Place, box: Box | None, message: Message, out: list[Out], enrolment: Enrolment
+    ) -> None:
+        """A box that isn't known hears why it gets none: somebody stands before it."""
+        try:
+            ask = _csr(message.payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+            self._refuse(place.box, "nonsense", f"csr: {fault}"[:300])
+            return
+        known = box if box is not None and box.place == place and ask.box == place.box else None
+        gift = enrolment.answer(known, ask)
+        if gift.reason:
+            self._refuse(place.box, "certificate", f"{ask.box[:64]}: {gift.reason}")
+        out.append(Out(f"{self._topics.prefix(place)}/certificate", msgspec.json.encode(gift)))
 
     def _asked(self, box: Box, message: Message) -> Out:
         """The answer to a question, in an envelope that opens for who asked, and for this question only."""

@@ -21,10 +21,13 @@ class UnprovenError(ValueError):
     """Nothing shows that the public key is the box's."""
 
 
-def sealed_keys(box: Box, keys: Keyring, reported: Reported | None, store_master: bytes) -> str:
-    """What `keys.add` takes as `sealed`. UnprovenError: the box has not shown its key, or not proven it."""
+def sealed_keys(box: Box, keys: Keyring, reported: Reported | None, store_master: bytes, proven: str = "") -> str:
+    """What `keys.add` takes as `sealed`. `proven`: the public key that the box signed when it asked for its
+    certificate, "" if it didn't. UnprovenError: the box has not shown its key, or not proven it."""
     if reported is None or not reported.seal:
         raise UnprovenError(f"{box.name} has not said what to seal with")
+    if proven and reported.seal == proven:
+        return seal(_gift(keys), proven, COMMAND, box.name)
     index = reported.seal_proof.partition(":")[0]
     number = int(index) if index.isascii() and index.isdigit() and len(index) <= 10 else -1
     if not 0 <= number < 1 << 32:

@@ -40,12 +40,15 @@ class Topics:
 
     def everything(self) -> str:
         """The filter of all that any box may say or hear."""
-        return re.sub(r"\{[a-z]+\}", "+", self._template) + "/#"
+        return f"{self.boxes()}/#"
+
+    def boxes(self) -> str:
+        """The filter of all boxes' prefixes."""
+        return re.sub(r"\{[a-z]+\}", "+", self._template)
 
     def filters(self) -> tuple[str, ...]:
         """What the cloud subscribes to."""
-        boxes = re.sub(r"\{[a-z]+\}", "+", self._template)
-        return tuple(f"{boxes}/{rest}" for rest in ("up/#", "state", "ask", "reply", "reported"))
+        return tuple(f"{self.boxes()}/{rest}" for rest in ("up/#", "state", "ask", "reply", "reported", "csr"))
 
     def read(self, topic: str) -> Heard | None:
         """Whose topic it is; None: no box's."""

@@ -2,6 +2,8 @@
 
 import re
 import stat
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -10,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebox import commands_setup
-from edgebox.appliance import installing, setup, till_network
-from edgebox.appliance.answers import Answers, Cloud, Network, configuration, read, text
+from edgebox.appliance import claim, installing, setup, till_network
+from edgebox.appliance.answers import OWN, Answers, Cloud, Network, checked, configuration, read, text
 from edgebox.appliance.identity import Identity, keep, kept
 from edgebox.appliance.plugged import Plugged, Use
 from edgebox.cli import main
 from edgebox.errors import ConfigError
 from edgebox.store.backup import backup
 from edgebox.store.store import Store
+from hw_sim.cloud.certificates import Authority
 
 ID = "MFG:EPSON;CMD:ESC/POS;MDL:TM-T88V;CLS:PRINTER;"
 FOUND = [
@@ -156,6 +159,68 @@ def test_secrets_are_copied_with_rights_of_their_own(tmp_path: Path) -> None:
     assert mode(etc / "credentials") == 0o700
     assert not (etc / "credentials/notes.txt").exists()
     assert "client.key" not in (etc / "edgebox.toml").read_text()
+
+
+def claim_in(folder: Path, days: int = 7) -> Path:
+    Authority(folder / "tls").furnish_claim("batch-1", folder / "claim", ends=datetime.now(UTC) + timedelta(days=days))
+    return folder / "claim"
+
+
+def test_a_claim_goes_where_the_service_can_remove_it_and_the_box_renews_by_itself(tmp_path: Path) -> None:
+    answers = msgspec.structs.replace(CAFE, cloud=msgspec.structs.replace(CLOUD, claim=str(claim_in(tmp_path))))
+    (tmp_path / "root/var/lib/edgebox").mkdir(parents=True)
+    installing.install(answers, lambda words: True, tmp_path / "root")
+    sync = configuration(answers).sync
+    assert sync.renew_days == 30
+    folder = tmp_path / "root" / sync.credentials.lstrip("/")
+    assert {path.name for path in folder.iterdir()} == {"ca.crt", "claim.crt", "claim.key"}
+    assert {mode(path) for path in folder.iterdir()} == {0o600}
+    assert not (tmp_path / "root/etc/edgebox/credentials").exists()
+
+
+def test_a_box_with_a_certificate_of_its_own_keeps_it_when_it_is_set_up_again(tmp_path: Path) -> None:
+    source, folder = claim_in(tmp_path), tmp_path / "root" / OWN.lstrip("/")
+    Authority(tmp_path / "tls").furnish("b1", folder)
+    before = (folder / "client.key").read_bytes()
+    assert "not needed" in claim.install(source, folder)[0]
+    assert (folder / "client.key").read_bytes() == before
+    Authority(tmp_path / "tls").furnish("b1", folder, ends=datetime.now(UTC) - timedelta(days=1))
+    claim.install(source, folder)
+    assert not (folder / "client.crt").exists(), "it has run out: the broker lets nobody in with it"
+    assert (folder / "claim.key").exists()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda folder: (folder / "claim.key").unlink(), "a claim is ca.crt"),
+        (lambda folder: (folder / "claim.crt").write_text("x"), "no certificate in PEM form"),
+        (lambda folder: claim_in(folder.parent, days=-1), "the claim ended on"),
+    ],
+    ids=["not whole", "damaged", "over"],
+)
+def test_a_claim_that_is_good_for_nothing_is_refused_at_once(
+    tmp_path: Path, break_it: Callable[[Path], object], said: str
+) -> None:
+    source = claim_in(tmp_path)
+    break_it(source)
+    with pytest.raises(ConfigError) as fault:
+        claim.install(source, tmp_path / "root/credentials")
+    assert said in str(fault.value)
+    assert not (tmp_path / "root/credentials").exists()
+
+
+@pytest.mark.parametrize(
+    ("cloud", "said"),
+    [
+        (msgspec.structs.replace(CLOUD, claim="/a", credentials="/b"), "one of them"),
+        (msgspec.structs.replace(CLOUD, claim="/a", url="mqtt://broker.example.com"), "mqtts://"),
+    ],
+)
+def test_a_claim_beside_credentials_or_without_tls_is_refused(cloud: Cloud, said: str) -> None:
+    with pytest.raises(ConfigError) as fault:
+        checked(msgspec.structs.replace(CAFE, cloud=cloud), "answers")
+    assert said in str(fault.value)
 
 
 def test_set_up_again_keeps_what_was_there_before(tmp_path: Path) -> None:

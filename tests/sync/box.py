@@ -78,7 +78,7 @@ def sighting(number: int) -> Event:
 def settings(url: str, folder: Path, **values: Any) -> SyncSettings:
     """[sync] of a box."""
     defaults = {"tenant": "acme", "store": "store1", "box": "box1", "backoff_max_s": 1}
-    return SyncSettings(url=url, credentials=str(folder / "credentials"), **{**defaults, **values})
+    return SyncSettings(url=url, **{"credentials": str(folder / "credentials"), **defaults, **values})
 
 
 @asynccontextmanager
