@@ -3,7 +3,7 @@ PY := .venv/bin/python
 PACKAGES := edgebox drivers sync hw_sim
 UV_VERSION := 0.13.9
 
-.PHONY: setup run test lint types bench accuracy faults lock clean deb test-deb test-vm install uninstall
+.PHONY: setup run test lint types bench accuracy faults soak lock clean deb test-deb test-vm install uninstall
 
 setup:
 	@./setup.sh
@@ -31,6 +31,10 @@ accuracy: setup
 # kill -9, full disk, broken files, clocks, brokers: what was accepted, delivered, lost. As root also the full disk.
 faults: setup
 	@$(PY) -m tests.faults
+
+# A busy shop for an hour, with everything that goes wrong; its figures, and a picture: artefacts/soak.png.
+soak: setup
+	@$(PY) -m tests.soak --minutes $(or $(MINUTES),60)
 
 # Takes the newest versions that setup.cfg allows; the hashes are those of all wheels, for x86-64 and arm64 alike.
 lock:
