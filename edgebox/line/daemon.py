@@ -137,12 +137,14 @@ def _first_document() -> int:
 def _stop_on_signals(relay: Relay) -> None:
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
 
     def woken(events: int) -> None:
-        os.read(reader, 64)
-        relay.stop(STOP_WITHIN_S)
+        if set(os.read(reader, 64)) == {signal.SIGHUP}:
+            relay.begins_anew = True  # between two documents, however long that takes (`systemctl reload`)
+        else:
+            relay.stop(STOP_WITHIN_S)
 
     relay.wake_on(reader, woken)
 

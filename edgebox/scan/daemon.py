@@ -60,7 +60,7 @@ def _settings(argv: list[str]) -> tuple[Any, ...]:
 def _stop_on_signals(relay: Relay) -> None:
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # SIGHUP (`systemctl reload`): systemd begins it anew
         signal.signal(number, lambda *_: None)
 
     def woken(events: int) -> None:

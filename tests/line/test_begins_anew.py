@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def profiles(engine: Engine) -> list[str]:
     return [frame.profile for frame in list(engine.frames) if isinstance(frame, Hello)]
 
 
-def test_a_line_takes_another_profile_between_two_documents(printer: TcpPrinter, tmp_path: Path) -> None:
+@pytest.mark.parametrize("told_by", ["engine", "systemctl reload"])
+def test_a_line_begins_anew_between_two_documents(printer: TcpPrinter, tmp_path: Path, told_by: str) -> None:
     with Engine(tmp_path / "e") as engine, configured(tmp_path, printer, engine.path) as line:
         until(lambda: engine.connected, "hello")
         assert profiles(engine) == ["generic-80"]
@@ -59,7 +61,10 @@ def test_a_line_takes_another_profile_between_two_documents(printer: TcpPrinter,
         with Till(line.address) as till:
             till.send(RECEIPT[:20])
             until(lambda: bool(engine.documents()), "the first bytes")
-            engine.send(encode(Restart()))
+            if told_by == "engine":
+                engine.send(encode(Restart()))
+            else:
+                line._process.send_signal(signal.SIGHUP)  # ExecReload of the unit
             till.send(RECEIPT[20:])
             report = printer.wait_until(lambda report: report.cuts == 1)
         assert report.faults == []
