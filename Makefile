@@ -53,13 +53,19 @@ lock:
 deb: setup
 	@PYTHON=$(CURDIR)/$(PY) packaging/deb.sh $(ARCH)
 
+# build/edgebox_VERSION_ARCH.update, signed: make update KEY=release-2026.key (docs/updates.md).
+update: setup
+	@PYTHON=$(CURDIR)/$(PY) KEY=$(KEY) REPLACES=$(REPLACES) packaging/update.sh $(ARCH)
+
 # The package in a fresh Debian 12 with nothing else (root, mmdebstrap).
 test-deb: deb
 	@packaging/try_deb.sh
 
 # The kernel tier: a Debian with systemd in a virtual machine under software emulation; root, QEMU, mmdebstrap.
+# Behind it a minute of the soak, on this machine.
 test-vm: setup
 	@tests/vm/run.sh
+	@$(MAKE) --no-print-directory soak MINUTES=1
 
 # Onto this machine, without a package: sudo make install. `make uninstall` leaves what is recorded.
 install: setup
@@ -68,7 +74,7 @@ install: setup
 
 uninstall:
 	@sh packaging/debian/prerm remove
-	@rm -rf /opt/edgebox /usr/bin/edgebox /usr/bin/edgebox-line /usr/bin/edgebox-scan /usr/share/edgebox \
+	@rm -rf /opt/edgebox /usr/lib/edgebox /usr/bin/edgebox /usr/bin/edgebox-line /usr/bin/edgebox-scan /usr/share/edgebox \
 		/lib/systemd/system/edgebox* /lib/udev/rules.d/60-edgebox.rules /usr/lib/sysusers.d/edgebox.conf \
 		/usr/lib/tmpfiles.d/edgebox.conf /usr/lib/systemd/journald.conf.d/edgebox.conf \
 		/usr/share/dbus-1/system.d/edgebox.conf

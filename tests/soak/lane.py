@@ -27,6 +27,7 @@ from hw_sim.receipt_words import shop
 from hw_sim.receipts import Stream, Truth
 from hw_sim.served import TcpPrinter
 from hw_sim.till import Stuck, Till, by_lines
+from tests.bench.box import first_in_line
 from tests.soak.papers import Match, match
 from tests.soak.seen import Paper, Seen, Slip, Trouble, to_line
 
@@ -237,7 +238,8 @@ def main() -> None:
     parser.add_argument("seed", type=int)
     parser.add_argument("gap", type=float, help="mean seconds between receipts")
     given = parser.parse_args()
-    Lane(given.name, ("127.0.0.1", given.till), given.parity, given.seed, given.gap, given.printer).run()
+    with first_in_line():  # threads inherit it: hardware doesn't wait for a core
+        Lane(given.name, ("127.0.0.1", given.till), given.parity, given.seed, given.gap, given.printer).run()
 
 
 if __name__ == "__main__":

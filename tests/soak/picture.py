@@ -63,9 +63,9 @@ def _title(figure: Any, told: Told, verdict: Verdict) -> None:
     sure = sum(one.sure for one in told.papers)
     slips = sum(bool(one.claims) for one in told.papers)
     words = f"{len(verdict.wrong)} promises broken" if verdict.wrong else "every promise kept"
-    figure.text(0.085, 0.968, f"A busy shop for {told.setting.minutes:g} minutes: {words}", fontsize=16, weight="bold")
+    figure.text(0.085, 0.968, f"A busy shop for {told.setting.minutes:g} min: {words}", fontsize=16, weight="bold")
     figure.text(
-        0.075, 0.947,
+        0.085, 0.947,
         f"{sure:,} of {len(told.papers):,} documents on paper byte for byte, {slips:,} with a slip. Two tills and "
         "printers, scanner, beacons, an open page; every process a real one.",
         color="#444444",
@@ -161,7 +161,7 @@ def _waiting(axis: Any, told: Told) -> None:
     axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axis.set_ylim(0, None)
     axis.set_ylabel("waiting")
-    axis.legend(loc="upper left", ncols=2, frameon=False, fontsize=9)
+    axis.legend(loc="upper right", ncols=2, frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)
 
 
 def _hold(axis: Any, told: Told) -> None:

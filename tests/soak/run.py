@@ -25,6 +25,7 @@ SHORT_GAP_S = 1.0  # in a short run
 EACH_S, SHORT_EACH_S = 5.0, 1.0  # between samples
 TURN_S = 0.05
 SETTLED_S = 1.0  # nothing waits for so long: what the drain itself makes (health) is there, too
+MEMBERS = 97
 GOODS, PAYMENT = "6901234567892", "134567890123456789"
 
 
@@ -37,7 +38,8 @@ class Run:
         self._each_s = EACH_S if is_long else SHORT_EACH_S
         self._shop = Shop(folder, seed, GAP_S if is_long else SHORT_GAP_S)
         self._coupons: list[str] = []
-        self._used: list[str] = []
+        self._coupon = ""  # the one that was scanned last
+        self._ours: set[str] = set()  # codes that the till gets only with the engine away
         self._for_till: list[str] = []  # codes that are none of ours, in order
         self._broker_back_s = 0.0
         self._broker_went_s = 0.0
@@ -89,7 +91,7 @@ class Run:
         drained_s = time.monotonic() - began
         self._look(time.monotonic())
         heard = shop.till.listen().decode("ascii", "replace").split("\r")[:-1]
-        for seen in self._books.closed(drained_s, heard, self._for_till, set(self._used)):
+        for seen in self._books.closed(drained_s, heard, self._for_till, self._ours):
             self._say(seen)
 
     # -- what happens
@@ -131,13 +133,13 @@ class Run:
 
     def _scan(self, what: str, now: float) -> None:
         if what == "coupon" and self._coupons:
-            code = self._coupons.pop(0)
-            self._used.append(code)
-        elif what == "coupon again" and self._used:
-            code = self._used[-1]
+            code = self._coupon = self._coupons.pop(0)
+            self._ours.add(code)
+        elif what == "coupon again" and self._coupon:
+            code = self._coupon
         elif what == "member":
-            code = f"VIP:{int(now) % 97:04d}"
-            self._used.append(code)
+            code = f"VIP:{int(now) % MEMBERS:04d}"
+            self._ours.add(code)
         else:
             code = PAYMENT if what == "payment" else GOODS
             self._for_till.append(code)

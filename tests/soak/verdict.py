@@ -186,7 +186,7 @@ def _times(told: Told) -> Iterator[Check]:
         yield Check("worst, ms", f"{worst:.0f}", f"≤ {HOLD_WORST_MS:g}", worst > HOLD_WORST_MS)
     hit = [one.hold_ms for one in told.papers if one.hold_ms and _only_engine(told, one)]
     if hit:
-        yield Check("hold while the engine was killed, worst, ms", f"{max(hit):.0f}", f"≤ {HOLD_WORST_MS:g}",
+        yield Check("hold while the engine was killed, worst, ms", f"{max(hit):.1f}", f"≤ {HOLD_WORST_MS:g}",
                     max(hit) > HOLD_WORST_MS)  # fmt: skip
     calm = [one for one in told.papers if one.wants_slip and one.sure and not told.disturbed(one)]
     if calm:
