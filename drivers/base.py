@@ -125,6 +125,27 @@ class StatusPort(Protocol):
         """What it answers from now on; the same again costs nothing. OSError once the till is gone."""
         ...
 
+    def mirror(self, status: int) -> None:
+        """The same, in the bits of a printer's own port (drivers.port_status.PortStatus)."""
+        ...
+
+    def check(self) -> None:
+        """OSError once the till is gone; for whoever doesn't read meanwhile."""
+        ...
+
+
+@runtime_checkable
+class TellingPort(Protocol):
+    """A printer's port that says how the printer is, beside the data (USB)."""
+
+    def watch_status(self) -> None:
+        """From now on it is asked, by a thread of the port's own."""
+        ...
+
+    def port_status(self) -> int | None:
+        """As heard last, in the bits of drivers.port_status.PortStatus; None: it doesn't tell."""
+        ...
+
 
 class TillEnd(Protocol):
     """Where the till plugs in."""

@@ -21,7 +21,7 @@ import os
 
 from drivers.base import Port, Url, cannot_open
 from drivers.node import NodePort, node_path
-from drivers.usblp import PortStatus
+from drivers.port_status import PortStatus
 
 READ_BYTES = 8192  # a buffer of the gadget's; a smaller read leaves the rest for the next
 GADGET_GET_PRINTER_STATUS = 2 << 30 | 1 << 16 | ord("g") << 8 | 0x21  # include/uapi/linux/usb/g_printer.h
@@ -34,7 +34,7 @@ class GadgetPort(NodePort):
 
     def __init__(self, fd: int, peer: str) -> None:
         super().__init__(fd, peer)
-        self._shown: PortStatus | None = None
+        self._shown = -1
 
     def read(self, limit: int) -> bytes | None:
         try:
@@ -56,10 +56,22 @@ class GadgetPort(NodePort):
             status |= PortStatus.PAPER_EMPTY
         elif not fault:
             status |= PortStatus.NOT_ERROR
+        self.mirror(int(status))
+
+    def mirror(self, status: int) -> None:
+        """The same, as a printer's own port has said it."""
         if status != self._shown:
             # The bits themselves, not where they lie: "_IOWR" says otherwise, printer_ioctl does so (measured, 6.1).
-            fcntl.ioctl(self._fd, GADGET_SET_PRINTER_STATUS, int(status))
+            fcntl.ioctl(self._fd, GADGET_SET_PRINTER_STATUS, status)
             self._shown = status
+
+    def check(self) -> None:
+        """OSError once the till is gone.
+
+        Epoll alone may miss it: printer_reset_interface (6.1) first ends the transfers, which wakes us, and then marks
+        the interface as gone, which doesn't; with full buffers there is no transfer to end.
+        """
+        fcntl.ioctl(self._fd, GADGET_GET_PRINTER_STATUS)
 
 
 class GadgetTill:

@@ -20,7 +20,8 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drivers.base import Port, Reason, Url, cannot_open
-from drivers.usblp import DEVICE_ID_BYTES, PortStatus, id_text
+from drivers.port_status import ALL, EVERY_S, SILENT_MAX, PortStatus
+from drivers.usblp import DEVICE_ID_BYTES, id_text
 
 if TYPE_CHECKING:
     import usb.core
@@ -63,6 +64,8 @@ class UsbPort:
         self._status: PortStatus | None = None
         self._fault: OSError | None = None
         self._closing = False
+        self._is_watched = False
+        self._over = threading.Event()
         self._alive = 1 + bool(ends.into)
         self._last = threading.Lock()
         threading.Thread(target=self._run, args=(self._send,), name="usb-out", daemon=True).start()
@@ -97,6 +100,7 @@ class UsbPort:
     def close(self) -> None:
         """What the printer has not taken is dropped: ask `unsent` first. The threads let go of it within TURN_MS."""
         self._closing = True
+        self._over.set()
         self._near.close()
 
     def abort(self) -> None:
@@ -111,11 +115,20 @@ class UsbPort:
     def unsent(self) -> int:
         return 0 if self._near.fileno() < 0 else self._taken - self._done
 
+    def watch_status(self) -> None:
+        """From now on the port is asked, in a thread."""
+        with self._last:
+            if self._is_watched or self._closing or not self._alive:
+                return
+            self._is_watched = True
+            self._alive += 1
+        threading.Thread(target=self._run, args=(self._watch,), name="usb-status", daemon=True).start()
+
     def port_status(self) -> PortStatus | None:
-        """What the printer's USB port said last; it is asked while the printer takes nothing. None: not known."""
+        """What the printer's USB port said last; it is asked while the printer takes nothing, and when watched."""
         return self._status
 
-    # -- the two threads
+    # -- the threads
 
     def _run(self, work: Any) -> None:
         import usb.core
@@ -128,6 +141,7 @@ class UsbPort:
             self._closing = True  # the line has let go
         finally:
             self._closing = True
+            self._over.set()
             self._far.shutdown(socket.SHUT_RDWR)
             with self._last:
                 self._alive -= 1
@@ -151,10 +165,18 @@ class UsbPort:
                 self._stalled = 0 if sent else self._stalled + 1
                 if self._stalled >= STALL_TURNS:
                     self._status = port_status(self._device, self._ends.number)
-                elif sent:
+                elif sent and not self._is_watched:
                     self._status = None
                 self._done += sent
                 data = data[sent:]
+
+    def _watch(self) -> None:
+        silent = 0
+        while not self._over.is_set():  # ends with the others: the device is let go by the last
+            if silent < SILENT_MAX:
+                self._status = port_status(self._device, self._ends.number)
+                silent = 0 if self._status is not None else silent + 1
+            self._over.wait(EVERY_S)
 
     def _listen(self) -> None:
         import usb.core
@@ -176,7 +198,7 @@ def port_status(device: usb.core.Device, interface: int) -> PortStatus | None:
         answer = device.ctrl_transfer(_CLASS_IN, GET_PORT_STATUS, 0, interface, 1, CONTROL_MS)
     except usb.core.USBError:
         return None
-    return PortStatus(answer[0] & 0x38) if len(answer) else None
+    return PortStatus(answer[0] & ALL) if len(answer) else None
 
 
 def device_id(device: usb.core.Device, ends: _Ends) -> str:

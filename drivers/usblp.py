@@ -22,23 +22,15 @@ import fcntl
 import os
 import select
 import struct
-from enum import IntFlag
 
 from drivers.base import Port, Url, cannot_open
 from drivers.node import NodePort, node_path
+from drivers.port_status import ALL, PortStatus, StatusWatch
 
 WRITE_BYTES = 512  # a bulk packet of high speed; 1 ms a piece leaves 500 KB/s, far above any head
 DEVICE_ID_BYTES = 1024  # asked for; IEEE 1284 ids are below 300
 LPGETSTATUS = 0x060B  # include/uapi/linux/lp.h
 LPIOC_GET_DEVICE_ID = 2 << 30 | DEVICE_ID_BYTES << 16 | ord("P") << 8 | 1  # _IOC(_IOC_READ, 'P', 1, length)
-
-
-class PortStatus(IntFlag):
-    """GET_PORT_STATUS [USB Printer Class 1.1, 4.2.2]; the bits not named here mean nothing."""
-
-    NOT_ERROR = 0x08
-    SELECTED = 0x10
-    PAPER_EMPTY = 0x20
 
 
 class UsbLpPort(NodePort):
@@ -48,6 +40,7 @@ class UsbLpPort(NodePort):
         super().__init__(fd, peer)
         self._sent = 0  # of the transfer that may be on its way
         self._is_deaf = False
+        self._watch: StatusWatch | None = None
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
 
@@ -79,14 +72,23 @@ class UsbLpPort(NodePort):
             self._sent = 0
         return self._sent
 
+    def watch_status(self) -> None:
+        """From now on the port is asked, in a thread."""
+        if self._watch is None and self._fd >= 0:
+            fd = self._fd
+            self._watch = StatusWatch(lambda: ask_status(fd))
+
     def port_status(self) -> PortStatus | None:
-        """What the printer's USB port says, now; None: it doesn't. Takes some milliseconds of the control pipe."""
-        word = bytearray(4)
-        try:
-            fcntl.ioctl(self._fd, LPGETSTATUS, word)
-        except OSError:
-            return None
-        return PortStatus(struct.unpack("i", word)[0] & 0x38)
+        """As heard last; None: nobody watches, or it doesn't tell."""
+        return self._watch.last if self._watch is not None else None
+
+    def close(self) -> None:
+        """A question that is out is waited for by its thread, and the node is free again behind it."""
+        if self._watch is None or self._fd < 0:
+            super().close()
+            return
+        fd, self._fd = self._fd, -1
+        self._watch.end(lambda: os.close(fd))
 
     def device_id(self) -> str:
         """IEEE 1284: "MFG:EPSON;CMD:ESC/POS;MDL:TM-T88V;CLS:PRINTER;"; "" when it has none."""
@@ -94,6 +96,16 @@ class UsbLpPort(NodePort):
         with contextlib.suppress(OSError):
             fcntl.ioctl(self._fd, LPIOC_GET_DEVICE_ID, answer)
         return id_text(bytes(answer))
+
+
+def ask_status(fd: int) -> PortStatus | None:
+    """What the printer's USB port says, now; None: it doesn't. Takes a millisecond of the control pipe, 5 s at most."""
+    word = bytearray(4)
+    try:
+        fcntl.ioctl(fd, LPGETSTATUS, word)
+    except OSError:
+        return None
+    return PortStatus(struct.unpack("i", word)[0] & ALL)
 
 
 def id_text(answer: bytes) -> str:

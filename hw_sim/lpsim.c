@@ -31,6 +31,7 @@ struct node {
     uint32_t deaf;     /* a printer that can't speak */
     uint32_t open;     /* who has it open: one at most */
     uint32_t opens;
+    uint32_t mute;     /* a printer that doesn't tell its port's status */
     char id[1024];
 };
 
@@ -74,6 +75,7 @@ int ioctl(int fd, unsigned long request, ...)
     if (!node) return real(fd, request, argument);
     if (LOAD(node->gone)) return errno = ENODEV, -1;
     unsigned word = (unsigned)request;
+    if (word == (unsigned)GET_STATUS && LOAD(node->mute)) return errno = EIO, -1;
     if (word == (unsigned)GET_STATUS) return *(int *)argument = (int)LOAD(node->status), 0;
     if (word == (unsigned)SET_GADGET) {
         STORE(node->status, (unsigned char)(uintptr_t)argument); /* by value, as f_printer.c has it */

@@ -18,7 +18,7 @@ from hw_sim.ttysim import built
 
 _SOURCE = Path(__file__).with_suffix(".c")
 _CACHE = _SOURCE.parent.parent / "var" / "lpsim"  # git ignores var/
-_WORDS = ("status", "shown", "gone", "deaf", "open", "opens")
+_WORDS = ("status", "shown", "gone", "deaf", "open", "opens", "mute")
 _ID_BYTES = 1024
 READY = 0x18  # selected, no error
 
@@ -78,6 +78,10 @@ class LpNode:
     def make_deaf(self) -> None:
         """A printer with no way back."""
         self._set("deaf", 1)
+
+    def make_mute(self) -> None:
+        """A printer that doesn't tell its port's status."""
+        self._set("mute", 1)
 
     def unplug(self) -> None:
         """The cable is out: what was on its way is lost. Wakes the program as the kernel would."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,9 @@ ENGLISH = "0x409"
 QUEUE = 2
 MILLIAMPERES = 2  # the box has a supply of its own
 SELF_POWERED = 0xC0
+# Between unbinding and binding anew the line closes its node: it looks every 0.5 s (edgebox/line/tillside.py), and an
+# open node under a gadget that is bound anew damages a list of kernel 6.1.
+LET_GO_S = 1.0
 # f_printer forgets that the two length bytes count themselves, and shows the till two letters fewer than it was given
 # (printer_func_setup, Linux 6.1; measured). These are the ones; a kernel that shows them shows blanks.
 LOST = "  "
@@ -94,11 +98,13 @@ class Gadget:
         configfs: Path = CONFIGFS,
         controllers: Path = CONTROLLERS,
         remove: Callable[[Path], None] = Path.rmdir,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._configfs = configfs
         self._root = configfs / NAME
         self._controllers = controllers
         self._remove = remove
+        self._pause = pause
 
     @property
     def bound_to(self) -> str:
@@ -134,8 +140,10 @@ class Gadget:
         """Takes it from the till and removes it, the last made first; nothing if there is none."""
         if not self._root.exists():
             return
-        with contextlib.suppress(OSError):  # not bound: ENODEV
-            (self._root / "UDC").write_text("\n", "ascii")
+        if self.bound_to:
+            with contextlib.suppress(OSError):
+                (self._root / "UDC").write_text("\n", "ascii")
+            self._pause(LET_GO_S)
         config = self._root / "configs/c.1"
         for link in sorted(config.iterdir() if config.exists() else ()):
             if link.is_symlink():

@@ -82,17 +82,17 @@ class Bridge:
         `at_rest`: no document is on its way.
         """
         if self.place is Place.OUT:
-            self._come(now, ready)
-            return self.place is not Place.OUT  # at once: a relay that is still in may be about to let go
+            return self._come(now, ready)  # at once: a relay that is still in may be about to let go
         if not ready:
             self._out(now)
-        elif self.place is Place.COMING and now >= self._since + PULLS_S:
-            self._move(Place.IN, now)
-        elif self._leaves and now >= self._edge_at + FALLS_S:
-            self._move(Place.OUT, now)
-        if self.place is Place.OUT or (self._leaves and at_rest):
             return False
-        return now >= self._edge_at + EDGE_S
+        if self.place is Place.COMING and now >= self._since + PULLS_S:
+            self._move(Place.IN, now)
+        if not (self._leaves and at_rest):
+            return now >= self._edge_at + EDGE_S
+        if now >= self._edge_at + FALLS_S:
+            self._out(now)
+        return False
 
     def next_at(self, now: float) -> float:
         """When `turn` has something to do."""
@@ -102,19 +102,22 @@ class Bridge:
             return now + EDGE_S
         return self._edge_at + EDGE_S
 
-    def _come(self, now: float, ready: bool) -> None:
+    def _come(self, now: float, ready: bool) -> bool:
         if self._leaves or not ready:
             self._ready_at = NEVER
-            return
+            return False
         if self._ready_at == NEVER:
             self._ready_at = now
         if now < self._ill_until:
-            return
+            return False
         if now < self._edge_at + HOLDS_S:
             self._move(Place.IN, now)
-        elif now >= self._edge_at + FALLS_S and self._is_quiet(now):
-            self._ill_until = NEVER
-            self._move(Place.COMING, now)
+            return True
+        if now < self._edge_at + FALLS_S or not self._is_quiet(now):
+            return False
+        self._ill_until = NEVER
+        self._move(Place.COMING, now)
+        return True
 
     def _is_quiet(self, now: float) -> bool:
         return now >= max(self._heard_at, self._ready_at) + QUIET_S or now >= self._ready_at + PATIENCE_S

@@ -10,7 +10,7 @@ import select
 from collections.abc import Callable
 from typing import Protocol
 
-READ, WRITE = select.EPOLLIN, select.EPOLLOUT
+READ, WRITE, HANG_UP = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP
 Handler = Callable[[int], None]
 
 

@@ -16,7 +16,7 @@ from edgebox.line.core import LineCore
 from edgebox.line.poll import READ, WRITE, Poll
 
 if TYPE_CHECKING:
-    from drivers.base import Port, PrinterEnd
+    from drivers.base import Port, PrinterEnd, TellingPort
 
 PACE_S = 0.002  # drivers/base.py: a paced port is asked every 2 ms
 RETRY_S = 1.0  # a printer that is not there is tried again this often
@@ -42,6 +42,7 @@ class PrinterSide:
         self._log = log
         self._retry_at = 0.0
         self._trouble = ""  # what was said last of a printer that can't be had, so that it is said once
+        self._telling: tuple[Port, TellingPort | None] | None = None  # what was found out of `port`
         self._leaving: list[tuple[Port, float]] = []  # told "that was all", waiting for their close
         self._now = 0.0
 
@@ -57,6 +58,20 @@ class PrinterSide:
         if self.port is None and (self.is_device or self.absent or self.core.wants_printer):
             times.append(self._retry_at)
         return min(times) if times else None
+
+    def told(self) -> int | None:
+        """What the printer's port says beside the data (USB); from the first call on it is asked. None: nothing."""
+        port = self.port
+        if port is None or not self.up:
+            return None
+        if self._telling is None or self._telling[0] is not port:
+            from drivers.base import TellingPort
+
+            self._telling = port, port if isinstance(port, TellingPort) else None
+            if self._telling[1] is not None:
+                self._telling[1].watch_status()
+        telling = self._telling[1]
+        return None if telling is None else telling.port_status()
 
     @property
     def drained(self) -> bool:

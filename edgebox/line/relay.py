@@ -217,7 +217,8 @@ class Relay:
                 self._printer.write()
         self._printer.mind(self._till.owner is not None)
         self._till.mind(now, self._printer.up, self._printer.absent)
-        self._till.show(core.replies.status, self._printer.up)
+        if self._till.shows is not None:
+            self._till.show(core.replies.status, self._printer.up, self._printer.told())
         self._choose_pace()
         self._wake_at = self._next_wake()
 

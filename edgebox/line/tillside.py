@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from edgebox.errors import EdgeboxError
 from edgebox.line.core import LineCore
-from edgebox.line.poll import READ, WRITE, Handler, Poll
+from edgebox.line.poll import HANG_UP, READ, WRITE, Handler, Poll
 
 if TYPE_CHECKING:
     from drivers.base import Port, StatusPort, TillEnd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CLIENTS_MAX = 8  # accepted; more wait in the listener's backlog
 QUIET_S = 1.0  # silence at a boundary before another client may take over: longer than between copies of a receipt
 RETRY_S = 1.0  # a device that is not there is tried again this often; so is a listener that can't accept
+SHOWN_S = 0.5  # a till on USB is told of the printer, and looked for, at least so often; as drivers/port_status.py asks
 BACK_MAX = 4096  # bytes for a till that doesn't read its replies; a real one has a few dozen outstanding
 
 
@@ -31,7 +32,8 @@ class TillSide:
     def __init__(self, core: LineCore, end: TillEnd, poll: Poll, log: Callable[[str], None]) -> None:
         self.core = core
         self.owner: Port | None = None
-        self._shows: StatusPort | None = None  # the owner, if it answers for the printer beside the data
+        self.shows: StatusPort | None = None  # the owner, if it answers for the printer beside the data
+        self._check_at = 0.0
         self.ended = False  # the owner has finished sending, and still reads
         self.quiet_since = 0.0
         self.back = b""  # for the owner, not yet taken
@@ -67,6 +69,8 @@ class TillSide:
         times = []
         if self._is_open and (self._cannot_accept or (self.is_device and self.owner is None)):
             times.append(self._retry_at)
+        if self.shows is not None and self.owner is not None:
+            times.append(self._check_at)
         if self.owner is not None and not self._floor_open and self._parked and self._is_quiet:
             times.append(self.quiet_since + QUIET_S)
         return min(times) if times else None
@@ -103,6 +107,8 @@ class TillSide:
             wanted = printer_up and core.wants_till and not self.ended
             self._show_busy(owner, not wanted and not self.ended)
             events = (READ if wanted else 0) | (WRITE if self.back else 0)
+            if not events and self.shows is not None:
+                events = HANG_UP  # the node is to be closed before the gadget is bound anew (drivers/gadget.py)
             self._poll.watch(owner, events, self._on_owner)
         if not self.is_device:
             self._mind_listener(now, printer_absent)
@@ -275,16 +281,25 @@ class TillSide:
         self._log(f"till {silent.peer}: silent, and {CLIENTS_MAX} tills are connected; let go for another")
         self._drop(silent)
 
-    def show(self, status: PrinterStatus, printer_up: bool) -> None:
-        """What a till on USB is told of the printer when it asks beside the data."""
-        if self._shows is None or self.owner is None:
+    def show(self, status: PrinterStatus, printer_up: bool, told: int | None) -> None:
+        """What a till on USB is told of the printer when it asks beside the data: what its own port says, if it does.
+
+        Else what is known from the replies on the wire.
+        """
+        if self.shows is None or self.owner is None:
             return
         try:
-            self._shows.show(
-                offline=not printer_up or bool(status & status.OFFLINE),
-                paper_end=bool(status & status.PAPER_END),
-                fault=bool(status & (status.ERROR | status.COVER_OPEN)),
-            )
+            if told is not None:
+                self.shows.mirror(told)
+            else:
+                self.shows.show(
+                    offline=not printer_up or bool(status & status.OFFLINE),
+                    paper_end=bool(status & status.PAPER_END),
+                    fault=bool(status & (status.ERROR | status.COVER_OPEN)),
+                )
+            if self._now >= self._check_at:
+                self._check_at = self._now + SHOWN_S
+                self.shows.check()
         except OSError as fault:
             self.failed(fault)
 
@@ -292,7 +307,7 @@ class TillSide:
         from drivers.base import StatusPort
 
         self.owner, self.ended = port, False
-        self._shows = port if isinstance(port, StatusPort) else None
+        self.shows = port if isinstance(port, StatusPort) else None
         self.quiet_since = self._now
         self._open_floor(False)
         self.core.till_opened(self._now)

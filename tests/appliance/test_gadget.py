@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebox.appliance.gadget import KEYBOARD, Attribute, Functions, Gadget, plan
+from edgebox.appliance.gadget import KEYBOARD, LET_GO_S, Attribute, Functions, Gadget, plan
 from edgebox.appliance.identity import Identity, keep, kept
 from edgebox.errors import ConfigError
+from edgebox.line.tillside import SHOWN_S
 
 TM = Identity(
     vendor=0x04B8,
@@ -28,7 +29,7 @@ ALL = Functions(printer=True, keyboard=True, serial=True)
 def gadget(tmp_path: Path) -> Gadget:
     (tmp_path / "usb_gadget").mkdir()
     (tmp_path / "udc" / "dummy_udc.0").mkdir(parents=True)
-    return Gadget(tmp_path / "usb_gadget", tmp_path / "udc", shutil.rmtree)
+    return Gadget(tmp_path / "usb_gadget", tmp_path / "udc", shutil.rmtree, lambda seconds: None)
 
 
 def tree(tmp_path: Path) -> dict[str, bytes]:
@@ -69,6 +70,20 @@ def test_what_is_there_and_differs_is_made_anew(gadget: Gadget, tmp_path: Path, 
     assert gadget.bound_to == "dummy_udc.0"
     assert tree(tmp_path)["strings/0x409/serialnumber"] == identity.serial.encode()
     assert ("functions/hid.0/report_desc" in tree(tmp_path)) == functions.keyboard
+
+
+def test_a_line_is_given_time_to_close_its_node_before_the_gadget_is_made_anew(tmp_path: Path, gadget: Gadget) -> None:
+    waits = []
+
+    def pause(seconds: float) -> None:
+        waits.append((seconds, gadget.bound_to, (tmp_path / "usb_gadget/edgebox/functions/printer.0").exists()))
+
+    own = Gadget(tmp_path / "usb_gadget", tmp_path / "udc", shutil.rmtree, pause)
+    own.up(TM, ALL)
+    assert waits == [], "there was none"
+    own.up(TM, Functions(printer=True))
+    assert waits == [(LET_GO_S, "", True)], "unbound, and nothing removed yet"
+    assert LET_GO_S >= 2 * SHOWN_S
 
 
 def test_taken_down_nothing_is_left(gadget: Gadget, tmp_path: Path) -> None:

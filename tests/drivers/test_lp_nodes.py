@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers.usblp import PortStatus, id_text
+from drivers.port_status import PortStatus
+from drivers.usblp import id_text
 from hw_sim.lpsim import LpNode
 from tests.drivers.program import Program
 
@@ -71,9 +72,11 @@ def test_a_printer_that_takes_nothing_stops_the_line_after_little(program: Progr
 def test_the_printer_says_what_it_is_and_that_the_paper_is_out(program: Program, node: LpNode) -> None:
     connect(program, node)
     assert program.ask("port.device_id()") == DEVICE_ID
-    assert program.ask("int(port.port_status())") == 0x18
+    assert program.ask("port.port_status()") is None, "nobody watches it"
+    program.ask("from drivers.usblp import ask_status")
+    assert program.ask("int(ask_status(port.fileno()))") == 0x18
     node.status = int(PortStatus.PAPER_EMPTY | PortStatus.SELECTED) | 0x41
-    assert program.ask("int(port.port_status())") == 0x30
+    assert program.ask("int(ask_status(port.fileno()))") == 0x30
 
 
 def test_a_printer_that_cannot_speak_is_deaf_and_not_gone(program: Program, node: LpNode) -> None:

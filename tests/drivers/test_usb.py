@@ -2,15 +2,16 @@
 
 import errno
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from drivers.base import Port
+from drivers.port_status import PortStatus
 from drivers.registry import printer_end
 from drivers.usb import UsbPort, device_id, printer_interface
-from drivers.usblp import PortStatus
 from edgebox.errors import DriverError
 from hw_sim.usb_bus import UsbBus, UsbPrinter
 
@@ -119,6 +120,22 @@ def test_unplugged_the_port_fails_at_once_and_the_next_one_works(
     send(again, b"again")
     until(lambda: bytes(printer.printed) == b"again", "printed")
     again.close()
+
+
+def test_watched_the_port_says_how_the_printer_is_while_nothing_is_printed(port: UsbPort, printer: UsbPrinter) -> None:
+    assert port.port_status() is None
+    port.watch_status()
+    port.watch_status()
+    until(lambda: port.port_status() == PortStatus.SELECTED | PortStatus.NOT_ERROR, "well")
+    send(port, b"receipt")
+    until(lambda: printer.printed == b"receipt", "printed")
+    assert port.port_status() is not None, "what was heard stays"
+    printer.status = int(PortStatus.PAPER_EMPTY)
+    until(lambda: port.port_status() == PortStatus.PAPER_EMPTY, "no paper")
+    printer.unplug()
+    until(lambda: not printer.claimed, "let go")
+    port.watch_status()
+    assert sum(thread.name.startswith("usb-") for thread in threading.enumerate()) <= 3
 
 
 def test_let_go_the_interface_is_free_for_the_next_line(port: UsbPort, printer: UsbPrinter) -> None:

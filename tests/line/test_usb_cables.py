@@ -64,7 +64,20 @@ def test_a_receipt_goes_through_with_its_slip(box: Box) -> None:
     assert paper.endswith(b"\x1bd" + tail)
 
 
-def test_the_till_sees_the_paper_end_on_its_own_port(box: Box) -> None:
+def test_the_till_sees_on_its_own_port_what_the_printers_says(box: Box) -> None:
+    """Without a question on the wire, and while the printer takes nothing."""
+    box.printer.status = 0x30 | 0x41
+    soon(lambda: box.till.status == 0x30, "paper empty, and nothing of what means nothing")
+    box.till.give(b"x" * 1000 + b"\n")  # which nobody takes
+    box.printer.status = 0x10
+    soon(lambda: box.till.status == 0x10, "an error, with the paper there")
+    assert box.printer.take() == b"x" * 1000 + b"\n", "no question was asked on the wire"
+    box.printer.unplug()
+    soon(lambda: not box.till.status & 0x10, "not selected")
+
+
+def test_a_printer_whose_port_tells_nothing_is_known_by_its_replies(box: Box) -> None:
+    box.printer.make_mute()
     box.till.give(b"\x1da\xff")  # the till turns status reports on
     soon(lambda: box.printer.take() == b"\x1da\xff", "asked")
     box.printer.give(PAPER_END)
@@ -72,6 +85,7 @@ def test_the_till_sees_the_paper_end_on_its_own_port(box: Box) -> None:
     assert box.till.take() == PAPER_END, "and in the data, as without the box"
     box.printer.give(PAPER_BACK)
     soon(lambda: box.till.status == 0x18, "paper is back")
+    assert box.line.cpu_s < 1.0
 
 
 @pytest.mark.parametrize("when", ["idle", "inside a receipt", "behind a receipt"])
@@ -104,6 +118,15 @@ def test_the_till_is_unplugged_and_plugged_in_again(box: Box, when: str) -> None
     box.till.plug()
     soon(lambda: box.till.is_open, "there again")
     assert BODY in box.prints()
+
+
+def test_a_till_that_is_pulled_while_the_printer_takes_nothing_is_let_go_all_the_same(box: Box) -> None:
+    """Nobody reads it then, and epoll is silent: its node would still be open when the gadget is bound anew."""
+    for _ in range(16):
+        box.till.give(b"x" * 1023 + b"\n")
+        time.sleep(0.005)
+    box.till.unplug()
+    soon(lambda: not box.till.is_open, "closed")
 
 
 def test_a_printer_that_is_not_there_at_first_is_found(tmp_path: Path) -> None:
