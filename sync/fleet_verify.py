@@ -5,10 +5,14 @@ Owns: the comparison. Pure. Never: repairs; it names the command that would.
 A box says how far it believes the cloud to be (`State.acknowledged`) and what waits. The cloud says it in its acks, and
 in an export of its ledger, one JSON object a line: box, epoch, stream, through, and missing where there are gaps. The
 dedupe key is (box, epoch, stream, seq), so a stream is whole when `through` has reached its end and nothing is missing.
+
+A busy shop records and is acknowledged all the time. So each word has its time, and a box's is held against the cloud's
+only where the later one could have known of the earlier; else every busy box would look like two.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -32,7 +36,7 @@ class Finding(NamedTuple):
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the cloud has one stream: a line of the ledger's export."""
+    """How far the cloud has one stream: a line of its export. True `since` and `until` (seconds since 1970)."""
 
     box: str
     epoch: str
@@ -40,6 +44,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     through: int
     store: str = ""
     missing: tuple[tuple[int, int], ...] = ()
+    since: float = 0.0
+    until: float = math.inf
 
 
 Marks = Mapping[tuple[str, str], Mark]
@@ -47,13 +53,13 @@ Marks = Mapping[tuple[str, str], Mark]
 _marks = msgspec.json.Decoder(Mark)
 
 
-def mark_of(box: str, ack: Ack) -> Mark:
-    """An ack as a mark."""
-    return Mark(box=box, epoch=ack.epoch, stream=ack.stream, through=ack.through, missing=ack.missing)
+def mark_of(box: str, ack: Ack, now: float) -> Mark:
+    """An ack as a mark. Who listens on hears the next one, too: until then it holds."""
+    return Mark(box=box, epoch=ack.epoch, stream=ack.stream, through=ack.through, missing=ack.missing, since=now)
 
 
-def ledger(lines: Iterable[bytes], source: str) -> dict[str, dict[tuple[str, str], Mark]]:
-    """An export by box. SyncError `ledger` names the line."""
+def ledger(lines: Iterable[bytes], source: str, written: float | None = None) -> dict[str, dict[tuple[str, str], Mark]]:
+    """An export by box, true when it was `written`. SyncError `ledger` names the line."""
     found: dict[str, dict[tuple[str, str], Mark]] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -64,6 +70,8 @@ def ledger(lines: Iterable[bytes], source: str) -> dict[str, dict[tuple[str, str
             mark = _marks.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
             raise SyncError(f"{source}:{number}: {fault}", reason="ledger") from fault
+        if written is not None:
+            mark = msgspec.structs.replace(mark, since=written, until=written)
         found.setdefault(mark.box, {})[mark.epoch, mark.stream] = mark
     return found
 
@@ -81,13 +89,15 @@ def findings(known: Known, marks: Marks, now: float) -> list[Finding]:
         return [Finding(place, "the cloud knows it, and it was never heard"), *found] if marks else found
     for stream, believed in sorted(state.acknowledged.items()):
         mark = marks.get((state.epoch, stream))
-        if mark is not None and believed > mark.through:
+        if mark is not None and believed > mark.through and known.heard <= mark.until:
             found.append(_believes_too_much(place, mark, believed))
     for (epoch, stream), mark in sorted(marks.items()):
         waiting = state.backlog.get(stream)
         end = state.acknowledged.get(stream, 0) + (waiting.rows if waiting else 0)
         # Without a word of what was acknowledged (a box that has just started), the end isn't known.
-        if epoch == state.epoch and stream in state.acknowledged and mark.through > end:
+        # And what it has recorded since its last word, it could not say.
+        is_later = mark.since > known.heard or (not state.trusted and mark.until < math.inf)
+        if epoch == state.epoch and stream in state.acknowledged and mark.through > end and not is_later:
             words = (
                 f"the cloud has {stream} through {mark.through:,}, the box only made {end:,}: two boxes of one name?"
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections import defaultdict
 
 import msgspec
@@ -32,14 +33,14 @@ async def verify(desk: Desk, options: argparse.Namespace, console: Console) -> i
     if options.ledger is not None:
         try:
             with options.ledger.open("rb") as lines:
-                exported = ledger(lines, str(options.ledger))
+                exported = ledger(lines, str(options.ledger), os.fstat(lines.fileno()).st_mtime)
         except OSError as fault:
             raise SyncError(f"{options.ledger}: {fault.strerror}", reason="ledger") from fault
 
     def hear(heard: Heard, _known: Known | None) -> None:
         if heard.rest == "ack":
             try:
-                mark = mark_of(heard.place.box, _acks.decode(heard.payload))
+                mark = mark_of(heard.place.box, _acks.decode(heard.payload), desk.now())
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 return
             marks[heard.place][mark.epoch, mark.stream] = mark

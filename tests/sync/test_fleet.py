@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -178,19 +180,24 @@ def test_verify_names_what_the_cloud_misses_and_what_mends_it(home: Path, capsys
             cloud.publish(f"{prefix}/ack", msgspec.json.encode(Ack(stream="receipts", epoch=epoch, through=4)))
             await until(lambda: box.uplink.session.lanes["receipts"].newest.acked == 4)  # type: ignore[union-attr]
             ledger = home / "ledger.jsonl"
+
+            def export(line: dict[str, object]) -> None:  # after every word of the boxes that will be heard
+                ledger.write_text(json.dumps(line) + "\n", "utf-8")
+                os.utime(ledger, (time.time() + 60, time.time() + 60))
+
             line = {"box": box.name, "epoch": epoch, "stream": "receipts", "through": 2, "missing": []}
             box.uplink.beat()
             await asyncio.sleep(0.3)
-            ledger.write_text(json.dumps(line) + "\n", "utf-8")
+            export(line)
             assert await here.fleet("verify", "--wait", "0", "--ledger", str(ledger)) == 1
             told = " ".join(capsys.readouterr().out.split())
             assert "the box believes that the cloud has it through 4, it has 2" in told
             assert f"fleet send resend stream=receipts epoch={epoch} first=3 last=4 --to s000/b0000" in told
             line = {"box": box.name, "epoch": epoch, "stream": "receipts", "through": 4, "missing": [[2, 3]]}
-            ledger.write_text(json.dumps(line) + "\n", "utf-8")
+            export(line)
             assert await here.fleet("verify", "--wait", "0", "--ledger", str(ledger)) == 1
             assert "the cloud misses 2 to 3" in capsys.readouterr().out
-            ledger.write_text(json.dumps({**line, "missing": []}) + "\n", "utf-8")
+            export({**line, "missing": []})
             assert await here.fleet("verify", "--wait", "0", "--ledger", str(ledger)) == 0
             cloud.close()
 

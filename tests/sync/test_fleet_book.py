@@ -144,6 +144,16 @@ def test_a_stream_is_whole_when_box_and_cloud_agree() -> None:
     assert found(known, mark(99, epoch="e0")) == []
 
 
+def test_what_was_recorded_or_acknowledged_between_two_words_is_no_finding() -> None:
+    known = heard((NOW, state(epoch="e1", acknowledged={"receipts": 10})))
+    later = msgspec.structs.replace(mark(14), since=NOW + 1)
+    assert found(known, later) == []
+    assert "two boxes of one name" in found(known, msgspec.structs.replace(later, since=NOW - 1))[0]
+    earlier = ledger([b'{"box":"b1","epoch":"e1","stream":"receipts","through":9}'], "export", NOW - 1)["b1"]
+    assert findings(known, earlier, NOW) == []
+    assert "it has 9" in found(known, msgspec.structs.replace(earlier["e1", "receipts"], until=NOW))[0]
+
+
 def test_gaps_and_what_waits_too_long_are_found() -> None:
     waits = {"receipts": Backlog(rows=3, oldest=NOW - 7200)}
     known = heard((NOW, state(epoch="e1", backlog=waits, refused={"receipts": 2, "health not recorded": 5})))
