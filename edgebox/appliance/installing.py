@@ -18,7 +18,8 @@ from edgebox.appliance.answers import LINE, OWN, Answers, text
 from edgebox.errors import ConfigError
 
 USER = "edgebox"
-UNITS = ("edgebox.target", "edgebox.service", "edgebox-gadget.service", f"edgebox-line@{LINE}.service")
+UNITS = ("edgebox.target", "edgebox.service", f"edgebox-line@{LINE}.service")
+GADGET = "edgebox-gadget.service"
 _SECRETS = ("client.key", "password")
 
 Run = Callable[[list[str]], bool]
@@ -116,13 +117,19 @@ def _port(answers: Answers, root: Path) -> list[str]:
 def _services(answers: Answers, run: Run) -> list[str]:
     """Enabled and started; a line that runs with other ends begins anew."""
     units = [*UNITS]
-    if parse_url(answers.till).scheme == "tcp":
+    till = parse_url(answers.till).scheme
+    if till == "tcp":
         units.append(f"edgebox-line@{LINE}.socket")
+    if till == "gadget":
+        units.append(GADGET)
     if answers.network is not None:
         units.append("edgebox-till-network.service")
     run(["systemctl", "daemon-reload"])
+    if till != "gadget":  # a line would wait for it at every boot
+        run(["systemctl", "disable", "--now", GADGET])
     failed = [unit for unit in units if not run(["systemctl", "enable", unit])]
-    failed += [unit for unit in reversed(units) if not run(["systemctl", "restart", unit])]
+    if not run(["systemctl", "restart", *reversed(units)]):
+        failed += [unit for unit in units if not run(["systemctl", "is-active", "--quiet", unit])]
     return [f"{unit}: systemctl refused; journalctl -u {unit}" for unit in dict.fromkeys(failed)] or [
         "services started"
     ]

@@ -248,7 +248,18 @@ def test_a_service_that_does_not_start_is_said(monkeypatch: pytest.MonkeyPatch) 
 
     said = installing._services(CAFE, run)
     assert said == ["edgebox.service: systemctl refused; journalctl -u edgebox.service"]
-    assert ["systemctl", "restart", "edgebox-line@line1.socket"] in ran
+    restart = next(words for words in ran if words[1] == "restart")
+    assert restart.index("edgebox-line@line1.socket") < restart.index("edgebox-line@line1.service")
+
+
+def test_only_a_box_on_the_tills_usb_port_waits_for_that_port_at_boot() -> None:
+    ran: list[list[str]] = []
+    installing._services(CAFE, lambda words: ran.append(words) or True)
+    assert ["systemctl", "disable", "--now", "edgebox-gadget.service"] in ran
+    ran.clear()
+    usb = msgspec.structs.replace(CAFE, till="gadget:///dev/g_printer0")
+    installing._services(usb, lambda words: ran.append(words) or True)
+    assert ["systemctl", "enable", "edgebox-gadget.service"] in ran
 
 
 def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

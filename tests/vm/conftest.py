@@ -1,16 +1,17 @@
-"""Fixtures of the kernel tier: `bare` (Debian with the package, nothing set up), `vm` (a shop at work), `booted`."""
+"""Fixtures of the kernel tier: `bare` (Debian with the package, nothing set up), `vm` (a shop at work), `reboot`."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.vm import figures, shop
-from tests.vm.machine import Machine, Parts, overlay
+from tests.vm.machine import Machine
 from tests.vm.snapshot import Snapshot, frozen
 
 BUILT = Path(__file__).parents[2] / "build" / "vm"
@@ -57,20 +58,15 @@ def vm(shop_snapshot: Snapshot, tmp_path: Path) -> Iterator[Machine]:
 
 
 @pytest.fixture
-def booted(shop_snapshot: Snapshot, tmp_path: Path) -> Iterator[Callable[[], Machine]]:
-    """Each call: power on, with the shop's disk as the last call left it. Not asked yet whether it listens."""
-    root = overlay(tmp_path / "root.qcow2", shop_snapshot.folder / "root.qcow2")
+def reboot(tmp_path: Path) -> Iterator[Callable[[Machine], Machine]]:
+    """Each call: the machine's power is cut, and another one boots with its disk. Ask `listens` before all else."""
     machines: list[Machine] = []
 
-    def power_on() -> Machine:
+    def power_on(before: Machine) -> Machine:
+        before.cut()
         folder = tmp_path / f"boot-{len(machines)}"
         folder.mkdir()
-        if machines:
-            machines[-1].cut()
-        empty = str(shop_snapshot.folder / "empty.raw")
-        machines.append(
-            Machine(Parts(image=shop_snapshot.image, root=root, folder=folder, data=empty, data_cache="unsafe"))
-        )
+        machines.append(Machine(replace(before.parts, folder=folder, state=None)))
         return machines[-1]
 
     yield power_on

@@ -18,6 +18,7 @@ PROGRAMS = Path(__file__).parent / "guest" / "programs"
 PUT = "/usr/local/lib/edgebox-sim/programs"  # where the guest has them
 TILL_PORT = 9100
 LAYOUT = "crlf"  # of hw_sim/layouts.py: a plain sale, cut at the end
+CLAIM = b"HTTPS://M.EXAMPLE.CN/C/"  # before every claim on paper (hw_sim/cloud_keys.py)
 ANSWERS = """\
 shop = "Corner Shop"
 currency = "GBP"
@@ -70,6 +71,15 @@ def put_programs(guest: Machine) -> None:
         guest.put(f"{PUT}/{path.name}", path.read_bytes())
 
 
+def quick_printer(guest: Machine) -> None:
+    """In place of the simulated printer one that only takes bytes, and says when (programs/sink.py)."""
+    program = f"/usr/bin/python3 -I -S {PUT}/sink.py"
+    drop_in = f"[Service]\nExecStart=\nExecStart={program}\n"
+    guest.put("/etc/systemd/system/sim-printer.service.d/quick.conf", drop_in.encode())
+    guest.sh("systemctl daemon-reload; systemctl restart sim-printer.service")
+    guest.until("ss -ltn | grep -q 127.0.0.1:9101", 30)
+
+
 def receipts(count: int, seed: int = 1) -> list[bytes]:
     """What a till sends for so many sales, each another one."""
     its = shop("en")
@@ -85,6 +95,18 @@ def print_receipts(guest: Machine, count: int, seed: int = 1, timeout: float = 9
         guest.put(files[-1], raw)
     guest.sh(f"python3 -I {PUT}/till.py --wait 30 {' '.join(files)}", timeout=timeout)
     wait_for_tickets(guest, before + count, timeout)
+
+
+def prints_until_a_slip(guest: Machine, seconds: float) -> float:
+    """Receipts, one after the other, until one has a slip; how long that took."""
+    began = time.monotonic()
+    seen, seed = len(paper(guest)), 500
+    while time.monotonic() - began < seconds:
+        print_receipts(guest, 1, seed=seed)
+        if CLAIM in paper(guest)[seen:]:
+            break
+        seed += 1
+    return time.monotonic() - began
 
 
 def tickets(guest: Machine) -> int:

@@ -17,7 +17,7 @@ BANDWIDTH = 10 << 30  # bytes a second: no limit on writing RAM to a file
 
 
 class Snapshot:
-    """`folder` holds root.qcow2, ram, empty.raw."""
+    """`folder` holds root.qcow2 and ram."""
 
     def __init__(self, image: Path, name: str) -> None:
         self.image = image
@@ -27,12 +27,20 @@ class Snapshot:
     def restored(self, folder: Path, data: str | None = None, data_cache: str = "none") -> Machine:
         """A guest that goes on where it was frozen. `folder`: where its overlay and sockets may lie."""
         root = overlay(folder / "root.qcow2", self.folder / "root.qcow2")
+        empty = empty_disk(folder / "data.raw")
         return Machine(
             Parts(
-                image=self.image, root=root, folder=folder, data=data or str(self.folder / "empty.raw"),
+                image=self.image, root=root, folder=folder, data=data or str(empty),
                 data_cache=data_cache if data else "unsafe", state=self.folder / "ram", root_cache="unsafe",
             )
         )  # fmt: skip
+
+
+def empty_disk(path: Path) -> Path:
+    """A data disk with nothing on it; a hole until it is written to."""
+    with path.open("wb") as file:
+        file.truncate(DATA_MB << 20)
+    return path
 
 
 def frozen(image: Path, name: str, prepare: Callable[[Machine], None], base: Snapshot | None = None) -> Snapshot:
@@ -50,9 +58,7 @@ def frozen(image: Path, name: str, prepare: Callable[[Machine], None], base: Sna
 
 def _make(snapshot: Snapshot, prepare: Callable[[Machine], None], base: Snapshot | None) -> None:
     folder = snapshot.folder
-    empty = folder / "empty.raw"
-    with empty.open("wb") as file:
-        file.truncate(DATA_MB << 20)
+    empty = empty_disk(folder / "data.raw")
     below = base.folder / "root.qcow2" if base else snapshot.image / "disk.qcow2"
     state = base.folder / "ram" if base else None
     root = overlay(folder / "root.qcow2", below)

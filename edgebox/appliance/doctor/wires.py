@@ -252,7 +252,7 @@ def own_port(machine: Machine) -> Iterator[Finding]:
             "USB port",
             "the gadget is not made",
             why,
-            "systemctl restart edgebox-gadget",
+            "systemctl enable edgebox-gadget; systemctl restart edgebox-gadget",
             key="port_not_made",
         )
         return
