@@ -94,5 +94,5 @@ def test_when_memory_is_short_the_line_is_the_last_to_go(vm: Machine) -> None:
 RECORDED = (
     "python3 -c 'import sqlite3; "
     'print(sqlite3.connect("file:/var/lib/edgebox/edgebox.db?mode=ro", uri=True)'
-    '.execute("SELECT count(*) FROM receipt").fetchone()[0])\''
+    '.execute("SELECT count(*) FROM receipts").fetchone()[0])\''
 )
