@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from itertools import cycle
 
 import httpx
@@ -44,7 +45,7 @@ class Browser:
             for work in (self._live, self._fetch, self._click, self._say):
                 tasks.create_task(work())
 
-    async def _again(self, work) -> None:  # type: ignore[no-untyped-def]
+    async def _again(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await work()

@@ -6,16 +6,18 @@ Owns: the arithmetic. Never: says whether a figure is good (verdict.py). Pure.
 from __future__ import annotations
 
 import statistics
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from tests.soak.plan import QUIET, What
-from tests.soak.seen import Paper, Sample, Seen, Setting, Trouble
+from tests.soak.seen import Depth, Paper, Sample, Seen, Setting, Trouble
 
 HOUR_S = 3600.0
 POINTS_MAX = 240  # of a slope: 28,680 pairs
 BEFORE_S, AFTER_S = 0.5, 2.0  # a kill is felt so long before it was written down, and so long after all is started
+OTHERS = 1.0  # load above the machine's cores; the shop's own, hardware and all, is about one
 ENGINE_AWAY_S = 5.0  # an engine needs up to so long on a busy machine until its lines have it again
 # What a 32 GB eMMC takes: 3,000 erase cycles of its TLC blocks (makers' data sheets say 3,000 to 5,000), of which small
 # synced writes use up four times their bytes (a page of 16 KB for 4 KB of ours).
@@ -39,6 +41,7 @@ class Told:
         self.setting = self.only(Setting)[0]
         self.papers = self.only(Paper)
         self.troubles = self.only(Trouble)
+        self._depths = self.only(Depth)
 
     def only(self, kind: type[AnySeen]) -> list[AnySeen]:
         """In order of time, as they were written."""
@@ -77,6 +80,17 @@ class Told:
                 if one.what != What.BROKER and one.where in ("", paper.line)
             )
         )
+
+    def calm(self) -> list[Paper]:
+        """Papers that came out with nothing in trouble."""
+        return [one for one in self.papers if one.sure and not self.disturbed(one)]
+
+    def is_alone(self, paper: Paper) -> bool:
+        """Nobody else used the machine: else times say nothing about the box."""
+        if not self._depths:
+            return True
+        place = bisect(self._depths, paper.at_s, key=lambda one: one.at_s)
+        return self._depths[min(place, len(self._depths) - 1)].load <= self.setting.cores + OTHERS
 
     def written(self, names: Collection[str], since_s: float, until_s: float) -> Iterator[Point]:
         """Bytes that these processes, in all their lives, have given to the disk since then."""

@@ -177,7 +177,7 @@ def _hold(axis: Any, told: Told) -> None:
             [_minutes(told, one.at_s) for one in papers], [one.hold_ms for one in papers], ".", color=colour,
             markersize=4, alpha=0.75, label=name, markeredgewidth=0,
         )  # fmt: skip
-    calm = [one.hold_ms for one in shown if not told.disturbed(one)]
+    calm = [one.hold_ms for one in told.calm() if one.hold_ms and told.is_alone(one)]
     if calm:
         p99 = percentile(calm, 0.99)
         axis.axhline(p99, color="#b3261e", linewidth=1.0, linestyle="--", label=f"99 of 100 within {p99:.1f} ms")

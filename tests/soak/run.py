@@ -7,6 +7,7 @@ other processes see comes through a queue.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -55,6 +56,7 @@ class Run:
                 Setting(
                     at_s=self._began_s, minutes=self._minutes, seed=self._seed, boot_offset_s=boot,
                     machine="; ".join(machine.describe()),
+                    cores=os.cpu_count() or 1,
                 )
             )  # fmt: skip
             self._day(plan)

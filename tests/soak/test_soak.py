@@ -163,6 +163,12 @@ def test_a_minute_is_not_judged_by_the_clock_but_by_its_papers_as_an_hour_is() -
     assert wrong([*story(1.0), Slip(at_s=0.0, line="line1", text="SOMETHING")]) == {"papers that nobody sent"}
 
 
+def test_times_are_not_judged_while_others_use_the_machine() -> None:
+    slow = [msgspec.structs.replace(one, hold_ms=900.0) if isinstance(one, Paper) else one for one in story()]
+    assert "worst, ms" in wrong(slow)
+    assert wrong([msgspec.structs.replace(one, load=9.0) if isinstance(one, Depth) else one for one in slow]) == set()
+
+
 def test_a_slope_is_not_moved_by_a_jump_or_by_outliers() -> None:
     flat = [Point(float(at), 80.0 + 0.01 * (at % 3) + (9.0 if at % 50 == 7 else 0.0)) for at in range(0, 1800, 5)]
     assert abs(slope_an_hour(flat)) < 0.1
