@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -9,11 +10,13 @@ FILE = Path(__file__).parents[2] / "artefacts" / "vm-figures.json"
 
 
 def note(name: str, value: float | str, unit: str = "") -> None:
-    """One figure; a later one of the same name takes its place."""
+    """One figure; a later one of the same name takes its place. Two tests may come at once."""
+    text = f"{value:g}" if isinstance(value, float | int) else value
     FILE.parent.mkdir(exist_ok=True)
-    held = all_of_them()
-    held[name] = f"{value:g} {unit}".strip() if isinstance(value, float | int) else f"{value} {unit}".strip()
-    FILE.write_text(json.dumps(held, indent=1, ensure_ascii=False), "utf-8")
+    with FILE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        held = {**all_of_them(), name: f"{text} {unit}".strip()}
+        FILE.write_text(json.dumps(held, indent=1, ensure_ascii=False), "utf-8")
 
 
 def all_of_them() -> dict[str, str]:
