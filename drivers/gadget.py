@@ -18,6 +18,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
 
 from drivers.base import Port, Url, cannot_open
 from drivers.node import NodePort, node_path
@@ -35,6 +36,8 @@ class GadgetPort(NodePort):
     def __init__(self, fd: int, peer: str) -> None:
         super().__init__(fd, peer)
         self._shown = -1
+        self._asked = select.poll()
+        self._asked.register(fd, select.POLLIN)
 
     def read(self, limit: int) -> bytes | None:
         try:
@@ -69,9 +72,12 @@ class GadgetPort(NodePort):
         """OSError once the till is gone.
 
         Epoll alone may miss it: printer_reset_interface (6.1) first ends the transfers, which wakes us, and then marks
-        the interface as gone, which doesn't; with full buffers there is no transfer to end.
+        the interface as gone, which doesn't; with full buffers there is no transfer to end. A till that is back within
+        that second is not seen gone at all, and nothing would be taken from it: only asking (printer_poll) gives the
+        controller buffers to fill.
         """
         fcntl.ioctl(self._fd, GADGET_GET_PRINTER_STATUS)
+        self._asked.poll(0)
 
 
 class GadgetTill:
