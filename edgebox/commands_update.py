@@ -45,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
     slots = Slots(at=int(datetime.now(UTC).timestamp()))
     if options.inbox:
         folder = Path(load(options.config, ()).engine.data) / inbox.FOLDER
+        if not (folder / inbox.REQUEST).exists():  # it was taken away: that wakes us, too
+            return 0
         return _installed(folder / inbox.NEXT, slots, inbox.asked(folder).job)
     if options.file is not None:
         return _installed(options.file, slots, "")

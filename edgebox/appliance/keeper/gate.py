@@ -113,7 +113,7 @@ class Gate:
             first = self._falls.setdefault(unit.name, unit.falls)
             if unit.falls < first:  # systemd counts from nothing behind a restart that was asked for
                 self._falls[unit.name] = first = unit.falls
-            if self._trial.phase is Phase.TRYING and self._is_new(unit) and unit.falls - first > FALLS_MAX:
+            if self._trial.phase is Phase.TRYING and self._is_right(unit) and unit.falls - first > FALLS_MAX:
                 return _back("crash", f"{unit.name} fell {unit.falls - first} times")
         return None
 
@@ -122,7 +122,7 @@ class Gate:
     def _next_anew(self, seen: Seen) -> Step | None:
         if self._trial.phase is Phase.GOING_BACK:
             return self._next_back(seen)
-        old = sorted((unit for unit in seen.units if not self._is_new(unit)), key=lambda unit: unit.name != ENGINE)
+        old = sorted((unit for unit in seen.units if not self._is_right(unit)), key=lambda unit: unit.name != ENGINE)
         if not old:
             return None
         unit = old[0]
@@ -138,29 +138,30 @@ class Gate:
         for unit in sorted(seen.units, key=lambda unit: unit.name == ENGINE):
             asked = self._asked.get(unit.name)
             if unit.name == ENGINE:
-                if asked is None and (not unit.pid or not self._is_new(unit)):
+                if asked is None and (not unit.pid or not self._is_right(unit)):
                     return self._ask(unit, Do.RESTART, seen.now)
-            elif not self._is_new(unit):
+            elif not self._is_right(unit):
                 if asked is None:
                     return self._ask(unit, Do.ANEW if unit.ready else Do.KILL, seen.now)
                 if seen.now - asked > FORCE_S:
                     return self._ask(unit, Do.KILL, seen.now)
-        return None if all(self._is_new(unit) for unit in seen.units) else _WAIT
+        return None if all(self._is_right(unit) for unit in seen.units) else _WAIT
 
     def _ask(self, unit: Unit, do: Do, now: float) -> Step:
         self._asked[unit.name] = now
         self._falls.pop(unit.name, None)
         return Step(do, unit.name)
 
-    def _is_new(self, unit: Unit) -> bool:
-        """Its process was begun behind the switch. One without a process will be."""
-        return not unit.pid or unit.begun_us > self._trial.since_us
+    def _is_right(self, unit: Unit) -> bool:
+        """Its process is of the slot that is to run. One without a process will be."""
+        never_left = self._trial.phase is Phase.GOING_BACK and unit.begun_us < self._trial.tried_us
+        return not unit.pid or never_left or unit.begun_us > self._trial.since_us
 
     # -- not ready
 
     def _unready(self, seen: Seen) -> Step | None:
         for unit in seen.units:
-            if not self._is_new(unit):
+            if not self._is_right(unit):
                 continue
             if unit.ready and (unit.name != ENGINE or self._speaks(seen, unit)):
                 self._waits_since.pop(unit.name, None)
@@ -195,7 +196,7 @@ class Gate:
         return Step(Do.GOOD) if seen.now - self._steady_since >= STEADY_S else _WAIT
 
     def _words(self, seen: Seen) -> str:
-        old = [unit.name for unit in seen.units if not self._is_new(unit)]
+        old = [unit.name for unit in seen.units if not self._is_right(unit)]
         if old:
             return f"{', '.join(old)} never stood between two documents"
         pulse = seen.pulse

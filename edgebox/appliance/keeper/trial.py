@@ -33,8 +33,9 @@ class Outcome(Enum):
 
 
 class Trial(NamedTuple):
-    """`boots`: since it began. `boot`, `since_us`: processes begun later than this on the monotonic clock of this boot
-    are of the slot that is to run. `ready_s`: as long a line may take to be ready. `job`: who waits for it."""
+    """`boots`: since it began. Times are on the monotonic clock of the boot `boot`: processes begun later than
+    `since_us` are of the slot that is to run, those begun before `tried_us` are of the old one. `ready_s`: as long a
+    line may take to be ready. `cloud`, `lines`: what was well before. `job`: who waits for it."""
 
     new: str
     old: str
@@ -44,6 +45,7 @@ class Trial(NamedTuple):
     phase: Phase = Phase.TRYING
     boots: int = 0
     boot: str = ""
+    tried_us: int = 0
     since_us: int = 0
     ready_s: float = 5.0
     cloud: bool = False
@@ -95,7 +97,9 @@ def at_boot(trial: Trial | None, current: str, whole: frozenset[str], boot: str)
     """Before anything of a slot is started. `current`: "" for none; `whole`: slots that were written to their end."""
     if trial is None:
         return _mended(current, whole)
-    fresh = trial._replace(boots=trial.boots + 1, boot=boot, since_us=0)
+    if trial.boot == boot:
+        return []  # this boot is counted: somebody has started the unit by hand
+    fresh = trial._replace(boots=trial.boots + 1, boot=boot, tried_us=0, since_us=0)
     if trial.phase is Phase.GOING_BACK:
         return [*_back(fresh, current, whole), *over(fresh)]
     if trial.new not in whole:

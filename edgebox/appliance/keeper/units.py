@@ -84,5 +84,5 @@ def pulse(path: Path = PULSE) -> Pulse | None:
             cloud=raw["cloud"] is True,
             lines=tuple(str(line) for line in raw["lines"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, ArithmeticError, KeyError, TypeError, RecursionError):
         return None

@@ -141,16 +141,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 done; 1 not so; 2 what is that?"""
     words = list(sys.argv[1:] if argv is None else argv)
     slots = Slots(at=int(time.time()))
-    boot_id = BOOT_ID.read_text("ascii").strip()
 
     def say(text: str) -> None:
         print(f"edgebox-keeper: {text}", file=sys.stderr, flush=True)
 
     match words:
         case ["boot"]:
-            say(boot(slots, boot_id))
+            say(boot(slots, BOOT_ID.read_text("ascii").strip()))
         case ["watch"]:
-            watch(slots, World(), boot_id, say)
+            watch(slots, World(), BOOT_ID.read_text("ascii").strip(), say)
         case ["back"]:
             if slots.trial() is None:
                 say("no trial: nothing to go back from")

@@ -88,6 +88,7 @@ def unpacked(slots: Slots, taken: Taken) -> str:
 def switch(slots: Slots, slot: str, manifest: Manifest, checked: Checked, machine: Machine, job: str) -> None:
     """The trial begins. Services that run go on with the old slot until the keeper asks them to begin anew."""
     before = machine.pulse()
+    now_us = int(machine.monotonic() * 1e6)
     trial = Trial(
         new=slot,
         old=slots.current,
@@ -95,7 +96,8 @@ def switch(slots: Slots, slot: str, manifest: Manifest, checked: Checked, machin
         before=slots.version(slots.current),
         job=job,
         boot=machine.boot,
-        since_us=int(machine.monotonic() * 1e6),
+        tried_us=now_us,
+        since_us=now_us,
         ready_s=min(READY_MOST_S, max(READY_LEAST_S, READY_TIMES * checked.line_s)),
         cloud=before is not None and before.cloud,
         lines=before.lines if before is not None else (),
