@@ -69,6 +69,10 @@ def unpack(packed: IO[bytes], folder: Path, size: Size) -> None:
                 if left < 0 or count > size.files:
                     raise _bad("it holds more than its manifest says")
                 _write(archive.extractfile(info), folder / relative, info.size)
+        while stream.read(BLOCK):  # to its end: its own check sum stands there
+            pass
+    except FileExistsError as fault:
+        raise _bad("it holds a file twice") from fault
     except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError, RecursionError) as fault:
         raise _bad(str(fault) or type(fault).__name__) from fault
     if left or count != size.files:

@@ -89,11 +89,10 @@ def room(folder: Path, size: int) -> None:
 def _opened(path: Path) -> BinaryIO:
     """A plain file, whatever link or pipe somebody has put in its place."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
+        os.close(descriptor)
         raise UpdateError(f"{path}: no plain file", reason="not_an_update")
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
 def _copied(file: BinaryIO, target: Path, head: Head) -> str:

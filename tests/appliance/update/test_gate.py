@@ -1,5 +1,6 @@
 """The keeper beside a trial: who begins anew in which order, what ends a trial, and how long printing stands still."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -211,7 +212,5 @@ def test_a_pulse_is_read_but_no_link_or_pipe_is_followed(tmp_path: Path) -> None
     link = tmp_path / "link.json"
     link.symlink_to(path)
     assert units.pulse(link) is None
-    import os
-
     os.mkfifo(tmp_path / "pipe")
     assert units.pulse(tmp_path / "pipe") is None
