@@ -30,7 +30,16 @@ from edgebox.settings import LISTS, SECTIONS, Config
 log = logging.getLogger("edgebox")
 
 FOLDER = Path(__file__).parents[1] / "config"  # as shipped, beside the packages
-DEFAULT = FOLDER / "edgebox.toml"
+PACKAGE = Path("/opt/edgebox")  # where the package lies on a box (packaging/tree.sh)
+OF_THE_BOX = Path("/etc/edgebox/edgebox.toml")
+
+
+def file_for(shipped: Path) -> Path:
+    """Which file counts when none is named: on a box its own, which the services run with; in a checkout the shipped."""
+    return OF_THE_BOX if shipped.is_relative_to(PACKAGE) else shipped / "edgebox.toml"
+
+
+DEFAULT = file_for(FOLDER)
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 BRIDGED = ("serial:", "pty:")  # cables that a relay can switch: it breaks a USB link, and has no way for a network's
 
@@ -59,7 +68,7 @@ class Fault(NamedTuple):
 
 
 def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
-    """The settings of a file (None: the shipped one), what the page and the cloud changed, and flags, in this order.
+    """The settings of a file (None: see `file_for`), what the page and the cloud changed, and flags, in this order.
 
     ConfigError: `no_config`, `bad_toml`, `bad_config`; the message lists every fault, one a line. An overlay that can't
     be read is not taken for none, as it may have set what a point costs: the box then runs with the file's settings
@@ -82,7 +91,8 @@ def text_of(source: Path) -> str:
         return source.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as fault:
         words = fault.strerror if isinstance(fault, OSError) else "not UTF-8"
-        raise ConfigError(f"{source}: {words}", reason="no_config") from fault
+        hint = "with sudo: it is root's and the services'" if isinstance(fault, PermissionError) else ""
+        raise ConfigError(f"{source}: {words}", reason="no_config", hint=hint) from fault
 
 
 def parse(text: str, source: str, overrides: Sequence[str] = (), laid: Mapping[str, Any] = NOTHING) -> Config:

@@ -35,6 +35,15 @@ def test_the_shipped_file_says_the_defaults() -> None:
     assert line.engine == shipped.engine.socket
 
 
+def test_a_tool_on_a_box_looks_at_the_file_that_the_services_run_with() -> None:
+    packed = Path("/opt/edgebox/slots/a/lib/python3.11/site-packages/config")
+    assert config.file_for(packed) == Path("/etc/edgebox/edgebox.toml")
+    assert config.file_for(config.FOLDER) == config.FOLDER / "edgebox.toml"
+    units = [unit.read_text("utf-8") for unit in (config.FOLDER.parent / "systemd").glob("*.service")]
+    named = {word for text in units for word in re.findall(r"--config (\S+)", text)}
+    assert named == {str(config.file_for(packed))}
+
+
 @pytest.mark.parametrize("section", settings.SECTIONS)
 def test_every_setting_stands_in_the_shipped_file_with_a_comment(section: str) -> None:
     header = rf"^\[{{1,2}}{section}\]{{1,2}}$"
