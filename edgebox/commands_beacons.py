@@ -35,7 +35,7 @@ FRESH_S = 10.0  # heard so lately: drawn as being there
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which box, and how long."""
-    parser.add_argument("--config", type=Path, metavar="F", help="default: /etc/edgebox/edgebox.toml, in a checkout the shipped one")
+    parser.add_argument("--config", type=Path, metavar="F", help="edgebox.toml (the one in /etc/edgebox)")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
     parser.add_argument("--calibrate", type=_key, metavar="TAG", help="UUID:MAJOR:MINOR, or an Eddystone's NS:INSTANCE")
     parser.add_argument("--seconds", type=float, default=0.0, metavar="N", help="end after so long; 0: at Ctrl-C")

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """check [--config F] [--set …]."""
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     check = verbs.add_parser("check", help="name every fault with its line (exit code 2)")
-    check.add_argument("--config", type=Path, metavar="F", help="default: /etc/edgebox/edgebox.toml, in a checkout the shipped one")
+    check.add_argument("--config", type=Path, metavar="F", help="edgebox.toml (the one in /etc/edgebox)")
     check.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
 
 

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, words: str) -> argparse.ArgumentParser:
     parser = verbs.add_parser(name, help=words, description=words, allow_abbrev=False)
-    parser.add_argument("--config", type=Path, metavar="F", help="default: /etc/edgebox/edgebox.toml, in a checkout the shipped one")
+    parser.add_argument("--config", type=Path, metavar="F", help="edgebox.toml (the one in /etc/edgebox)")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
     parser.set_defaults(verb=name)
     return parser

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="captured bytes from the till")
     parser.add_argument("--json", action="store_true", help="one JSON line a file")
     parser.add_argument("--explain", action="store_true", help="the paper, what each line was taken for, and why")
-    parser.add_argument("--config", type=Path, metavar="F", help="default: /etc/edgebox/edgebox.toml, in a checkout the shipped one")
+    parser.add_argument("--config", type=Path, metavar="F", help="edgebox.toml (the one in /etc/edgebox)")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
     parser.add_argument(
         "--line", default="", metavar="NAME", help="profile and header of this [[line]]; else the first"

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--number", action="append", default=[], help="receipt number of each capture, in their order")
     parser.add_argument("--paid", action="store_true", help="this till prints a receipt only when it is paid")
     parser.add_argument("-o", "--output", type=Path, metavar="F", help="the profile's file; else it is printed")
-    parser.add_argument("--config", type=Path, metavar="F", help="default: /etc/edgebox/edgebox.toml, in a checkout the shipped one")
+    parser.add_argument("--config", type=Path, metavar="F", help="edgebox.toml (the one in /etc/edgebox)")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
     parser.add_argument(
         "--line", default="", metavar="NAME", help="profile and header of this [[line]]; else the first"

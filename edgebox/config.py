@@ -35,7 +35,7 @@ OF_THE_BOX = Path("/etc/edgebox/edgebox.toml")
 
 
 def file_for(shipped: Path) -> Path:
-    """Which file counts when none is named: on a box its own, which the services run with; in a checkout the shipped."""
+    """The file when none is named: on a box its own, which the services run with; in a checkout the shipped one."""
     return OF_THE_BOX if shipped.is_relative_to(PACKAGE) else shipped / "edgebox.toml"
 
 
