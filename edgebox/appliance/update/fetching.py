@@ -131,11 +131,11 @@ class Fetch:
             link = self._connected(urlsplit(url))
             try:
                 link.request("GET", _target(url), headers={"Accept-Encoding": "identity", **wanted})
-                answer = link.getresponse()
-                if answer.status not in (301, 302, 303, 307, 308):
-                    self._take(answer, answer.status, answer.headers, offset)
-                    return
-                url = self._elsewhere(url, answer.headers.get("Location", ""))
+                with link.getresponse() as answer:
+                    if answer.status not in (301, 302, 303, 307, 308):
+                        self._take(answer, answer.status, answer.headers, offset)
+                        return
+                    url = self._elsewhere(url, answer.headers.get("Location", ""))
             except ssl.SSLCertVerificationError as fault:
                 raise UpdateError(f"{url}: {fault.verify_message}", reason="tls", hint="clock, ca.crt") from fault
             except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as fault:
@@ -194,7 +194,7 @@ class Fetch:
     def _write(self, answer: http.client.HTTPResponse) -> None:
         descriptor = os.open(self._folder / PART, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            left, begun, since, got = self._source.size - file.tell(), self._pace.clock(), 0, 0
+            left, begun, since, got = self._source.size - self.done_bytes, self._pace.clock(), 0, 0
             try:
                 while left:
                     if self._stop.is_set():
