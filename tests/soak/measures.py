@@ -18,6 +18,7 @@ HOUR_S = 3600.0
 POINTS_MAX = 240  # of a slope: 28,680 pairs
 BEFORE_S, AFTER_S = 0.5, 2.0  # a kill is felt so long before it was written down, and so long after all is started
 OTHERS = 1.0  # load above the machine's cores; the shop's own, hardware and all, is about one
+LOAD_S = 60.0
 ENGINE_AWAY_S = 5.0  # an engine needs up to so long on a busy machine until its lines have it again
 # What a 32 GB eMMC takes: 3,000 erase cycles of its TLC blocks (makers' data sheets say 3,000 to 5,000), of which small
 # synced writes use up four times their bytes (a page of 16 KB for 4 KB of ours).
@@ -89,8 +90,9 @@ class Told:
         """Nobody else used the machine: else times say nothing about the box."""
         if not self._depths:
             return True
-        place = bisect(self._depths, paper.at_s, key=lambda one: one.at_s)
-        return self._depths[min(place, len(self._depths) - 1)].load <= self.setting.cores + OTHERS
+        around = (paper.at_s, paper.at_s + LOAD_S)  # the load is the average of the last minute
+        places = (min(bisect(self._depths, at_s, key=_at_s), len(self._depths) - 1) for at_s in around)
+        return all(self._depths[place].load <= self.setting.cores + OTHERS for place in places)
 
     def written(self, names: Collection[str], since_s: float, until_s: float) -> Iterator[Point]:
         """Bytes that these processes, in all their lives, have given to the disk since then."""
@@ -104,6 +106,10 @@ class Told:
                 if one.at_s >= since_s:
                     total += one.written - was
                     yield Point(one.at_s, total)
+
+
+def _at_s(one: Seen) -> float:
+    return one.at_s
 
 
 def overlaps(one: Trouble, since_s: float, until_s: float) -> bool:
