@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import time
 from pathlib import Path
 
-from edgebox.appliance import identity
 from edgebox.appliance.answers import read
 from edgebox.appliance.answers import text as configuration
 from edgebox.appliance.installing import install
 from edgebox.appliance.plugged import plugged
+from edgebox.appliance.replacing import open_desk, take_over
 from edgebox.appliance.setup import Talk
 from edgebox.errors import ConfigError
 
@@ -22,14 +21,19 @@ COMMAND_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[--answers F] [--root DIR] [--dry-run] [--replace BACKUP]."""
+    """[--answers F] [--root DIR] [--dry-run] [--replace BACKUP [--code-file F] [--without-keys] [--open-desk NAME]]."""
     parser.add_argument(
         "--answers", type=Path, metavar="F", help="answers from a TOML file, for many boxes; nobody is asked"
     )
     parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="of an image in the making")
     parser.add_argument("--dry-run", action="store_true", help="show the configuration, write nothing")
     parser.add_argument(
-        "--replace", type=Path, metavar="BACKUP", help="take over a dead box: its records and spent coupons come first"
+        "--replace", type=Path, metavar="BACKUP", help="take over a dead box: its records, keys and spent coupons"
+    )
+    parser.add_argument("--code-file", type=Path, metavar="F", help="the backup's recovery code; left out: it is asked")
+    parser.add_argument("--without-keys", action="store_true", help="the code is lost: leave the keys in the backup")
+    parser.add_argument(
+        "--open-desk", default="", metavar="NAME", help="this person answers for coupons that may be taken twice"
     )
 
 
@@ -40,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         print(configuration(answers), end="")
         return 0
     if options.replace is not None:
-        for words in take_over(options.replace, options.root):
+        for words in _replaced(options):
             print(words)
     for words in install(answers, _command, options.root):
         print(words)
@@ -49,28 +53,22 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def take_over(backup: Path, root: Path) -> list[str]:
-    """The dead box's records in place of ours, before a desk is open; and its USB identity, if it lies beside them.
-
-    ConfigError, StoreError. A restored database begins a new life: coupons that the dead box may have used since the
-    backup are not in its list, and a comeback coupon of an earlier life that is in no list counts as used.
-    """
-    from edgebox.store.backup import restore
-
-    data = root / "var/lib/edgebox"
-    if not backup.is_file():
-        raise ConfigError(f"{backup}: no such backup", reason="bad_answers", hint="edgebox backup F makes one")
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if root == Path("/"):
+def _replaced(options: argparse.Namespace) -> list[str]:
+    """The dead box's place is taken before a desk is open."""
+    code = None if options.without_keys else lambda: _code(options.code_file)
+    if options.root == Path("/"):
         _command(["systemctl", "stop", "edgebox.service"])
-    done = [restore(data, backup, int(time.time() * 1000))]
-    card = backup.with_name(identity.FILE)
-    if card.is_file():
-        before = identity.kept(backup.parent)
-        assert before is not None, "just seen"
-        identity.keep(data, before)
-        done.append("the till goes on knowing the box: its USB identity is the dead one's")
-    return done
+    done = take_over(options.replace, options.root, code)
+    return [*done, *(open_desk(options.root, options.open_desk) if options.open_desk else [])]
+
+
+def _code(file: Path | None) -> str:
+    if file is None:
+        return _asked("The backup's recovery code: ")
+    try:
+        return file.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ConfigError(f"{file}: {fault}", reason="recovery_code") from fault
 
 
 def _asked(prompt: str) -> str:

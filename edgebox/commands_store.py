@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("-o", "--output", choices=("csv", "json"), default="csv", dest="form")
     else:
         parser.add_argument("file", type=Path, metavar="FILE", help="the backup")
+    if name == "backup":
+        parser.add_argument("--with-keys", action="store_true", help="the box's secrets, too, sealed with a code")
     parser.set_defaults(command=name)
 
 
@@ -52,21 +54,37 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(config.engine.data)
     if options.command == "export":
         return _export(options, folder, config.sync.store or config.shop.name, config.shop.tz)
-    return (_backup if options.command == "backup" else _restore)(folder, options.file)
+    if options.command == "restore":
+        return _restore(folder, options.file)
+    return _backup(folder, options.file, Path(config.claims.keys) if options.with_keys else None)
 
 
-def _backup(folder: Path, file: Path) -> int:
+def _backup(folder: Path, file: Path, keys: Path | None) -> int:
+    """`keys`: the claim keys' file, if secrets go along."""
     from edgebox.store.backup import backup
 
     _check_place(folder, file)
+    code, more = _secrets(folder, keys) if keys is not None else ("", {})
 
     def show(done: int, pages: int) -> None:
         print(f"\r{100 * done // max(pages, 1):3} %", end="", file=sys.stderr)
 
     show_it = show if sys.stderr.isatty() else lambda done, pages: None
-    manifest = backup(folder, file, int(time.time() * 1000), progress=show_it)
+    manifest = backup(folder, file, int(time.time() * 1000), progress=show_it, more=more)
     print(f"{file}: {manifest.rows} rows, epoch {manifest.epoch}, checked")
+    if code:
+        print(f"recovery code: {code}\nWrite it down, and not beside the backup: it is shown once and kept nowhere.")
     return 0
+
+
+def _secrets(folder: Path, keys: Path) -> tuple[str, dict[str, bytes]]:
+    """The recovery code, and what it seals. Claim keys that the fleet has sent since lie in the data folder."""
+    from edgebox.appliance import recovery
+
+    code = recovery.new_code()
+    newer = folder / recovery.KEYS
+    keys = newer if newer.is_file() else keys
+    return code, {recovery.NAME: recovery.closed(recovery.collected(folder, keys), code)}
 
 
 def _check_place(folder: Path, file: Path) -> None:

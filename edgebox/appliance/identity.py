@@ -97,6 +97,22 @@ def keep(data: Path, identity: Identity) -> None:
     if before is not None:
         hint = "tills know this box by it. If it really must change, remove the file by hand"
         raise ConfigError(f"{data / FILE} holds another identity", reason="identity_kept", hint=hint)
+    _write(data, identity)
+
+
+def take_over(data: Path, raw: bytes) -> None:
+    """That of a box whose place this one takes; its own is kept beside it. ConfigError `bad_identity`."""
+    try:
+        found = msgspec.json.decode(raw, type=Identity)
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise ConfigError(f"the dead box's {FILE}: {fault}", reason="bad_identity") from fault
+    own = data / FILE
+    if own.exists() and own.read_bytes() != raw:
+        own.replace(own.with_name(f"{FILE}.before"))
+    _write(data, found)
+
+
+def _write(data: Path, identity: Identity) -> None:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     half = data / (FILE + ".new")
     with half.open("w", encoding="ascii") as file:

@@ -94,6 +94,11 @@ class Counter:
             await self._store.change(lambda db: redemptions.put_shift(db, known))
         self.shift = known
 
+    async def go_on_behind(self) -> None:
+        """Numbers that another box of this name gave out have become known: none of them comes again. StoreError."""
+        async with self._numbering:
+            self._number = max(self._number, await self._store.read(redemptions.last_number))
+
     def between_numbers(self) -> asyncio.Lock:
         """Held while no number may be given out: a shift ends between two slips."""
         return self._numbering

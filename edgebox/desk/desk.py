@@ -22,6 +22,7 @@ from edgebox.desk.answers import Answer
 from edgebox.desk.asking import Cloud
 from edgebox.desk.codes import Codes, Maker, Read, Scan
 from edgebox.desk.counter import Around, Counter
+from edgebox.desk.handover import Handover
 from edgebox.desk.lockout import Lockout
 from edgebox.desk.owed import OwedSlips
 from edgebox.desk.paper import Paper, Printers
@@ -77,6 +78,7 @@ class Desk:
         self.shifts: Shifts | None = None
         self.tallies: Tallies | None = None
         self.settlement: Settlement | None = None
+        self.handover: Handover | None = None
         self._host = host
         self._paper = Paper(host, host.config.desk.line)
         self._zone = ZoneInfo(host.config.shop.tz)
@@ -98,6 +100,9 @@ class Desk:
         try:
             counter = Counter(store, self._codes(), self._around(), self._lockout())
             await counter.open()
+            now, note = (lambda: int(self._host.clock())), self._host.health.note
+            handover = Handover(store, now, time.monotonic, note, counter.go_on_behind)
+            await handover.open()
             await self.services.open(store)
         except (StoreError, ConfigError) as fault:
             self._host.fault("desk", f"no coupons can be redeemed: {fault}")
@@ -111,7 +116,7 @@ class Desk:
         desk = self._host.config.desk
         patience = Patience(desk.withdraw_s, desk.unsettled_days * DAY_S)
         self.settlement = Settlement(store, counter, patience, lambda: int(self._host.clock()), self._host.health.note)
-        self.counter = counter
+        self.counter, self.handover = counter, handover
 
     async def stop(self) -> None:
         """What is being written is written; what was not printed stays owed."""
@@ -145,6 +150,8 @@ class Desk:
         """The same, and a refusal is not printed. `known`: what a code was found to be."""
         if self.counter is None:
             return Said(Answer.BUSY)
+        if self.handover is not None and self.handover.is_closed:
+            return Said(Answer.OFFLINE)
         outcome = await self.counter.redeem(scan, known)
         if outcome.worth.title and outcome.answer is Answer.REDEEMED:
             self._titles[outcome.number] = outcome.worth.title
@@ -229,6 +236,9 @@ class Desk:
         """
         if self.settlement is not None and self.counter is not None:
             await look_at(self.settlement, self._fault)
+        if self.handover is not None and self.handover.is_closed:
+            self._begin(self._taken_over(self.handover))
+            return
         now, store = self._host.clock(), self._store
         if self.counter is None or store is None or self._cloud is None or not self._cloud.is_connected:
             return
@@ -241,6 +251,12 @@ class Desk:
             self._synced_at = int(now)
         except StoreError as fault:
             self._fault("desk", f"not noted that the cloud is there: {fault}")
+
+    async def _taken_over(self, handover: Handover) -> None:
+        try:
+            await handover.look(self._cloud)
+        except StoreError as fault:
+            self._fault("desk", f"what the cloud knows of coupons is not kept: {fault}")
 
     # -- paper
 

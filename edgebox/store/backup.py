@@ -10,8 +10,12 @@ is recorded during the copy. The copy goes in steps, so that the card has time f
 
 A backup that is put back begins a new epoch: numbers given since it was made must not come a second time. If the old
 database still opens, and is of the same box, what can be read of it is taken over: no row, no use of a coupon since the
-backup is forgotten. If not, rows recorded since are told as lost, as far as the mark (waterline.py) knows them. The old
-database is set aside, as a broken one.
+backup is forgotten. If not, rows recorded since are told as lost, as far as the mark (waterline.py) knows them, and the
+desk stays closed until somebody knows what was redeemed since (edgebox/desk/handover.py). The old database is set
+aside, as a broken one.
+
+Some files of the data folder go along inside the backup (BESIDE): who the box is on the till's USB port. Secrets go
+along sealed, if whoever makes the backup says so (edgebox/appliance/recovery.py): a stick lies about.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -34,6 +38,7 @@ from edgebox.store.faults import of_sqlite, of_system
 from edgebox.store.migrations import NEWEST, migrate
 from edgebox.store.pages import PageFile
 from edgebox.store.peek import peek
+from edgebox.store.redemptions import put_unknown
 from edgebox.store.rescue import REPLACED, mend, salvaged_path
 from edgebox.store.salvage import Salvage
 from edgebox.store.sidecar import Left, Sidecar, belong
@@ -42,6 +47,9 @@ STEP_PAGES = 256  # 1 MB: some 50 ms of a card
 OWN_PLACE = Path("backups") / "edgebox.backup"  # in the data folder, where no other disk is named
 REST_S = 0.01  # between two steps
 MANIFEST: Final = "backup"  # the fact that makes a database a backup
+BESIDE = ("gadget.json",)  # files of the data folder that a backup has in it
+_BESIDE: Final = "beside."  # the facts that hold them
+BESIDE_BYTES = 64 << 10  # of one; larger ones stay behind, and the backup fails
 ROOM_BYTES = 16 << 20  # that a backup leaves on the disk it goes to
 
 
@@ -56,12 +64,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def backup(
-    folder: Path, target: Path, at_ms: int, *, progress: Callable[[int, int], None] = lambda done, pages: None
+    folder: Path,
+    target: Path,
+    at_ms: int,
+    *,
+    progress: Callable[[int, int], None] = lambda done, pages: None,
+    more: Mapping[str, bytes] | None = None,
 ) -> Manifest:
     """Copies the database in `folder` to the file `target`, which is whole and checked when this returns. Blocks.
 
-    `progress`: told pages copied, and all. StoreError: `io`, `corrupt` (the copy, and so the database, is damaged),
-    `missing`; StoreFull `disk`. Then there is no new `target`, and an old one is as it was.
+    `progress`: told pages copied, and all; `more`: what goes along by name, besides BESIDE. StoreError: `io`,
+    `corrupt` (the copy, and so the database, is damaged), `missing`, `size`; StoreFull `disk`. Then there is no new
+    `target`, and an old one is as it was.
     """
     if not (folder / FILE).exists():
         raise StoreError(f"{folder / FILE}: there is none", reason="missing", hint="[engine] data")
@@ -71,10 +85,11 @@ def backup(
             live.execute("BEGIN")
             _check_room(live, target)
             _create(part)
+            along = {**_beside(folder), **(more or {})}
             with closing(sqlite3.connect(part, isolation_level=None)) as copy:
                 copy.execute("PRAGMA synchronous=OFF")  # synced once, when it is whole
                 live.backup(copy, pages=STEP_PAGES, progress=lambda _, left, pages: _rest(progress, left, pages))
-                manifest = _seal(copy, at_ms)
+                manifest = _seal(copy, at_ms, along)
         sync(part)
         os.replace(part, target)
         sync(target.absolute().parent)
@@ -105,7 +120,10 @@ def restore(folder: Path, source: Path, at_ms: int) -> str:
             _create(ready)
             shutil.copyfile(source, ready)
             _unseal(ready)
-            taken = _take_over(path, ready, at_ms)
+            taken, knows_all = _take_over(path, ready, at_ms)
+            if not knows_all:
+                with closing(sqlite3.connect(ready, isolation_level=None)) as database:
+                    put_unknown(database)
             belong(ready)
             sync(ready)
             sidecar.write(Left.NEW, max(sidecar.ordinal, manifest.ordinal))  # first: a new epoch too many does no harm
@@ -136,6 +154,14 @@ def read_manifest(source: Path) -> Manifest:
     return manifest
 
 
+def along(source: Path) -> dict[str, bytes]:
+    """What lies inside a backup besides the database, by name. StoreError as `read_manifest`."""
+    read_manifest(source)
+    with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as copy:
+        rows = copy.execute("SELECT key, value FROM facts WHERE substr(key, 1, ?) = ?", (len(_BESIDE), _BESIDE))
+        return {key[len(_BESIDE) :]: value for key, value in rows.fetchall()}
+
+
 def _rest(progress: Callable[[int, int], None], left: int, pages: int) -> None:
     """Python's own `sleep` is only for a busy database."""
     progress(pages - left, pages)
@@ -155,7 +181,15 @@ def _fault_of(fault: sqlite3.Error | OSError, target: Path) -> StoreError:
     return of_sqlite(fault, target) if isinstance(fault, sqlite3.Error) else of_system(fault, target)
 
 
-def _seal(copy: sqlite3.Connection, at_ms: int) -> Manifest:
+def _beside(folder: Path) -> dict[str, bytes]:
+    found = {name: (folder / name).read_bytes() for name in BESIDE if (folder / name).is_file()}
+    for name, raw in found.items():
+        if len(raw) > BESIDE_BYTES:
+            raise StoreError(f"{folder / name}: {len(raw)} bytes", reason="size", hint="it is not what it should be")
+    return found
+
+
+def _seal(copy: sqlite3.Connection, at_ms: int, along: Mapping[str, bytes]) -> Manifest:
     """Checks the copy through, and says in it what it is."""
     damage = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if damage != "ok":
@@ -169,37 +203,38 @@ def _seal(copy: sqlite3.Connection, at_ms: int) -> Manifest:
         at_ms=at_ms,
         rows=copy.execute("SELECT count(*) FROM journal").fetchone()[0],
     )
-    copy.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (MANIFEST, msgspec.json.encode(manifest)))
+    facts = {MANIFEST: msgspec.json.encode(manifest), **{f"{_BESIDE}{name}": raw for name, raw in along.items()}}
+    copy.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
     return manifest
 
 
 def _unseal(path: Path) -> None:
     """A database again, of today's version."""
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("DELETE FROM facts WHERE key = ?", (MANIFEST,))
+        database.execute("DELETE FROM facts WHERE key = ? OR substr(key, 1, ?) = ?", (MANIFEST, len(_BESIDE), _BESIDE))
         migrate(database)
 
 
-def _take_over(old: Path, ready: Path, at_ms: int) -> str:
-    """What the database that is to be replaced has besides, in words. Of another box nothing is taken, for its numbers
-    mean other rows; nor of one that doesn't open, for that could not be told."""
+def _take_over(old: Path, ready: Path, at_ms: int) -> tuple[str, bool]:
+    """What the database that is to be replaced has besides, in words, and whether that was all there is. Of another box
+    nothing is taken, for its numbers mean other rows; nor of one that doesn't open, for that could not be told."""
     try:
         if not old.exists():
-            return ""
+            return "", False
         with closing(peek(old.parent)) as live, closing(sqlite3.connect(ready)) as copy:
             its, ours = (dict(one.execute("SELECT epoch, name FROM epochs").fetchall()) for one in (live, copy))
         shared = its.keys() & ours.keys()
         if not shared or any(its[ordinal] != ours[ordinal] for ordinal in shared):
-            return ", nothing of another box's database"
+            return ", nothing of another box's database", False
     except sqlite3.Error as fault:
-        return f", nothing of the old database ({fault})"
+        return f", nothing of the old database ({fault})", False
     with (
         closing(PageFile(old, old.with_name(f"{old.name}-wal"))) as pages,
         closing(sqlite3.connect(ready, isolation_level=None)) as database,
     ):
         (before,) = database.execute("SELECT count(*) FROM journal").fetchone()
         found = Salvage(pages, database).run((), its, at_ms)
-    return f", {found.rows - before} rows since then taken over"
+    return f", {found.rows - before} rows since then taken over", not found.lost
 
 
 def _create(path: Path) -> None:

@@ -240,6 +240,9 @@ _SHOP: tuple[str, ...] = (
         changed INTEGER NOT NULL, at INTEGER NOT NULL, expires INTEGER NOT NULL, state TEXT NOT NULL,
         phase TEXT NOT NULL, reason TEXT NOT NULL, words TEXT NOT NULL, session TEXT NOT NULL, attempt INTEGER NOT NULL,
         tries INTEGER NOT NULL, is_copy INTEGER NOT NULL, commands TEXT NOT NULL, body BLOB NOT NULL) STRICT""",
+    # What another box of this name redeemed behind the backup that this one began with, as the cloud tells it.
+    """CREATE TABLE told_uses (
+        code TEXT PRIMARY KEY, at INTEGER NOT NULL, number INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
 )
 
 STEPS: tuple[Step, ...] = (

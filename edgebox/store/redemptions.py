@@ -10,14 +10,18 @@ came after what: a clock may be set back.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
+from edgebox.store.events import Stream
+from edgebox.store.places import span
 from edgebox.store.writer import PUT_FACT
 
 SHIFT_FACT = "desk.shift"
 SYNCED_FACT = "desk.synced"
+UNKNOWN_FACT = "desk.unknown"  # a backup was put back, and what was redeemed since is not known [backup.py]
 WITHDRAWN_MAX = 8  # withdrawn questions that a new one names; a code that is scanned all day in vain has more
 ASKED_MAX = 1000  # questions without an answer; beyond it the oldest are forgotten: their codes ask anew
 _ROW = """SELECT number, at, state, reason, coupon, stock, value_minor, points, cashier, offline, source, channel,
@@ -62,6 +66,12 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
 
     at: int = 0
     after: int = 0
+
+
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+    """What was redeemed since the backup isn't known. `answered_by`: who opens the desk all the same; "": nobody."""
+
+    answered_by: str = ""
 
 
 class Entry(NamedTuple):
@@ -120,6 +130,14 @@ class Conflict(NamedTuple):
     seen_by: str
 
 
+class ToldUse(NamedTuple):
+    """A use that another box of this name made, as the cloud tells it. `number`: of its slip."""
+
+    code: str
+    at: int
+    number: int
+
+
 class Owed(NamedTuple):
     """A slip that may not be out. `session`: of the line that was to print it."""
 
@@ -130,9 +148,9 @@ class Owed(NamedTuple):
 
 
 def used(connection: sqlite3.Connection, code: str) -> Entry | None:
-    """The redemption of this code that stands."""
+    """The redemption of this code that stands, this box's or the one's that it took over from."""
     where = " WHERE code = ? AND state = 'redeemed' AND reversed = 0"
-    return _entry(connection.execute(_ROW + where, (code,)).fetchone())
+    return _entry(connection.execute(_ROW + where, (code,)).fetchone()) or _told(connection, code)
 
 
 def numbered(connection: sqlite3.Connection, number: int) -> Entry | None:
@@ -149,9 +167,10 @@ def undone(connection: sqlite3.Connection, entry: Entry) -> int:
 
 
 def last_number(connection: sqlite3.Connection) -> int:
-    """The highest slip's number."""
-    found = connection.execute("SELECT max(number) FROM redemptions WHERE number > 0").fetchone()[0]
-    return found or 0
+    """The highest slip's number; none that a box of this name has given out comes again."""
+    asked = "SELECT max(number) FROM (SELECT number FROM redemptions UNION ALL SELECT number FROM told_uses)"
+    found: int | None = connection.execute(asked).fetchone()[0]
+    return max(found or 0, 0)
 
 
 def of_shift(connection: sqlite3.Connection, shift: Shift) -> list[Entry]:
@@ -243,6 +262,47 @@ def spell(connection: sqlite3.Connection) -> tuple[int, int, int]:
         (since.after,),
     ).fetchone()
     return since.at, count, total
+
+
+# -- taking over
+
+
+def unknown(connection: sqlite3.Connection) -> Unknown | None:
+    """None: it is known."""
+    row = connection.execute("SELECT value FROM facts WHERE key = ?", (UNKNOWN_FACT,)).fetchone()
+    return msgspec.json.decode(row[0], type=Unknown) if row else None
+
+
+def put_unknown(connection: sqlite3.Connection, answered_by: str = "") -> None:
+    """From now on it isn't known."""
+    connection.execute(PUT_FACT, (UNKNOWN_FACT, msgspec.json.encode(Unknown(answered_by=answered_by))))
+
+
+def put_known(connection: sqlite3.Connection) -> None:
+    """It is, or somebody has answered for it."""
+    connection.execute("DELETE FROM facts WHERE key = ?", (UNKNOWN_FACT,))
+
+
+def put_told(connection: sqlite3.Connection, uses: Iterable[ToldUse]) -> None:
+    """Uses that the cloud knows of; the earlier one of a code stays."""
+    connection.executemany("INSERT OR IGNORE INTO told_uses VALUES (?, ?, ?)", uses)
+
+
+def ends(connection: sqlite3.Connection) -> dict[str, int]:
+    """By each epoch's name: the number of the last row of redemptions that is here."""
+    found = {}
+    for ordinal, name in connection.execute("SELECT epoch, name FROM epochs").fetchall():
+        low, high = span(Stream.REDEMPTIONS, ordinal)
+        last = connection.execute("SELECT max(place) FROM redemptions WHERE place BETWEEN ? AND ?", (low, high))
+        found[name] = max((last.fetchone()[0] or low) - low, 0)
+    return found
+
+
+def _told(connection: sqlite3.Connection, code: str) -> Entry | None:
+    row = connection.execute("SELECT number, at FROM told_uses WHERE code = ?", (code,)).fetchone()
+    if row is None:
+        return None
+    return Entry(row[0], row[1], "redeemed", "", "", "", 0, 0, "", False, "", "", 0, "", 0, "", code, 0, 0)
 
 
 # -- questions without an answer

@@ -6,7 +6,7 @@ second answer to one request: a box that asks again after a lost answer hears wh
 Asked: `coupon.redeem` with `code` and `amount_minor` (of the sale it is used in; 0: unknown), and `instead_of`: earlier
 questions about the code that the box has withdrawn, whose use is given back first. What boxes tell afterwards is
 settled beside this (settlement.py), and both know one list of uses. `mall.redeem` and `pick_up.take` are answered by
-counter_services.py, under the same rule of one answer.
+counter_services.py, under the same rule of one answer; `desk.uses` by taken_over.py.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hw_sim.cloud.invoices import Invoices
 from hw_sim.cloud.ledger import Ledger
 from hw_sim.cloud.registry import Box
 from hw_sim.cloud.settlement import Settlement
+from hw_sim.cloud.taken_over import USES, uses
 from sync.contract import Answer, Ask
 
 REDEEM = "coupon.redeem"
@@ -107,6 +108,8 @@ class Desk:
     def _answered(self, box: Box, ask: Ask) -> Answer:
         if self.is_failing:  # not remembered: it is no answer to the question
             return Answer(id=ask.id, ok=False, reason=Refusal.SYSTEM_FAILURE)
+        if ask.what == USES:  # a look, not a use: asked again it may say more
+            return uses(self._ledger, box, ask)
         question = msgspec.json.encode((ask.what, sorted(ask.args.items())))
         with self._ledger.commit() as db:
             if self.settlement.is_withdrawn(box, ask.id):

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebox import commands_setup
-from edgebox.appliance import claim, installing, setup, till_network
+from edgebox.appliance import claim, installing, replacing, setup, till_network
 from edgebox.appliance.answers import OWN, Answers, Cloud, Network, checked, configuration, read, text
 from edgebox.appliance.identity import Identity, keep, kept
 from edgebox.appliance.plugged import Plugged, Use
@@ -288,12 +287,12 @@ def test_a_new_box_takes_over_the_dead_ones_records_and_identity(tmp_path: Path)
     backup(dead, saved / "box.db", 1_700_000_000_000)
     card = Identity(vendor=0x04B8, product=0x0202, serial="J1")
     keep(saved, card)
-    said = commands_setup.take_over(saved / "box.db", tmp_path / "new")
+    said = replacing.take_over(saved / "box.db", tmp_path / "new", None)
     data = tmp_path / "new/var/lib/edgebox"
     assert kept(data) == card
     assert any("identity" in words for words in said)
     with pytest.raises(ConfigError):
-        commands_setup.take_over(saved / "none.db", tmp_path / "new")
+        replacing.take_over(saved / "none.db", tmp_path / "new", None)
     opened = Store.open(data)
     assert opened.epoch.startswith("0002-"), "a new life: what the dead one's coupons were used for since is not known"
     opened.close_now()

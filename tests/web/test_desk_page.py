@@ -178,3 +178,25 @@ def test_a_conflict_is_shown_until_somebody_has_looked_at_it() -> None:
         assert (await manager.send_form("/desk/conflicts/5/seen")).status_code == 404
 
     play(story)
+
+
+def test_a_desk_behind_a_handover_is_opened_by_a_manager_alone() -> None:
+    async def story(shop: Shop, line: FakeLine) -> None:
+        handover = shop.engine.desk.handover
+        assert handover is not None
+        await shop.office.store.change(redemptions.put_unknown)
+        await handover.open()
+        cashier, manager = await shop.somebody(Role.CASHIER), await shop.somebody(Role.MANAGER)
+        text = (await cashier.get("/desk")).text
+        assert "has taken over from a broken one" in text
+        assert "/desk/open" not in text
+        assert (await cashier.send_form("/desk/open")).status_code == 403
+        assert handover.is_closed
+        assert 'action="/desk/open"' in (await manager.get("/desk")).text
+        assert (await manager.send_form("/desk/open")).status_code == 303
+        assert not handover.is_closed
+        (row,) = [one for one in await shop.rows_of("audit") if "desk opened" in one]
+        assert "manager" in row
+        assert (await manager.send_form("/desk/open")).status_code == 404, "it is open"
+
+    play(story)

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from edgebox.desk.answers import SAID, Answer
 from edgebox.desk.codes import SCAN_MAX, Scan
+from edgebox.desk.desk import Desk as CouponDesk
 from edgebox.desk.redemption import Source
 from edgebox.desk.said import Said
 from edgebox.desk.tally import Sum
@@ -26,7 +27,7 @@ from edgebox.scan_desk import COUPONS, ScanDesk
 from edgebox.web.amounts import minor_of
 from edgebox.web.office import Office
 from edgebox.web.refusals import refused
-from edgebox.web.roles import STAFF
+from edgebox.web.roles import MANAGERS, STAFF
 from edgebox.web.routes import Nav, action, api, page
 from edgebox.web.visit import Visit
 
@@ -106,9 +107,11 @@ class ScannerSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """`is_open`: codes can be redeemed; `locked_s`: but not by typing; `scans`: the newest first; `shift`: its number,
-    `redeemed`, `value_minor`, `points`: its sums so far; `cloud`: there, away or none; `conflicts`: not looked at."""
+    `redeemed`, `value_minor`, `points`: its sums so far; `cloud`: there, away or none; `conflicts`: not looked at;
+    `is_handover`: closed until it is known what the box before this one redeemed."""
 
     is_open: bool
+    is_handover: bool
     locked_s: int
     scanners: list[ScannerSeen]
     modes: list[str]
@@ -163,6 +166,19 @@ async def arm(visit: Visit, form: Mode) -> Response:
     return visit.done("/desk", "desk.armed" if form.mode else "desk.disarmed", scanner=form.scanner)
 
 
+@action("/desk/open", MANAGERS)
+async def open_desk(visit: Visit) -> Response:
+    """A person answers for coupons that the box before this one may have taken; the handover's audit names who."""
+    await _opened(visit)
+    return visit.done("/desk", "desk.opened")
+
+
+@api("POST", "/desk/open", MANAGERS, summary="Open a desk that is closed behind a handover, without the cloud's word")
+async def api_open(visit: Visit) -> None:
+    """The same."""
+    await _opened(visit)
+
+
 @api("GET", "/desk", STAFF, gives=Desk, summary="The desk: last scans, scanners, the open shift's sums")
 async def api_desk(visit: Visit) -> Desk:
     """The same."""
@@ -180,6 +196,14 @@ async def api_arm(visit: Visit, form: Mode) -> None:
     """The same."""
     _arm(visit, form)
     await visit.audit("scanner armed", form.scanner, after=form.mode)
+
+
+async def _opened(visit: Visit) -> None:
+    """PageError `not_found`: it is open."""
+    handover = visit.office.host.desk.handover
+    if handover is None or not await handover.open_by_hand(visit.who):
+        raise refused("not_found", "handover")
+    visit.office.part_changed()
 
 
 # -- a code
@@ -250,7 +274,8 @@ async def _desk(visit: Visit) -> Desk:
     conflicts = await office.reports.conflicts(unseen=True)
     cloud = "none" if desk.cloud is None else "there" if desk.cloud.is_connected else "away"
     return Desk(
-        is_open=desk.counter is not None, locked_s=_seconds(desk.locked_s), modes=_modes(scans), shift=shift.number,
+        is_open=desk.counter is not None and not _is_handover(desk), is_handover=_is_handover(desk),
+        locked_s=_seconds(desk.locked_s), modes=_modes(scans), shift=shift.number,
         scanners=[
             ScannerSeen(name=name, armed=scans.armed_for.get(name, "")) for name in sorted(scans.scanners)
         ] if scans is not None else [],
@@ -258,6 +283,10 @@ async def _desk(visit: Visit) -> Desk:
         since=shift.begun, redeemed=total[0], value_minor=total[1], points=total[2], cloud=cloud,
         conflicts=len(conflicts),
     )  # fmt: skip
+
+
+def _is_handover(desk: CouponDesk) -> bool:
+    return desk.handover is not None and desk.handover.is_closed
 
 
 async def _shown(visit: Visit, form: Typed | None = None, fault: str = "") -> Response:
@@ -269,6 +298,7 @@ async def _shown(visit: Visit, form: Typed | None = None, fault: str = "") -> Re
         "desk.html",
         status=422 if fault else 200,
         desk=found,
+        may_open=visit.role in MANAGERS,
         scans=_scans(visit, found),
         form=form or Typed(),
         fault=fault,
