@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import select
-import time
 
-from drivers.base import Port
 from drivers.registry import printer_end
+from edgebox.appliance.asked import answer
 from edgebox.appliance.plugged import Plugged, Use, plugged
 from edgebox.errors import EdgeboxError
-
-ASK = b"\x10\x04\x01\x1dI\x43"  # DLE EOT 1: on-line; GS I 67: the model's name, if it has one
-PATIENCE_S = 1.0
-ANSWER_BYTES = 256
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +76,7 @@ def ask(url: str) -> int:
         print(f"{url}: opened, but no answer: no status, another speed, a cable with one way, or a printer that is off")
         return 1
     status = next((byte for byte in said if byte & 0x93 == 0x12), None)
-    name = said.partition(b"\x5f")[2].partition(b"\0")[0].decode("ascii", "replace")
+    name = " ".join(block.partition(b"\0")[0].decode("ascii", "replace") for block in said.split(b"\x5f")[1:])
     told = [f"answers {said.hex(' ')}"]
     if status is not None:
         told.append("off-line (paper, cover, or its button)" if status & 0x08 else "on-line")
@@ -90,17 +84,3 @@ def ask(url: str) -> int:
         told.append(name)
     print(f"{url}: {', '.join(told)}")
     return 0
-
-
-def answer(port: Port, patience_s: float = PATIENCE_S) -> bytes:
-    """What a printer says to ASK within `patience_s`."""
-    data, said, until = ASK, b"", time.monotonic() + patience_s
-    while (left_s := until - time.monotonic()) > 0 and len(said) < ANSWER_BYTES:
-        readable, writable, _ = select.select([port], [port] if data else [], [], min(left_s, 0.05))
-        if writable and port.ready():
-            data = data[port.write(data) :]
-        if readable:
-            said += port.read(ANSWER_BYTES) or b""
-        if said.endswith(b"\0") and b"\x5f" in said:
-            break
-    return said

@@ -5,6 +5,7 @@ Owns: the words between the two: decided, pending, settled. Never: does anything
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edgebox.awards import Award
@@ -31,10 +32,15 @@ class Decided(NamedTuple):
 
 
 class Desk(Protocol):
-    """The engine as a connection sees it. `needs_items`: it decides by what was sold, too, so that is read before."""
+    """The engine as a connection sees it. `needs_items`: it decides by what was sold, too, so that is read before.
+
+    `lines`: those that are there, by name."""
 
     @property
     def needs_items(self) -> bool: ...
+
+    @property
+    def lines(self) -> Mapping[str, LineSession]: ...
 
     def profile(self, name: str) -> PrinterProfile:
         """A printer's profile. ConfigError when there is none of that name."""

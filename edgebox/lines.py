@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Coroutine, Mapping
 
 from edgebox.awards import Award
 from edgebox.errors import EdgeboxError, StoreError
@@ -42,6 +43,7 @@ from edgebox.line.frames import (
     Restart,
     Result,
     Status,
+    WhoIs,
     encode,
 )
 from edgebox.line_desk import Decided, Desk, Pending, Settled
@@ -56,6 +58,7 @@ log = logging.getLogger("edgebox.line")
 
 PENDING_MAX = 256  # documents between End and Outcome; the line's spool holds 64
 RETRY_S = 1.0  # between attempts to record while the disk is full
+WHO_S = 7.0  # a line waits 5 s for a quiet moment, and 1 s for its printer's answer (edgebox/line/identity.py)
 UNKNOWN = 0  # an outcome that no line told: it ended between answer and outcome, and the slip may be on paper
 OVER = (JobPhase.SENT, JobPhase.PRINTED, JobPhase.FAILED, JobPhase.EXPIRED, JobPhase.CANCELED)
 
@@ -144,6 +147,10 @@ class LineSession(Peer[Frame, Pong]):
         """Asks whether the line is there; its answer holds its counters."""
         return await self._asked(nonce, Ping(nonce))
 
+    async def ask_printer(self, nonce: int) -> Pong:
+        """Has the printer asked who it is; the answer holds what it said, and the line's counters. As `ping`."""
+        return await self._asked(nonce, WhoIs(nonce, self.name))
+
     # -- frames
 
     def _fault(self, what: str, error: BaseException | None = None) -> None:
@@ -176,6 +183,8 @@ class LineSession(Peer[Frame, Pong]):
             self._gap(frame)
         elif isinstance(frame, Printed):
             self._desk.printed(self, frame.document)
+        elif isinstance(frame, WhoIs):
+            self._keep(self._tell_who_is(frame))
         else:
             self._desk.fault(self.name, f"{type(frame).__name__} is not for the engine")
 
@@ -296,9 +305,16 @@ class LineSession(Peer[Frame, Pong]):
         if pending.paper is not None:
             insert_at = pending.end.insert_at if outcome.result == Result.INSERTED else -1
             settled = settled._replace(paper=sealed(pending.paper, insert_at))
-        task = asyncio.get_running_loop().create_task(self._record(settled))
+        self._keep(self._record(settled))
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _tell_who_is(self, asked: WhoIs) -> None:
+        """The doctor asks."""
+        self._send(Pong(asked.nonce, await who_is(self._desk.lines, asked.line)))
 
     async def _record(self, settled: Settled) -> None:
         """On disk, then Done. While the disk refuses, the line's spool keeps the document and we try again."""
@@ -341,6 +357,20 @@ class LineSession(Peer[Frame, Pong]):
             self._gaps.add(gap.document)
             return
         self._desk.fault(self.name, f"{gap.documents} documents were lost before the engine could read them")
+
+
+async def who_is(lines: Mapping[str, LineSession], name: str) -> str:
+    """What a line's printer says it is, and the line's counters, `name value` a line; "": the line isn't there."""
+    session = lines.get(name)
+    if session is None:
+        return ""
+    asking = asyncio.ensure_future(session.ask_printer(secrets.randbits(62) + 1))
+    await asyncio.wait({asking}, timeout=WHO_S)
+    if not asking.done():
+        asking.cancel()
+    if asking.cancelled() or not asking.done() or asking.exception() is not None:
+        return ""  # the line has gone meanwhile, or hangs
+    return asking.result().text
 
 
 def _unread(why: str) -> Decided:

@@ -6,6 +6,7 @@
  *   open      raises DTR and RTS (tty_port_raise_dtr_rts)
  *   TIOCMGET  our lines and the other side's;  TIOCMSET, TIOCMBIS, TIOCMBIC  change ours, drops are remembered
  *   TIOCMIWAIT waits for a change;  TIOCSBRK  counts breaks
+ *   TIOCGICOUNT  bytes lost and broken, as the test says
  *   TIOCOUTQ  if asked for: what was written and not yet taken by the wire; a pty's own answer is always 0
  * Words of the file, 32 bits each: keep in step with ttysim.py.
  */
@@ -13,10 +14,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/serial.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -34,6 +37,8 @@ struct lines {
     uint32_t counting; /* whether TIOCOUTQ answers written - taken */
     uint32_t written;
     uint32_t taken;
+    uint32_t overruns; /* bytes lost on arrival, and broken ones: TIOCGICOUNT */
+    uint32_t frames;
 };
 
 enum { SLAVES = 4096, SLAVE_MAJOR_FIRST = 136, SLAVE_MAJOR_LAST = 143, /* Documentation/admin-guide/devices.txt */
@@ -77,6 +82,15 @@ static int wait_for_change(struct lines *tty, uint32_t mask)
     return 0;
 }
 
+static int count(struct lines *tty, struct serial_icounter_struct *told)
+{
+    memset(told, 0, sizeof *told);
+    told->tx = (int)LOAD(tty->written);
+    told->overrun = (int)LOAD(tty->overruns);
+    told->frame = (int)LOAD(tty->frames);
+    return 0;
+}
+
 static int answer(struct lines *tty, unsigned long request, void *argument)
 {
     uint32_t *word = argument;
@@ -88,6 +102,7 @@ static int answer(struct lines *tty, unsigned long request, void *argument)
     case TIOCMIWAIT: return wait_for_change(tty, (uint32_t)(uintptr_t)argument);
     case TIOCSBRK: __atomic_add_fetch(&tty->breaks, 1, __ATOMIC_ACQ_REL); return 0;
     case TIOCCBRK: return 0;
+    case TIOCGICOUNT: return count(tty, argument);
     default: *word = LOAD(tty->written) - LOAD(tty->taken); return 0; /* TIOCOUTQ */
     }
 }
@@ -95,7 +110,8 @@ static int answer(struct lines *tty, unsigned long request, void *argument)
 static int is_ours(struct lines *tty, unsigned long request)
 {
     switch (request) {
-    case TIOCMGET: case TIOCMSET: case TIOCMBIS: case TIOCMBIC: case TIOCMIWAIT: case TIOCSBRK: case TIOCCBRK: return 1;
+    case TIOCMGET: case TIOCMSET: case TIOCMBIS: case TIOCMBIC: case TIOCMIWAIT: case TIOCSBRK: case TIOCCBRK:
+    case TIOCGICOUNT: return 1;
     case TIOCOUTQ: return LOAD(tty->counting) != 0;
     default: return 0;
     }

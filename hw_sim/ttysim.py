@@ -35,7 +35,7 @@ class Line(IntFlag):
 
 
 # Words of `struct lines` in ttysim.c.
-_WORDS = ("shown", "driven", "dropped", "opens", "breaks", "counting", "written", "taken")
+_WORDS = ("shown", "driven", "dropped", "opens", "breaks", "counting", "written", "taken", "overruns", "frames")
 _WORD_BYTES = 4
 
 
@@ -137,6 +137,11 @@ class ModemTty:
         self._put("written", 0)
         self._put("taken", 0)
         self._put("counting", 1)
+
+    def spoil(self, *, overruns: int, frames: int) -> None:
+        """So many bytes were lost on arrival, and so many came broken, since the machine began."""
+        self._put("overruns", overruns)
+        self._put("frames", frames)
 
     def take(self, limit: int) -> bytes:
         """At most `limit` bytes off the cable; b"" when none are there."""

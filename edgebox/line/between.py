@@ -7,7 +7,8 @@ answers a till. Both wait for as long as it takes: a receipt comes first.
 from __future__ import annotations
 
 from edgebox.escpos.profile import PrinterProfile
-from edgebox.line.frames import Job, JobState
+from edgebox.line.frames import Frame, Job, JobCancel, JobState, Pong, WhoIs
+from edgebox.line.identity import Identity
 from edgebox.line.insertion import check, wrap, wrap_own
 from edgebox.line.jobs import PROOF_JOB_S, Entry, JobQueue
 from edgebox.line.outbox import Outbox
@@ -32,12 +33,26 @@ class Between:
         self._replies = replies
         self._spool = spool
         self._readiness = Readiness(profile, replies)
+        self._identity = Identity(profile, replies)
         self._status_at = 0.0
         self._busy_at = 0.0  # when something of a document was last seen
         self._document = 0  # where the one on its way began
 
-    def add(self, job: Job, now: float) -> None:
-        """Queues a job, and says in which phase it is."""
+    @property
+    def ready(self) -> bool:
+        """Something is to go to the printer."""
+        return self.jobs.ready or self._identity.is_wanted
+
+    def take(self, frame: Frame, now: float) -> None:
+        """A frame of the engine's about what stands between documents; others are none of ours."""
+        if isinstance(frame, Job):
+            self._add(frame, now)
+        elif isinstance(frame, JobCancel):
+            self._spool.note(self.jobs.cancel(frame.job))
+        elif isinstance(frame, WhoIs):
+            self._identity.ask(frame.nonce, now)
+
+    def _add(self, job: Job, now: float) -> None:
         checked = check(job.body, self._profile, drawer=self._settings.job_drawer)
         self._spool.note(self.jobs.add(job, now, checked))
 
@@ -47,6 +62,10 @@ class Between:
         times = self.jobs.next_at(max(self._busy_at, self._readiness.next_at - quiet_s), quiet_s, free=free)
         if free and self._settings.status_s:
             times.append(self._status_at)
+        if self._identity.deadline is not None:
+            times.append(self._identity.deadline)
+        if free and self._identity.waits:
+            times.append(max(self._busy_at + quiet_s, self._readiness.next_at, self._identity.next_at))
         return times
 
     def tick(self, now: float, stream: TillStream, outbox: Outbox, *, free: bool) -> None:
@@ -57,6 +76,9 @@ class Between:
         proven = [self.jobs.proven(name) for name in self._replies.take_proven()]
         for note in (*proven, *self.jobs.unproven(now), *self.jobs.expire(now)):
             self._spool.note(note)
+        told = self._identity.answered(now)
+        if told is not None:
+            self._spool.note(Pong(told[0], told[1] + stream.counters_text()))
         if not free:
             return
         if self._settings.status_s and now >= self._status_at:
@@ -64,6 +86,10 @@ class Between:
             if self._profile.status:
                 outbox.push_urgent(self._replies.ask_status(now))  # in line with the till's own real-time questions
         quiet_s = self._settings.job_quiet_ms / 1000
+        is_quiet = now >= self._busy_at + quiet_s
+        if is_quiet and self._identity.may_go(now) and self._readiness.is_ready(now, outbox):
+            self._identity.send(now, outbox)
+            return
         if not self.jobs.is_due(now, self._busy_at, quiet_s) or not self._readiness.is_ready(now, outbox):
             return
         started = self.jobs.start(now, self._busy_at, quiet_s)
@@ -97,5 +123,6 @@ class Between:
     def printer_lost(self) -> None:
         """The printer's link broke."""
         self._readiness.link_is_new()
+        self._identity.link_is_new()
         for note in self.jobs.printer_lost():
             self._spool.note(note)

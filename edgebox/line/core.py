@@ -17,7 +17,7 @@ from edgebox.escpos.documents import Verdict
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.state import Buffer
 from edgebox.line.between import Between
-from edgebox.line.frames import Answer, Done, Frame, Hello, Job, JobCancel, Outcome, Ping, Pong, Result, Why, encode
+from edgebox.line.frames import Answer, Done, Frame, Hello, Outcome, Ping, Pong, Result, Why, encode
 from edgebox.line.held import Held
 from edgebox.line.insertion import insert
 from edgebox.line.outbox import Outbox
@@ -90,7 +90,7 @@ class LineCore:
     @property
     def wants_printer(self) -> bool:
         """Something is to be printed, or is being asked, or a document may still get its slip."""
-        if self.outbox.size or self._ask or self._held or self._behind or self._between.jobs.ready:
+        if self.outbox.size or self._ask or self._held or self._behind or self._between.ready:
             return True
         proof = self.replies.awaits_proof and self.printer_up
         return proof or (self.stream.scanner.has_ink and self._last_till >= 0)
@@ -148,6 +148,7 @@ class LineCore:
     def printer_bytes(self, data: bytes, now: float) -> bytes:
         """Bytes from the printer; what the till gets of them now."""
         out = self.replies.feed(data, now)
+        self.counters["printer_xoffs"] = self.replies.xoffs
         self._tell_status()
         for printed in self.replies.take_printed():
             self.counters["slips_proven"] += 1
@@ -226,10 +227,8 @@ class LineCore:
             self.spool.note(Pong(frame.nonce, self.stream.counters_text()))
         elif isinstance(frame, Pong):
             self.breaker.pong(frame.nonce)
-        elif isinstance(frame, Job):
-            self._between.add(frame, now)
-        elif isinstance(frame, JobCancel):
-            self.spool.note(self._between.jobs.cancel(frame.job))
+        else:
+            self._between.take(frame, now)
 
     def pump(self, now: float, room: int = 65536) -> bytes:
         """Bytes for the engine, when it is time for them."""

@@ -8,7 +8,8 @@ is an error of the peer: the connection is closed, the wire goes on.
 Who says what:
 
     line → engine   Hello, Begin, Data, End, Outcome, Printed, Status, JobState, Gap, Ping, Pong
-    engine → line   Answer, Done, Job, JobCancel, Ping, Pong, Restart
+    engine → line   Answer, Done, Job, JobCancel, Ping, Pong, Restart, WhoIs
+    doctor → engine WhoIs, answered by Pong
 """
 
 from __future__ import annotations
@@ -185,7 +186,7 @@ class Ping(NamedTuple):
 
 
 class Pong(NamedTuple):
-    """Here. From the line, `text` holds its counters, `name value` a line."""
+    """Here. From the line, `text` holds its counters, `name value` a line; to a WhoIs also what the printer said."""
 
     nonce: int
     text: str
@@ -195,13 +196,20 @@ class Restart(NamedTuple):
     """Begin anew between two documents, with the settings as they stand then."""
 
 
+class WhoIs(NamedTuple):
+    """Ask the printer of `line` who it is (GS I), in a quiet moment. Answered by a Pong; the nonce is above 0."""
+
+    nonce: int
+    line: str
+
+
 Frame = (
     Hello | Begin | Data | End | Answer | Outcome | Done | Printed | Status | Job | JobCancel | JobState | Gap | Ping
-    | Pong | Restart
+    | Pong | Restart | WhoIs
 )  # fmt: skip
 _KINDS: tuple[type[Frame], ...] = (
     Hello, Begin, Data, End, Answer, Outcome, Done, Status, Job, JobCancel, JobState, Gap, Ping, Pong,
-    Printed, Restart,
+    Printed, Restart, WhoIs,
 )  # fmt: skip
 _HEAD = struct.Struct(">IBB")
 _Q, _H, _I = struct.Struct(">q"), struct.Struct(">H"), struct.Struct(">I")

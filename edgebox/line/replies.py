@@ -17,6 +17,7 @@ from edgebox.line.frames import Printed, Status
 PATIENCE_S = 2.0  # an unanswered question is forgotten: clones stay silent; a real answer takes milliseconds
 PROOF_S = 5.0  # a slip is on paper some 2 s after its bytes, a printer out of paper never says so
 INCOMPLETE_S = 0.1  # while we wait for an answer of ours, a reply's missing bytes are waited for this long
+XOFF = b"\x13"
 QUEUE_MAX = 16  # questions remembered per class
 
 
@@ -48,6 +49,8 @@ class Replies:
         self.raw = b""  # the last status reply
         self._printed: list[Printed] = []  # until taken
         self._proven: list[str] = []  # jobs, likewise
+        self._told_us: dict[int, bytes] = {}  # answers to our GS I, by its n
+        self.xoffs = 0  # the printer said "wait" in the data: it is set to XON/XOFF
 
     def till_asked(self, command: Command, now: float) -> None:
         """The till has asked for something."""
@@ -69,6 +72,21 @@ class Replies:
             self._queue(ReplyClass.REAL_TIME).append(Question(True, now + PATIENCE_S, n))
         self._ours += 2
         return b"\x10\x04\x02\x10\x04\x04"
+
+    def ask_identity(self, numbers: tuple[int, ...], now: float) -> bytes:
+        """GS I with each of `numbers` (65 to 69: answered by a block), or empty when it is not the moment."""
+        if not self.may_ask(ReplyClass.BLOCK, now):
+            return b""
+        self._told_us.clear()
+        for n in numbers:
+            self._queue(ReplyClass.BLOCK).append(Question(True, now + PATIENCE_S, n))
+        self._ours += len(numbers)
+        return b"".join(b"\x1dI" + bytes((n,)) for n in numbers)
+
+    def take_told(self) -> dict[int, bytes]:
+        """What was answered to the last of these, by number: blocks, whole."""
+        told, self._told_us = self._told_us, {}
+        return told
 
     @property
     def is_asked(self) -> bool:
@@ -107,6 +125,8 @@ class Replies:
             raw = reply.raw
             if reply.kind is not ReplyClass.FLOW:  # those come from within an incomplete reply too
                 raw, self._given = raw[self._given :], 0
+            elif raw == XOFF:
+                self.xoffs += 1
             if not self._is_ours(reply):
                 theirs.append(raw)
         pending = self._parser.pending
@@ -187,7 +207,10 @@ class Replies:
         asked = queue.popleft()
         if reply.kind is ReplyClass.REAL_TIME and asked.n:
             self._note(after_dle_eot(self.status, asked.n, reply.raw[0]), reply.raw)
-        self._ours -= asked.ours
+        if asked.ours:
+            self._ours -= 1
+            if reply.kind is ReplyClass.BLOCK:
+                self._told_us[asked.n] = reply.raw
         return asked.ours
 
     def _note(self, status: PrinterStatus, raw: bytes) -> None:

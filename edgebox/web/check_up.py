@@ -7,13 +7,17 @@ anything itself (edgebox/appliance/doctor), and never holds a receipt up: nothin
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from edgebox.appliance.asked import ENGINE_S, words_of
+from edgebox.appliance.doctor import cables
 from edgebox.appliance.doctor.finding import Finding, Machine
 from edgebox.appliance.doctor.rounds import rounds, told
+from edgebox.lines import who_is
 from edgebox.web.office import Office
 from edgebox.web.refusals import refused
 from edgebox.web.visit import Visit
@@ -54,7 +58,16 @@ class CheckUp:
             raise refused("busy", "the doctor is still looking") from fault
 
     async def _look(self) -> list[Finding]:
-        machine = Machine(self._office.config, Path.cwd(), run=told, held=_held(self._office))
+        loop, lines = asyncio.get_running_loop(), self._office.host.lines
+
+        @functools.cache
+        def who(line: str) -> dict[str, str] | None:
+            """Asked from the doctor's thread."""
+            return words_of(asyncio.run_coroutine_threadsafe(who_is(lines, line), loop).result(ENGINE_S)) or None
+
+        machine = Machine(
+            self._office.config, Path.cwd(), run=told, held=_held(self._office), who=who, cable=cables.seen
+        )
         try:
             return await asyncio.to_thread(rounds, machine)
         finally:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from edgebox import commands_devices, commands_gadget, config
+from edgebox.appliance import asked
 from edgebox.appliance.gadget import Gadget
 from edgebox.appliance.identity import kept
 from edgebox.appliance.plugged import Plugged, Use
@@ -43,14 +44,14 @@ def test_for_programs_it_is_json(capsys: pytest.CaptureFixture[str], monkeypatch
 
 def test_a_printer_is_asked_who_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     printer = UsbPrinter()
-    printer.answer = lambda data: b"\x12\x5fTM-T88V\x00" if b"\x1dI\x43" in data else b""
+    printer.answer = lambda data: b"\x12\x5fEPSON\x00\x5fTM-T88V\x00" if b"\x1dI\x43" in data else b""
     with UsbBus(printer):
         assert main(["devices", "--ask", "usb://04b8:0202"]) == 0
     said = capsys.readouterr().out
     assert "on-line" in said
     assert "off-line" not in said
-    assert "TM-T88V" in said
-    assert bytes(printer.printed) == commands_devices.ASK, "and nothing is printed"
+    assert "EPSON TM-T88V" in said
+    assert bytes(printer.printed) == asked.ASK, "and nothing is printed"
 
 
 @pytest.mark.parametrize(("url", "said"), [("usb://dead:beef", "no such printer"), ("file:/dev/null", "no answer")])

@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgebox.settings import Config
+
+if TYPE_CHECKING:
+    from edgebox.appliance.doctor.cables import Cable
 
 
 class Grade(StrEnum):
@@ -60,6 +63,9 @@ class Machine(NamedTuple):
     run: Callable[[list[str]], str | None] = lambda command: None
     user: str = ""
     held: frozenset[str] = frozenset()  # URLs that somebody of ours is connected to: not tried a second time
+    who: Callable[[str], dict[str, str] | None] = lambda line: None  # a line's printer and counters, asked by the line
+    ask: Callable[[str], dict[str, str] | None] = lambda url: None  # a printer that nobody has, by a port of our own
+    cable: Callable[[Path], Cable | None] = lambda path: None  # a serial port, as it is now
 
     def at(self, path: str) -> Path:
         """A path of the machine."""

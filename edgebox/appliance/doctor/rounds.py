@@ -5,11 +5,13 @@ Owns: the list of checks and the order in which findings are told. Never: what t
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgebox.appliance.doctor import box, wires, world
+from edgebox.appliance.asked import told_by_line, told_by_printer
+from edgebox.appliance.doctor import box, cables, profiles, wires, world
 from edgebox.appliance.doctor.finding import GRAVENESS, Check, Finding, Grade, Machine
 from edgebox.config import load
 from edgebox.errors import ConfigError
@@ -18,7 +20,8 @@ COMMAND_S = 5.0
 CHECKS: tuple[Check, ...] = (
     wires.wires,
     wires.own_port,
-    wires.profiles,
+    cables.cables,
+    profiles.profiles,
     box.services,
     box.engine,
     box.clock,
@@ -70,7 +73,11 @@ def examined(path: Path, user: str = "") -> list[Finding]:
                 key="configuration",
             )
         ]
-    return rounds(Machine(config, path.resolve().parent, run=told, user=user))
+    folder = path.resolve().parent
+    engine = folder / config.engine.socket
+    who = functools.cache(lambda line: told_by_line(engine, line))
+    machine = Machine(config, folder, run=told, user=user, who=who, ask=told_by_printer, cable=cables.seen)
+    return rounds(machine)
 
 
 def told(command: list[str]) -> str | None:

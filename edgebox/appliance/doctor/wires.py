@@ -10,7 +10,7 @@ import os
 import pwd
 import socket
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from drivers.address import host_and_port
@@ -275,32 +275,6 @@ def printers(machine: Machine) -> list[Plugged]:
     prefix = str(machine.root).rstrip("/")
     found = plugged(machine.at("/sys"), machine.at("/dev"))
     return [one._replace(url=one.url.replace(f"//{prefix}/", "///", 1)) for one in found if one.use is Use.PRINTER]
-
-
-def profiles(machine: Machine) -> Iterator[Finding]:
-    """What the printer says it is, against the profile its line has."""
-    there = [one for one in printers(machine) if one.device_id]
-    for line in machine.config.line:
-        for one in there:
-            if one.url == line.printer:
-                yield from _fitting(line.name, line.profile, one.device_id)
-
-
-def _fitting(line: str, profile: str, device_id: str) -> Iterable[Finding]:
-    told = dict(pair.partition(":")[::2] for pair in device_id.split(";"))
-    model = told.get("MDL") or told.get("MODEL") or ""
-    known = suggested(model)
-    if not model or not known:
-        return
-    part = f"line {line}, profile"
-    if profile in known:
-        yield ok(part, f"{profile}, and the printer says {model}", "profile_ok", model)
-    else:
-        yield Finding(
-            Grade.WARNING, part, f"{profile}, but the printer says it is a {model}",
-            "slips may be cut through, or letters wrong", f"profile = {known[0]!r} in [[line]]",
-            key="profile_other", value=model,
-        )  # fmt: skip
 
 
 def suggested(model: str) -> list[str]:

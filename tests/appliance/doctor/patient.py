@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import termios
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from drivers.serial import Flow
+from edgebox.appliance.doctor.cables import Cable, Counts
 from edgebox.appliance.doctor.finding import Check, Finding, Grade, Machine
 from edgebox.appliance.doctor.rounds import CHECKS, rounds
 from edgebox.config import load
@@ -25,6 +28,9 @@ class Patient:
         self.root = folder / "root"
         self.tree = Tree(self.root)
         self.now = NOW
+        self.line_says: dict[str, str] | None = {"maker": "ACME", "model": "No-Name 5000", "printer_xoffs": "0"}
+        self.printer_says: dict[str, str] | None = None
+        self.cable = Cable(Flow.NONE, termios.TIOCM_CTS | termios.TIOCM_DSR, Counts(rx=100, tx=90000))
         self.commands: dict[str, str | None] = {"timedatectl": "yes\n", "is-active": "active\n"}
         self.services = {"LoadState": "loaded", "ActiveState": "active", "NRestarts": "0"}
         self.write("proc/meminfo", "MemTotal: 500000 kB\nMemAvailable: 300000 kB\n")
@@ -76,7 +82,10 @@ class Patient:
 
     def findings(self, *checks: Check) -> list[Finding]:
         """What the doctor finds, but for what is well."""
-        machine = Machine(self.config, self.root / "etc", self.root, lambda: self.now, self._run)
+        machine = Machine(
+            self.config, self.root / "etc", self.root, lambda: self.now, self._run,
+            who=lambda line: self.line_says, ask=lambda url: self.printer_says, cable=lambda path: self.cable,
+        )  # fmt: skip
         return [one for one in rounds(machine, checks or CHECKS) if one.grade is not Grade.OK]
 
     def close(self) -> None:

@@ -2,12 +2,15 @@
 
 import json
 import os
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from edgebox.appliance.doctor import box, finding, wires, world
+from drivers.serial import Flow
+from edgebox.appliance.doctor import box, cables, finding, profiles, wires, world
+from edgebox.appliance.doctor.cables import Cable, Counts
 from edgebox.appliance.doctor.finding import Finding, Grade, Machine, ok
 from edgebox.appliance.doctor.rounds import examined, rounds
 from edgebox.cli import main
@@ -30,6 +33,7 @@ def test_a_healthy_box_has_nothing(patient: Patient) -> None:
 
 
 def usb_printer(patient: Patient, profile: str) -> None:
+    patient.line_says = None
     interface = epson(patient.tree)
     patient.tree.write(f"{interface}/ieee1284_id", ID)
     patient.tree.write(f"{interface}/usbmisc/lp0/dev", "180:0")
@@ -72,6 +76,28 @@ def serial(patient: Patient, node: str) -> None:
     patient.line(printer=f"serial://{node}?baud=9600&flow=none")
 
 
+CTS, DSR, BOTH = termios.TIOCM_CTS, termios.TIOCM_DSR, termios.TIOCM_CTS | termios.TIOCM_DSR
+SET = {Flow.RTSCTS: Flow.RTSCTS, Flow.XONXOFF: Flow.XONXOFF}
+
+
+def cable(
+    patient: Patient, flow: Flow, lines: int | None, *, end: str = "printer", counts: Counts | None = None,
+    set_to: Flow | None = None, **says: str,
+) -> None:  # fmt: skip
+    """A serial cable at one end of the line, as the doctor sees it."""
+    patient.line(**{end: f"serial:///dev/ttyS0?baud=9600&flow={flow}"})
+    patient.cable = Cable(set_to or SET.get(flow, Flow.NONE), lines, counts or Counts(rx=100))
+    assert patient.line_says is not None
+    patient.line_says.update(says)
+
+
+def printer_says(patient: Patient, model: str, profile: str, **direct: str) -> None:
+    """By its line; or, with no line there, by itself."""
+    patient.line(profile=profile)
+    patient.line_says = None if direct else {"model": model}
+    patient.printer_says = {"model": model, **direct} if direct else None
+
+
 def no_lines(patient: Patient) -> None:
     import msgspec
 
@@ -93,6 +119,28 @@ ILLNESSES: dict[str, tuple[Illness, Grade, str, str]] = {
     "a name that changes": (lambda p: (p.write("dev/ttyUSB0", ""), serial(p, "/dev/ttyUSB0")), WARNING,
                             "order of plugging in", "edgebox devices"),
     "another printer": (lambda p: usb_printer(p, "xprinter-xp-80"), WARNING, "says it is a TM-T88V", "epson-tm-t88"),
+    "another model by its own words": (lambda p: printer_says(p, "TM-T88V", "xprinter-xp-80"), WARNING,
+                                       "says it is a TM-T88V", "epson-tm-t88"),
+    "the same, and no line is there": (lambda p: printer_says(p, "TM-T88V", "generic-80", maker="EPSON"), WARNING,
+                                       "says it is a EPSON TM-T88V", "epson-tm-t88"),
+    "a printer that won't say": (lambda p: setattr(p, "line_says", {"asked": "silent"}), UNKNOWN, "GS I", "its back"),
+    "nobody waits": (lambda p: cable(p, Flow.NONE, DSR), WARNING, "shows DSR", "dsrdtr"),
+    "nobody waits, by CTS": (lambda p: cable(p, Flow.NONE, CTS), WARNING, "shows CTS", "rtscts"),
+    "the other line": (lambda p: cable(p, Flow.DSRDTR, CTS), FAILED, "uses CTS alone", "rtscts"),
+    "the other line, too": (lambda p: cable(p, Flow.RTSCTS, DSR), FAILED, "uses DSR alone", "DIP 1-3"),
+    "the other line, by its changes": (lambda p: cable(p, Flow.RTSCTS, 0, counts=Counts(dsr=12, rx=9)), FAILED,
+                                       "uses DSR alone", "dsrdtr"),
+    "a printer that says wait": (lambda p: cable(p, Flow.DSRDTR, 0), WARNING, "DSR is down", "paper"),
+    "an adapter of two wires": (lambda p: cable(p, Flow.RTSCTS, None), WARNING, "has no such lines", "adapter"),
+    "a till of three wires": (lambda p: cable(p, Flow.DSRDTR, 0, end="till"), WARNING, "neither CTS nor DSR", "till"),
+    "a port that another set": (lambda p: cable(p, Flow.XONXOFF, BOTH, set_to=Flow.NONE), WARNING,
+                                "is set to none now", "ModemManager"),
+    "lost bytes": (lambda p: cable(p, Flow.DSRDTR, BOTH, counts=Counts(rx=9, overrun=2, full=1)), WARNING,
+                   "3 bytes were lost", "baud"),
+    "another speed": (lambda p: cable(p, Flow.DSRDTR, BOTH, counts=Counts(rx=50, frame=40)), WARNING,
+                      "40 of 50 bytes came broken", "self-test"),
+    "a printer set to XON/XOFF": (lambda p: cable(p, Flow.DSRDTR, BOTH, printer_xoffs="7"), FAILED,
+                                  "XOFF 7 times", "DIP 1-3"),
     "no libcomposite": (gadget, FAILED, "libcomposite", "modprobe"),
     "no device port": (lambda p: gadget(p, sys__kernel__config__usb_gadget__x=""), FAILED, "can be a device", "dwc2"),
     "no gadget": (lambda p: gadget(p, **{**UDC, "sys__kernel__config__usb_gadget__edgebox__UDC": ""}), FAILED,
@@ -139,6 +187,20 @@ def test_an_illness_is_named_with_what_mends_it(patient: Patient, name: str) -> 
     assert [one.grade for one in found][:1] == [grade], patient.findings()
 
 
+@pytest.mark.parametrize("flow", list(Flow))
+@pytest.mark.parametrize("end", ["till", "printer"])
+def test_a_cable_that_works_is_well(patient: Patient, flow: Flow, end: str) -> None:
+    cable(patient, flow, 0 if flow is Flow.NONE else BOTH, end=end, counts=Counts(cts=9, dsr=9, rx=5000, frame=3))
+    assert patient.findings(cables.cables) == []
+
+
+def test_a_port_that_the_box_may_not_open_is_no_cable_to_speak_of(patient: Patient, tmp_path: Path) -> None:
+    serial(patient, "/dev/ttyS0")
+    patient.cable = cables.seen(tmp_path)  # type: ignore[assignment]
+    assert patient.cable is None
+    assert patient.findings(cables.cables) == []
+
+
 def test_bluetooth_that_is_well_is_well(patient: Patient) -> None:
     bluetooth(patient, "adapter", "dbus", "daemon")
     assert patient.findings(world.bluetooth) == []
@@ -146,7 +208,7 @@ def test_bluetooth_that_is_well_is_well(patient: Patient) -> None:
 
 def test_the_printers_own_profile_is_well(patient: Patient) -> None:
     usb_printer(patient, "epson-tm-t88")
-    assert patient.findings(wires.wires, wires.profiles) == []
+    assert patient.findings(wires.wires, profiles.profiles) == []
     assert wires.suggested("TM-T88V") == ["epson-tm-t88"]
     assert wires.suggested("No-Name 5000") == []
     assert wires.suggested("") == []
