@@ -153,12 +153,15 @@ class Relay:
                 bridge.beaten(self.now)
             else:
                 bridge.failed(self.now)
-        if (bridge.place is Place.IN) == (before is Place.IN):
-            return
-        if bridge.place is Place.IN:
+        core, is_in = self.core, bridge.place is Place.IN
+        core.counters["in_wire"] = int(is_in)
+        if not is_in and core.printer_up:  # its cable is open, but nobody hears us: no job may go there
+            core.printer_lost(self.now)
+        if is_in and before is not Place.IN:
             self._log(f"in the wire; {till.unheard_bytes} bytes went past the box before")
+            core.printer_connected()
             self._till.look_again()
-        else:
+        elif before is Place.IN and not is_in:
             self._log("out of the wire: till and printer are joined by the relay")
             self._till.failed(OSError(errno.ENOLINK, "the box is out of the wire"))
 

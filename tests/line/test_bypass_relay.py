@@ -12,9 +12,10 @@ from typing import NamedTuple
 import pytest
 
 from edgebox.line.bridge import FALLS_S
+from edgebox.line.frames import Job, Pong, WhoIs, encode
 from hw_sim.gpiosim import GpioChip
 from hw_sim.joined_wire import JoinedWire
-from tests.line.box import Line, until
+from tests.line.box import Engine, Line, until
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("gcc") or shutil.which("cc")), reason="no C compiler: apt install gcc"
@@ -28,13 +29,13 @@ class Shop(NamedTuple):
     wire: JoinedWire
     run: Path
 
-    def line(self, *, was_in: bool = False) -> Line:
+    def line(self, *more: str, was_in: bool = False) -> Line:
         """`was_in`: a line before this one was in the wire until now."""
         if was_in:
             (self.run / "line1.relay").write_bytes(struct.pack("d", time.monotonic()).ljust(72, b"\0"))
         ends = (f"serial://{path}?baud=38400&flow=none" for path in (self.wire.till, self.wire.printer))
         env = self.chip.environment({**os.environ, "RUNTIME_DIRECTORY": str(self.run)})
-        return Line(*ends, "--set", f"relay={self.chip.path}:17", env=env)
+        return Line(*ends, "--set", f"relay={self.chip.path}:17", *more, env=env)
 
     def prints(self, data: bytes = RECEIPT) -> None:
         self.wire.send(data)
@@ -108,6 +109,19 @@ def test_a_pin_that_is_lost_takes_the_box_out_of_the_wire(shop: Shop) -> None:
         until(lambda: not shop.wire.is_in, "out")
         shop.prints(OTHER)
     assert bytes(shop.wire.paper) == OTHER
+
+
+def test_a_job_waits_until_somebody_hears_it(shop: Shop, tmp_path: Path) -> None:
+    """The printer's cable is open all the time; what goes out on it before the relay pulls in is lost."""
+    with Engine(tmp_path / "e") as engine, shop.line("--engine", str(engine.path), "--set", "job_quiet_ms=0") as line:
+        until(lambda: engine.connected, "the engine is there")
+        engine.send(encode(Job("job-1", b"TICKET\n", True, 0)))
+        until(lambda: shop.wire.is_in, "in")
+        until(lambda: b"TICKET" in shop.wire.paper, "the ticket")
+        assert not shop.wire.unspoken
+        engine.send(encode(WhoIs(7, "line1")))
+        until(lambda: any(isinstance(frame, Pong) and "in_wire 1\n" in frame.text for frame in engine.frames), "said")
+        assert line.rss_kib < 16 * 1024
 
 
 def test_a_pin_that_means_nothing_ends_the_line_and_the_shop_prints_past_it(shop: Shop) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebox.appliance.doctor import box, cables, profiles, rounds, wires, world
+from edgebox.appliance.doctor import box, cables, profiles, relay, rounds, wires, world
 from edgebox.appliance.doctor.finding import Finding, Grade, ok
 from edgebox.escpos.status import PrinterStatus
 from edgebox.line.frames import Job, JobPhase, JobState, Status
@@ -84,7 +84,8 @@ def test_the_self_test_comes_out_between_two_receipts_and_without_a_printer_that
     play(story)
 
 
-SOURCES = "".join(Path(str(module.__file__)).read_text("utf-8") for module in (box, cables, profiles, wires, world, rounds))
+DOCTOR = (box, cables, profiles, relay, wires, world, rounds)
+SOURCES = "".join(Path(str(module.__file__)).read_text("utf-8") for module in DOCTOR)
 ENDS = {"till_end", "printer_end", "scanner_end", "code_end"}  # of drivers/registry.py
 KEYS = set(re.findall(r'(?:key=|")"?([a-z]+_[a-z_]+)"', SOURCES)) - ENDS | {"configuration"}
 

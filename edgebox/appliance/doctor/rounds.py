@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgebox.appliance.asked import told_by_line, told_by_printer
-from edgebox.appliance.doctor import box, cables, profiles, wires, world
+from edgebox.appliance.doctor import box, cables, profiles, relay, wires, world
 from edgebox.appliance.doctor.finding import GRAVENESS, Check, Finding, Grade, Machine
 from edgebox.config import load
 from edgebox.errors import ConfigError
@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     wires.wires,
     wires.own_port,
     cables.cables,
+    relay.relays,
     profiles.profiles,
     box.services,
     box.engine,

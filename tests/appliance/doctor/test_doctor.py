@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.serial import Flow
-from edgebox.appliance.doctor import box, cables, finding, profiles, wires, world
+from edgebox.appliance.doctor import box, cables, finding, profiles, relay, wires, world
 from edgebox.appliance.doctor.cables import Cable, Counts
 from edgebox.appliance.doctor.finding import Finding, Grade, Machine, ok
 from edgebox.appliance.doctor.rounds import examined, rounds
@@ -91,6 +91,13 @@ def cable(
     patient.line_says.update(says)
 
 
+def with_relay(patient: Patient, in_wire: str) -> None:
+    patient.write("dev/gpiochip0", "")
+    patient.line(relay="gpiochip0:17")
+    assert patient.line_says is not None
+    patient.line_says["in_wire"] = in_wire
+
+
 def printer_says(patient: Patient, model: str, profile: str, **direct: str) -> None:
     """By its line; or, with no line there, by itself."""
     patient.line(profile=profile)
@@ -141,6 +148,8 @@ ILLNESSES: dict[str, tuple[Illness, Grade, str, str]] = {
                       "40 of 50 bytes came broken", "self-test"),
     "a printer set to XON/XOFF": (lambda p: cable(p, Flow.DSRDTR, BOTH, printer_xoffs="7"), FAILED,
                                   "XOFF 7 times", "DIP 1-3"),
+    "no such GPIO chip": (lambda p: p.line(relay="gpiochip0:17"), FAILED, "no such chip", "gpioinfo"),
+    "a box out of the wire": (lambda p: with_relay(p, in_wire="0"), WARNING, "out of the wire", "journalctl"),
     "no libcomposite": (gadget, FAILED, "libcomposite", "modprobe"),
     "no device port": (lambda p: gadget(p, sys__kernel__config__usb_gadget__x=""), FAILED, "can be a device", "dwc2"),
     "no gadget": (lambda p: gadget(p, **{**UDC, "sys__kernel__config__usb_gadget__edgebox__UDC": ""}), FAILED,
@@ -199,6 +208,20 @@ def test_a_port_that_the_box_may_not_open_is_no_cable_to_speak_of(patient: Patie
     patient.cable = cables.seen(tmp_path)  # type: ignore[assignment]
     assert patient.cable is None
     assert patient.findings(cables.cables) == []
+
+
+def test_a_relay_that_holds_the_box_in_the_wire_is_well(patient: Patient) -> None:
+    with_relay(patient, in_wire="1")
+    assert patient.findings(relay.relays) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can look at rights as somebody else has them")
+def test_a_pin_that_the_services_user_may_not_open_is_named(patient: Patient) -> None:
+    with_relay(patient, in_wire="0")
+    (patient.root / "dev/gpiochip0").chmod(0o600)
+    machine = Machine(patient.config, patient.root, patient.root, user="nobody")
+    (found,) = relay.relays(machine)
+    assert (found.key, "gpio nobody" in found.mend) == ("relay_forbidden", True)
 
 
 def test_bluetooth_that_is_well_is_well(patient: Patient) -> None:
