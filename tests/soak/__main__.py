@@ -7,6 +7,7 @@ can't run here.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -46,4 +47,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: nothing of ours must stay behind
+        signal.signal(ending, signal.default_int_handler)
     sys.exit(main())
