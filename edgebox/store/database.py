@@ -204,6 +204,8 @@ class Database:
         execute("BEGIN IMMEDIATE")
         row = execute("SELECT epoch, name FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
         why = self._why_new(Epoch(*row) if row else None, was_there, reading.at_ms)
+        if why == "first":
+            self._sidecar.write(Left.OPEN, 0)  # at home before it lives: a power cut between the two made no copy of it
         if why:
             highest = execute("SELECT max(epoch) FROM epochs").fetchone()[0]  # the mark may have brought one back
             ordinal = max(self._sidecar.ordinal, highest or 0) + 1

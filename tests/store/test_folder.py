@@ -54,6 +54,24 @@ def test_an_old_copy_that_is_put_back_gives_no_number_again(tmp_path: Path) -> N
     assert record(tmp_path / "box", 3).epoch != place.epoch
 
 
+def test_a_first_start_that_the_power_cuts_short_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the first epoch's commit and the small file that says so: found by cutting a recorded disk there."""
+    write = Sidecar.write
+
+    def cut(sidecar: Sidecar, left: Left, ordinal: int) -> None:
+        if ordinal:
+            raise OSError(5, "the power is off")
+        write(sidecar, left, ordinal)
+
+    monkeypatch.setattr(Sidecar, "write", cut)
+    with pytest.raises(StoreError):
+        Store.open(tmp_path)
+    monkeypatch.undo()
+    store = Store.open(tmp_path)
+    assert (store.news, store.epoch[:4]) == ([], "0001")
+    store.close_now()
+
+
 def test_a_folder_that_is_moved_goes_on(tmp_path: Path) -> None:
     place = record(tmp_path / "box", 1)
     (tmp_path / "box").rename(tmp_path / "there")
