@@ -29,6 +29,7 @@ PROGRAMS = Path(__file__).parent / "guest" / "cuts"
 PUT = "/usr/local/lib/edgebox-sim/tests/vm/guest/cuts"  # where the guest has them
 FOLDER, KEYS = "/run/cuts", "/run/cuts-keys.toml"
 PATIENCE_S = 120.0  # for a word of the guest's; a look takes one second, a look with printing six
+MOMENT_S = 0.0005  # emulated, a write is flushed some milliseconds after it came
 MKE2FS = "/usr/sbin/mke2fs"
 
 
@@ -190,15 +191,26 @@ def record(snapshot: Snapshot, base: bytes, seconds: float, synchronous: str = "
 
 
 def work(talk: Talk, disk: Disk, accepted: list[Accepted], seconds: float) -> None:
-    """Listens for so long from the first acceptance on; each is marked in the disk's log."""
+    """Listens for so long once the till has printed its first receipt; what is accepted is marked in the disk's log."""
+    has_printed = False
     for word in talk.hears(PATIENCE_S):
-        if isinstance(word, Accepted):
-            accepted.append(word)
-            disk.mark(len(accepted))
+        _accept(word, disk, accepted)
+        has_printed = accepted[-1].number > 0
+        if has_printed:
             break
-    else:
-        raise AssertionError("the shop did not open")
+    assert has_printed, "the shop did not open"
     for word in talk.hears(seconds):
-        assert isinstance(word, Accepted), word
-        accepted.append(word)
-        disk.mark(len(accepted))
+        _accept(word, disk, accepted)
+
+
+def _accept(word: Word, disk: Disk, accepted: list[Accepted]) -> None:
+    assert isinstance(word, Accepted), word
+    accepted.append(word)
+    disk.mark(len(accepted))
+
+
+def until_in_mid_write(disk: Disk, seconds: float) -> None:
+    """Waits for a moment at which something is not flushed; not longer than that."""
+    end = time.monotonic() + seconds
+    while not disk.unflushed and time.monotonic() < end:
+        time.sleep(MOMENT_S)

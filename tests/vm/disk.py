@@ -163,6 +163,12 @@ class Disk:
         with self._lock:
             self._note(Mark(accepted))
 
+    @property
+    def unflushed(self) -> int:
+        """Sectors that are not certain to survive."""
+        with self._lock:
+            return self._cache.unflushed
+
     def cut(self, how: How, chance: Random) -> tuple[bytes, int]:
         """The power goes: what is on the platter, and how many sectors were not certain to be."""
         with self._lock:
