@@ -105,9 +105,18 @@ def _check_place(folder: Path, file: Path) -> None:
 
 
 def _restore(folder: Path, file: Path) -> int:
-    from edgebox.store.backup import restore
+    from edgebox.appliance import identity, recovery
+    from edgebox.store.backup import along, restore
+    from edgebox.store.sidecar import belong
 
     print(restore(folder, file, int(time.time() * 1000)))
+    inside = along(file)
+    if identity.FILE in inside and not (folder / identity.FILE).exists():  # a new card: tills know the box by it
+        identity.take_over(folder, inside[identity.FILE])
+        belong(folder / identity.FILE)
+        print("the identity on the till's USB port is the backup's")
+    if recovery.NAME in inside:
+        print("keys are in this backup, too; a box that has lost them: edgebox setup --replace FILE")
     return 0
 
 

@@ -102,7 +102,7 @@ class Desk:
             await counter.open()
             now, note = (lambda: int(self._host.clock())), self._host.health.note
             handover = Handover(store, now, time.monotonic, note, counter.go_on_behind)
-            await handover.open()
+            await handover.open(alone=bool(self._host.config.desk.coupon_keys))
             await self.services.open(store)
         except (StoreError, ConfigError) as fault:
             self._host.fault("desk", f"no coupons can be redeemed: {fault}")

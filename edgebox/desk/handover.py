@@ -68,12 +68,14 @@ class Handover:
         self._again_at = 0.0
         self._asking = False
 
-    async def open(self) -> None:
-        """Where the last run left off. StoreError."""
+    async def open(self, *, alone: bool) -> None:
+        """Where the last run left off. `alone`: the box takes coupons that it can't ask anybody about. StoreError."""
         found = await self._store.read(redemptions.unknown)
         self.is_closed = found is not None
         if found is not None and found.answered_by:
             await self.open_by_hand(found.answered_by)
+        elif self.is_closed and not alone and await self._store.read(redemptions.is_unused):
+            await self._end("edgebox", "", "no coupons: nothing can have been used")
         elif self.is_closed:
             self._say("")
 

@@ -34,6 +34,7 @@ import msgspec
 from edgebox.errors import StoreError, StoreFull
 from edgebox.store.blocks import sync
 from edgebox.store.database import FILE
+from edgebox.store.events import Stream
 from edgebox.store.faults import of_sqlite, of_system
 from edgebox.store.migrations import NEWEST, migrate
 from edgebox.store.pages import PageFile
@@ -234,7 +235,7 @@ def _take_over(old: Path, ready: Path, at_ms: int) -> tuple[str, bool]:
     ):
         (before,) = database.execute("SELECT count(*) FROM journal").fetchone()
         found = Salvage(pages, database).run((), its, at_ms)
-    return f", {found.rows - before} rows since then taken over", not found.lost
+    return f", {found.rows - before} rows since then taken over", not found.lost.get(Stream.REDEMPTIONS)
 
 
 def _create(path: Path) -> None:

@@ -273,6 +273,12 @@ def unknown(connection: sqlite3.Connection) -> Unknown | None:
     return msgspec.json.decode(row[0], type=Unknown) if row else None
 
 
+def is_unused(connection: sqlite3.Connection) -> bool:
+    """Nothing was ever redeemed here, and no comeback coupon printed."""
+    asked = "SELECT EXISTS (SELECT 1 FROM redemptions) OR EXISTS (SELECT 1 FROM comebacks)"
+    return not connection.execute(asked).fetchone()[0]
+
+
 def put_unknown(connection: sqlite3.Connection, answered_by: str = "") -> None:
     """From now on it isn't known."""
     connection.execute(PUT_FACT, (UNKNOWN_FACT, msgspec.json.encode(Unknown(answered_by=answered_by))))

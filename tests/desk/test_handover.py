@@ -198,6 +198,28 @@ def test_a_backup_that_comes_back_to_its_own_box_closes_nothing(story: Story) ->
     asyncio.run(play())
 
 
+def test_a_shop_that_never_had_a_coupon_is_not_asked_about_any(story: Story) -> None:
+    async def play() -> None:
+        Store.open(story.dead / "data").close_now()
+        backup(story.dead / "data", story.file, AT_MS)
+        restore(story.new / "data", story.file, AT_MS)
+        async with shop(story.new, "desk.coupon_keys=[]") as engine:
+            assert engine.desk.handover is not None
+            assert not engine.desk.handover.is_closed
+
+    asyncio.run(play())
+    assert audit(story.new)[0][0] == "edgebox"
+
+
+def test_a_restored_card_is_the_same_printer_to_its_till(tmp_path: Path) -> None:
+    config = put_together(tmp_path)
+    backup(tmp_path / "dead", tmp_path / "box.db", AT_MS)
+    for path in (tmp_path / "dead").iterdir():  # another card
+        path.unlink()
+    assert main(["restore", str(tmp_path / "box.db"), "--config", str(config)]) == 0
+    assert kept(tmp_path / "dead") == CARD
+
+
 def test_many_uses_come_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hw_sim.cloud import taken_over
 
@@ -256,7 +278,7 @@ def test_no_answer_that_cannot_be_read_opens_a_desk(result: dict[str, Any]) -> N
     async def play() -> None:
         store = Nowhere()
         desk = handover.Handover(store, lambda: 1, lambda: 1.0, lambda *_: None, nothing)  # type: ignore[arg-type]
-        await desk.open()
+        await desk.open(alone=True)
         await desk.look(Odd())
         assert desk.is_closed != store.is_open
         if not desk.is_closed:

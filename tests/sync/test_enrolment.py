@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,12 +17,13 @@ from cryptography import x509
 
 from edgebox.cli import main
 from edgebox.config import load
+from edgebox.keys import load_keys
 from edgebox.settings import SyncSettings
 from hw_sim.cloud.broker import PACKAGE, Access, Broker, find_mosquitto
 from hw_sim.cloud.cloud import Cloud
 from hw_sim.cloud.registry import Place, Shop
 from sync import own_certificate, renewal
-from sync.contract import Reported
+from sync.contract import JobPhase, Reported
 from sync.credentials import CERTIFICATE, CLAIM
 from tests.sync.box import Box, running
 from tests.sync.broker import until
@@ -42,7 +47,8 @@ class Fleet(NamedTuple):
         answers.write_text(
             'till = "tcp://0.0.0.0:9100"\nprinter = "tcp://10.0.0.9:9100"\n[cloud]\n'
             f'url = "{self.broker.url}"\ntenant = "acme"\nstore = "store1"\nbox = "box1"\n'
-            f'claim = "{self.folder / "claim"}"\n',
+            f'claim = "{self.folder / "claim"}"\n'
+            f"fleet_keys = {json.dumps(list(self.cloud.signer.fleet_keys))}\n",
             "utf-8",
         )
         target = self.folder / root
@@ -92,6 +98,32 @@ def test_a_box_out_of_the_carton_gets_a_certificate_of_its_own_and_sends_its_row
         assert fleet.cloud.enrolment.seals == {"box1": SEAL}, "its claim keys can come at once"
 
     asyncio.run(story())
+
+
+def test_claim_keys_come_to_a_box_that_had_none_without_anybody_comparing_anything(fleet: Fleet) -> None:
+    """The whole process, as the service runs it: `edgebox setup`, `edgebox run`, a keymaster's `keys.add`."""
+    fleet.set_up()
+    root = fleet.folder / "root"
+    data = root / "var/lib/edgebox"
+    with tempfile.TemporaryDirectory(prefix="eb") as short:  # a socket's path has 100 letters
+        own = {
+            "engine.socket": f"{short}/engine.sock", "engine.scan_socket": f"{short}/scan.sock",
+            "engine.group": "false", "engine.data": str(data), "sync.credentials": str(data / "credentials"),
+            "claims.keys": str(data / "keys.toml"), "sync.backoff_max_s": "1",
+        }  # fmt: skip
+        settings = [word for name, value in own.items() for word in ("--set", f"{name}={value}")]
+        command = [sys.executable, "-m", "edgebox.cli", "run", "--config", str(root / "etc/edgebox/edgebox.toml")]
+        with (fleet.folder / "log").open("wb") as log, subprocess.Popen([*command, *settings], stderr=log) as process:
+            try:
+                assert fleet.cloud.wait(lambda: fleet.cloud.fleet.reported("box1") is not None, WAIT_S)
+                reply = fleet.cloud.send_keys("box1", wait_s=WAIT_S)
+                assert reply is not None, (fleet.folder / "log").read_text("utf-8")
+                assert (reply.state, reply.reason) == (JobPhase.SUCCEEDED, "")
+            finally:
+                process.terminate()
+                assert process.wait(WAIT_S) == 0
+    assert load_keys(data / "keys.toml").device == 1
+    assert "claim.key" not in {path.name for path in (data / "credentials").iterdir()}
 
 
 def test_a_claim_may_ask_and_nothing_else(fleet: Fleet, tmp_path: Path) -> None:

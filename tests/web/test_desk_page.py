@@ -185,7 +185,7 @@ def test_a_desk_behind_a_handover_is_opened_by_a_manager_alone() -> None:
         handover = shop.engine.desk.handover
         assert handover is not None
         await shop.office.store.change(redemptions.put_unknown)
-        await handover.open()
+        await handover.open(alone=True)
         cashier, manager = await shop.somebody(Role.CASHIER), await shop.somebody(Role.MANAGER)
         text = (await cashier.get("/desk")).text
         assert "has taken over from a broken one" in text
