@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lays out edgebox as it stands on a box: packaging/tree.sh ROOT [ARCH]. ROOT is an empty folder (`make deb`), or /
 # (`make install`).
-#   /opt/edgebox/slots/a    the packaged slot (packaging/slot.sh); slot b, `current` and trials are the box's own
+#   /opt/edgebox/slots/a    the packaged slot (packaging/slot.sh); slots b and c, `current` and trials are the box's own
 #   /usr/bin/edgebox*       three words that start what `current` names
 #   /usr/lib/edgebox        the keeper, which judges a new version and is no part of one
 #   /lib/systemd …          units, udev rules, user, folders, journal's limit

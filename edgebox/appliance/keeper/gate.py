@@ -101,7 +101,8 @@ class Gate:
         return step
 
     def _with_the_missing(self, seen: Seen) -> Seen:
-        """A service that was there and has been given up is one that isn't ready."""
+        """A service that was there and has been given up is one that isn't ready. Who ailed before doesn't count."""
+        seen = seen._replace(units=tuple(unit for unit in seen.units if unit.name not in self._trial.ailing))
         self._known |= {unit.name for unit in seen.units}
         missing = sorted(self._known - {unit.name for unit in seen.units})
         return seen._replace(units=(*seen.units, *(Unit(name, 0, False, 0) for name in missing)))

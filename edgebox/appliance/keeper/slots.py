@@ -1,7 +1,8 @@
-"""The two slots on the disk: which there are, which one is started, and what is written down of a trial.
+"""The slots on the disk: which there are, which one is started, and what is written down of a trial.
 
-Owns: `/opt/edgebox`: `slots/a`, `slots/b`, the link `current`, `trial.json` while a new version is tried, `last.json`
-with how the last one ended. Never: decides (trial.py). Standard library only.
+Owns: `/opt/edgebox`: `slots/a` (the package's), `slots/b` and `slots/c` (of updates, in turn), the link `current`,
+`trial.json` while a new version is tried, `last.json` with how the last one ended. Never: decides (trial.py). Standard
+library only.
 
 A file or link is replaced by rename(2), and its folder synced after: a power cut finds the old or the new one. A slot
 is whole when its `slot.json` is there, which is written and synced behind everything else.
@@ -16,7 +17,7 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .trial import SLOTS, Action, Forget, Keep, Outcome, Phase, Switch, Tell, Trial
+from .trial import PACKAGED, SLOTS, Action, Forget, Keep, Outcome, Phase, Switch, Tell, Trial
 
 HOME = Path("/opt/edgebox")
 TRIAL, LAST, CURRENT, WHOLE = "trial.json", "last.json", "current", "slot.json"
@@ -69,15 +70,16 @@ class Slots:
 
     @property
     def idle(self) -> str:
-        """The slot that may be overwritten."""
-        return SLOTS[1] if self.current == SLOTS[0] else SLOTS[0]
+        """The slot that may be overwritten: not the package's, and not the one that is started."""
+        return next(slot for slot in SLOTS if slot not in (PACKAGED, self.current))
 
     def trial(self) -> Trial | None:
         """The trial that runs. A file that can't be read is none: what `current` names is started as it is."""
         raw = self._read(self.home / TRIAL)
         try:
             known = {key: value for key, value in raw.items() if key in Trial._fields}  # a newer slot may have more
-            found = Trial(**{**known, "phase": Phase(raw["phase"]), "lines": tuple(map(str, raw.get("lines", ())))})
+            names = {key: tuple(map(str, raw.get(key, ()))) for key in ("lines", "ailing")}
+            found = Trial(**{**known, "phase": Phase(raw["phase"]), **names})
             sound = found.new in SLOTS and found.old in SLOTS and found.new != found.old
             return found if sound and isinstance(found.boots, int) else None
         except (KeyError, TypeError, ValueError):
@@ -112,7 +114,7 @@ class Slots:
 
     def clear(self, slot: str) -> Path:
         """Empties a slot that is not started; its mark goes first, so that half of it is never taken for whole."""
-        if slot == self.current:
+        if slot in (PACKAGED, self.current):
             raise ValueError(f"slot {slot} is in use")
         folder = self.folder(slot)
         (folder / WHOLE).unlink(missing_ok=True)

@@ -13,7 +13,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, NamedTuple
 
-SLOTS: Final = ("a", "b")
+SLOTS: Final = ("a", "b", "c")
+PACKAGED: Final = "a"  # dpkg's alone: its files and an update's must never mix. Updates take turns in the others
 BOOTS_MAX = 3  # in one trial; a shop that is switched off at night during one still has two tries
 
 
@@ -35,7 +36,8 @@ class Outcome(Enum):
 class Trial(NamedTuple):
     """`boots`: since it began. Times are on the monotonic clock of the boot `boot`: processes begun later than
     `since_us` are of the slot that is to run, those begun before `tried_us` are of the old one. `ready_s`: as long a
-    line may take to be ready. `cloud`, `lines`: what was well before. `job`: who waits for it."""
+    line may take to be ready. `cloud`, `lines`: what was well before. `ailing`: services that were not, and that a
+    new version is not blamed for. `job`: who waits for it."""
 
     new: str
     old: str
@@ -50,6 +52,7 @@ class Trial(NamedTuple):
     ready_s: float = 5.0
     cloud: bool = False
     lines: tuple[str, ...] = ()
+    ailing: tuple[str, ...] = ()
     reason: str = ""
     words: str = ""
 

@@ -20,12 +20,11 @@ from pathlib import Path
 from . import units
 from .gate import Do, Gate, Pulse, Seen, Step, Unit
 from .slots import Slots
-from .trial import Keep, Phase, Switch, at_boot, going_back, good, over
+from .trial import PACKAGED, Keep, Phase, Switch, at_boot, going_back, good, over
 
 LOOK_S = 0.25  # how soon a fall is seen: printing stands still for no longer than this and a start
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 BACK_S = 300.0  # on the way back; the link points to the old slot from the first moment
-PACKAGED = "a"  # the slot that dpkg fills
 
 
 class World:

@@ -16,7 +16,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from edgebox.appliance.keeper.units import pulse
+from edgebox.appliance.keeper.units import pulse, services
 from edgebox.appliance.keeper.watch import BOOT_ID
 from edgebox.appliance.update.installing import Checked, Machine
 from edgebox.appliance.update.manifest import Here
@@ -37,7 +37,7 @@ def here() -> Here:
 
 def machine() -> Machine:
     """This box, with systemd."""
-    return Machine(check, pulse, watch, time.monotonic, BOOT_ID.read_text("ascii").strip())
+    return Machine(check, pulse, services, watch, time.monotonic, BOOT_ID.read_text("ascii").strip())
 
 
 def check(slot: str) -> Checked:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from edgebox.appliance.keeper.gate import Pulse
+from edgebox.appliance.keeper.gate import Pulse, Unit
 from edgebox.appliance.keeper.slots import Slots
 from edgebox.appliance.keeper.trial import Keep, Outcome, Tell, Trial, begun
 from edgebox.appliance.update.archive import Size, unpack
@@ -27,6 +27,7 @@ log = logging.getLogger("edgebox.update")
 
 INCOMING = ".incoming"  # in /opt/edgebox: the copy that is checked and installed
 READY_LEAST_S, READY_MOST_S = 1.0, 30.0  # a line's start takes 0.1 s; a machine that needs 10 is an emulated one
+YOUNG_US = 30_000_000  # a service that fell and is back for less than this will fall again
 READY_TIMES = 3  # as long as the check's start took: the shop's other services start at the same time
 
 
@@ -38,10 +39,12 @@ class Checked(NamedTuple):
 
 class Machine(NamedTuple):
     """What an installation asks of the box. `check`: runs the new slot's own check, UpdateError `check_failed`;
-    `watch`: starts the keeper beside the trial; `monotonic`: seconds; `boot`: the kernel's id of this one."""
+    `services`: as they are; `watch`: starts the keeper beside the trial; `monotonic`: seconds; `boot`: the kernel's id
+    of this one."""
 
     check: Callable[[str], Checked]
     pulse: Callable[[], Pulse | None]
+    services: Callable[[], tuple[Unit, ...]]
     watch: Callable[[], bool]
     monotonic: Callable[[], float]
     boot: str
@@ -101,9 +104,15 @@ def switch(slots: Slots, slot: str, manifest: Manifest, checked: Checked, machin
         ready_s=min(READY_MOST_S, max(READY_LEAST_S, READY_TIMES * checked.line_s)),
         cloud=before is not None and before.cloud,
         lines=before.lines if before is not None else (),
+        ailing=tuple(unit.name for unit in machine.services() if _ails(unit, now_us)),
     )
     slots.do(begun(trial))
     # Whatever begins from now on is the new one; a service that began between the two writes is asked once more.
     slots.do([Keep(trial._replace(since_us=int(machine.monotonic() * 1e6)))])
     if not machine.watch():
         log.error("the keeper could not be started: the next boot decides")
+
+
+def _ails(unit: Unit, now_us: int) -> bool:
+    """It was not well before, as a scanner that is unplugged: the new version may even be the cure."""
+    return not unit.ready or (unit.falls > 0 and now_us - unit.begun_us < YOUNG_US)

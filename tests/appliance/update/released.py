@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edgebox.appliance.keeper.gate import Pulse
+from edgebox.appliance.keeper.gate import Pulse, Unit
 from edgebox.appliance.update.installing import Checked, Machine
 from edgebox.appliance.update.manifest import Here, Manifest
 from edgebox.appliance.update.release import make, seal
@@ -89,9 +89,10 @@ class Box:
         self.clock = 50.0
         self.line_s = 0.2
         self.fault: Exception | None = None
+        self.units: tuple[Unit, ...] = ()
 
     def machine(self) -> Machine:
-        return Machine(self.check, self.pulse, self.watch, lambda: self.clock, "boot-0")
+        return Machine(self.check, self.pulse, lambda: self.units, self.watch, lambda: self.clock, "boot-0")
 
     def check(self, slot: str) -> Checked:
         self.checked.append(slot)

@@ -117,6 +117,13 @@ def test_a_service_that_is_given_up_is_not_overlooked(slots: Slots) -> None:
     assert shop.processes[ENGINE].slot == "a"
 
 
+def test_a_service_that_ailed_before_does_not_keep_the_cure_away(slots: Slots) -> None:
+    shop = Shop(slots, {SCAN: "falls"})
+    tried(slots, shop, ailing=(SCAN,))
+    assert ended(slots) == ("b", Outcome.COMMITTED, "")
+    assert SCAN not in [unit for _, unit in shop.told]
+
+
 def test_a_till_that_never_pauses_puts_the_update_off(slots: Slots) -> None:
     shop = Shop(slots)
     shop.begin_anew = lambda unit: not shop.told.append(("anew", unit))  # type: ignore[func-returns-value, method-assign]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgebox.appliance.keeper.gate import Unit
 from edgebox.appliance.keeper.slots import Slots
 from edgebox.appliance.keeper.trial import Outcome, Phase
 from edgebox.appliance.update import archive, inbox
@@ -67,6 +68,19 @@ def test_a_release_is_unpacked_checked_and_on_trial(slots: Slots, file: Path) ->
     assert os.readlink(slots.folder("b") / "bin/python3") == "/usr/bin/python3"
     assert not (slots.home / ".incoming").exists()
     assert "on trial: 2.0.0 (trying), 0 boots since" in stand(slots)
+
+
+def test_what_ails_before_is_written_down(slots: Slots, file: Path) -> None:
+    box = Box()
+    box.clock = 500.0
+    box.units = (
+        Unit("well", 1, True, 1, falls=3), Unit("waits", 0, False, 1), Unit("falls", 2, True, 490_000_000, falls=3),
+        Unit("young", 3, True, 490_000_000),
+    )  # fmt: skip
+    install(file, slots, known(), HERE, box.machine())
+    trial = slots.trial()
+    assert trial is not None
+    assert trial.ailing == ("waits", "falls")
 
 
 def test_a_slow_box_gives_its_line_more_time(slots: Slots, file: Path) -> None:

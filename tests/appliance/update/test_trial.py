@@ -152,7 +152,7 @@ def test_a_box_without_a_trial_whose_link_is_damaged_starts_what_is_whole(slots:
     else:
         link.unlink()
     if harm.startswith("link"):
-        link.symlink_to("/etc" if harm == "link out" else "slots/c")
+        link.symlink_to("/etc" if harm == "link out" else "slots/d")
     actions = at_boot(slots.trial(), slots.current, slots.whole(), "boot-1")
     slots.do(actions)
     assert slots.current in slots.whole()
@@ -176,7 +176,20 @@ def test_a_trial_written_by_a_newer_version_is_still_one(slots: Slots) -> None:
 
 
 def test_the_slot_in_use_is_never_emptied(slots: Slots) -> None:
-    with pytest.raises(ValueError, match="in use"):
-        slots.clear("a")
-    slots.clear("b")
-    assert slots.whole() == {"a"}
+    slots.do([Switch("b")])
+    for slot in ("a", "b"):
+        with pytest.raises(ValueError, match="in use"):
+            slots.clear(slot)
+    slots.clear(slots.idle)
+    assert slots.whole() == {"a", "b"}
+
+
+def test_updates_take_turns_and_the_packages_slot_is_never_theirs(slots: Slots) -> None:
+    turns = []
+    for _ in range(4):
+        turns.append(slots.idle)
+        slots.clear(slots.idle)
+        slots.seal(turns[-1], {"version": "3.0.0"})
+        slots.do([Switch(turns[-1])])
+    assert turns == ["b", "c", "b", "c"]
+    assert slots.version("a") == "1.0.0"
