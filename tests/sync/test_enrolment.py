@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -207,5 +208,27 @@ def test_a_new_certificate_that_the_broker_refuses_shuts_no_box_out(
             await box.marks(1)
         assert shown(folder).serial_number == first.serial_number
         assert not own_certificate.look(folder).has_next
+
+    asyncio.run(story())
+
+
+def test_two_boxes_with_one_identity_are_noticed_by_both_and_no_row_of_either_is_lost(fleet: Fleet) -> None:
+    """A card that was copied, certificate and all."""
+
+    async def story() -> None:
+        settings = fleet.set_up()
+        async with fleet.running(settings) as first:
+            await until(lambda: first.uplink.is_connected)
+            shutil.copytree(fleet.credentials(settings), fleet.credentials(settings, "copy"))
+            async with fleet.running(settings, "copy") as second:
+                await first.receipts(2)
+                await second.receipts(2)
+                for box in (first, second):
+                    await until(lambda box=box: bool({"sync name", "sync connection"} & set(box.uplink.health())))
+                assert "another box with this box's name" in str(second.uplink.health())
+            await first.marks(2)
+        async with fleet.running(settings, "copy") as second:
+            await second.marks(2)
+        assert len(fleet.cloud.ledger.events("box1", "receipts")) == 4, "their epochs tell them apart"
 
     asyncio.run(story())
