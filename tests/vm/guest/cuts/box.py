@@ -124,8 +124,10 @@ async def at_work(places: Places) -> AsyncIterator[Box]:
         async with _line(file, places.run):
             box = Box(engine, places, port)
             await _until_there(engine, port)
-            yield box
-            await box.stop()
+            try:
+                yield box
+            finally:
+                await box.stop()
     finally:
         await engine.stop()
 
