@@ -12,7 +12,9 @@ from tests.vm.machine import Machine
 
 INSTALLED_S = 400  # under emulation, with two guests on two processors
 TRIED_S = 400
-PAUSE_S = 2.0  # on a box (issue 10); a guest's line takes ten times as long to start
+# A box's line starts in 0.1 s, and 2 s is what printing may stand still there (issue 10). A guest's takes 2 to 4 s, and
+# it has to start twice: the new one, in vain, for as long as it may take (three times its check), and the old one.
+PAUSE_S, STARTS = 2.0, 6
 
 
 def running_versions(guest: Machine) -> set[str]:
@@ -30,7 +32,9 @@ def test_a_good_version_takes_over_and_the_shop_prints_all_the_while(vm: Machine
     assert (updates.current(vm), running_versions(vm)) == ("b", {"b"})
     assert "slot b: 9.0.0, in use" in vm.sh("edgebox update")
     assert vm.sh("systemctl --failed --no-legend").strip() == ""
-    figures.note("update: longest pause of printing, a good version", round(updates.longest_pause_s(vm), 1), "s")
+    pause, start = updates.longest_pause_s(vm), updates.line_s(vm)
+    figures.note("update: longest pause of printing, a good version", f"{pause:.1f} s; a line starts in {start:.1f} s")
+    assert pause <= PAUSE_S + STARTS * start
 
 
 @pytest.mark.parametrize("ailment", ["line falls", "line hangs"])
@@ -44,7 +48,9 @@ def test_a_version_whose_line_does_not_start_is_gone_by_itself(vm: Machine, imag
     assert (updates.current(vm), running_versions(vm)) == ("a", {"a"})
     before = len(vm.sh("cat /run/sim/passed").split())
     vm.until(f"[ $(wc -l </run/sim/passed) -gt {before} ] && echo yes", 30)
-    figures.note(f"update: longest pause of printing, {ailment}", round(updates.longest_pause_s(vm), 1), "s")
+    pause, start = updates.longest_pause_s(vm), updates.line_s(vm)
+    figures.note(f"update: longest pause of printing, {ailment}", f"{pause:.1f} s; a line starts in {start:.1f} s")
+    assert pause <= PAUSE_S + STARTS * start
 
 
 def test_a_version_that_fails_its_own_check_or_has_another_signature_is_never_started(vm: Machine, image: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -107,6 +108,12 @@ def longest_pause_s(guest: Machine, period_s: float = 0.5) -> float:
     """Between two receipts, beyond the till's own rest."""
     times = [float(line) for line in guest.sh("cat /run/sim/passed").split()]
     return max(later - sooner for sooner, later in itertools.pairwise(times)) - period_s
+
+
+def line_s(guest: Machine) -> float:
+    """How long a line of the new version took to pass its first byte, when it checked itself."""
+    said = guest.sh("journalctl -b --no-pager -o cat -u edgebox-update")
+    return float(re.findall(r"its line is ready within ([0-9.]+) s", said)[-1])
 
 
 def last(guest: Machine, seconds: float) -> dict[str, str]:
