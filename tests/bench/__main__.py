@@ -51,7 +51,7 @@ def main() -> int:
     """0 also where a target was missed: the table says so; 1 when something could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; all by default")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: 40 s instead of 4 minutes; for a glance")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, for a glance")
     parser.add_argument("--write", action="store_true", help="put the figures into BENCHMARKS.md")
     options = parser.parse_args()
     wanted = options.sections or list(SECTIONS)
