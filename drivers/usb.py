@@ -292,7 +292,12 @@ class UsbPrinter:
 
         vendor, product = self._ids
         alike = list(usb.core.find(find_all=True, idVendor=vendor, idProduct=product))
-        fitting = [one for one in alike if not self._serial or one.serial_number == self._serial]
+        fitting = alike
+        if self._serial:
+            serials = [_serial_of(one) for one in alike]
+            fitting = [one for one, serial in zip(alike, serials, strict=True) if serial == self._serial]
+            if not fitting and None in serials:
+                raise cannot_open(self._url, PermissionError(errno.EACCES, "its serial number can't be read"))
         if not fitting:
             raise cannot_open(self._url, FileNotFoundError(errno.ENOENT, "no such printer is plugged in"))
         if len(fitting) > 1:
@@ -302,6 +307,16 @@ class UsbPrinter:
 
     def connected(self, port: Port) -> bool:
         return port.fileno() >= 0
+
+
+def _serial_of(device: usb.core.Device) -> str | None:
+    """Its serial number, "" if it has none; None: it would not say, as while it is unplugged, or without the rights."""
+    import usb.core
+
+    try:
+        return device.serial_number or ""
+    except (usb.core.USBError, ValueError):  # ValueError is pyusb's for every fault on the way to the languages
+        return None
 
 
 def _is_id(text: str) -> bool:

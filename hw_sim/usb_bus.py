@@ -36,6 +36,7 @@ class UsbPrinter:
         self.is_plugged = True
         self.plugs = 0
         self.has_kernel_driver = True
+        self.says_who_it_is = True  # false: no string can be read, as while it is unplugged, or without the rights
         self.claimed: set[int] = set()
         self.configured = 0  # how often somebody set the configuration: a reset for some printers
         self.printed = bytearray()
@@ -191,6 +192,8 @@ class UsbBus(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
         if (kind, number) == (0xA1, 1):
             return _answer(data, bytes([dev_handle.printer.status]))
         if (kind, number) == (0x80, 6) and value >> 8 == 3:
+            if not dev_handle.printer.says_who_it_is:
+                raise usb.core.USBError("Access denied (insufficient permissions)", -3, errno.EACCES)
             return _answer(data, _string(value & 0xFF, dev_handle.printer))
         raise usb.core.USBError("Pipe error", -9, errno.EPIPE)
 

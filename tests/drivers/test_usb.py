@@ -173,6 +173,17 @@ def test_of_two_alike_the_serial_number_chooses(printer: UsbPrinter) -> None:
     assert not printer.printed
 
 
+def test_a_printer_that_will_not_say_its_serial_number_is_a_fault_and_not_the_lines_end(printer: UsbPrinter) -> None:
+    """As while it is being unplugged, or before udev has set its rights: pyusb says ValueError."""
+    printer.says_who_it_is = False
+    with UsbBus(printer):
+        with pytest.raises(DriverError) as fault:
+            printer_end("usb://04b8:0202/J1").connect()
+        assert fault.value.reason == "not_allowed"
+        printer.says_who_it_is = True
+        printer_end("usb://04b8:0202/J1").connect().close()
+
+
 def test_the_device_tells_what_it_is(bus: UsbBus, printer: UsbPrinter) -> None:
     import usb.core
 
