@@ -74,6 +74,13 @@ def is_private(file: int, path: Path) -> bool:
     return is_copy and _is_for_us_alone(file)
 
 
+def is_ours(facts: os.stat_result, path: Path) -> bool:
+    """The file is this process's user's or root's; for root, who looks after the box (`edgebox doctor`), also that of
+    the folder's owner. OSError."""
+    user = os.geteuid()
+    return facts.st_uid in (0, user) or (user == 0 and facts.st_uid == path.parent.stat().st_uid)
+
+
 def _is_for_us_alone(file: int) -> bool:
     """Its access list is the one that systemd writes: the owner and this user may read, and nobody else."""
     try:

@@ -94,7 +94,7 @@ def _check_private(path: Path, file: int) -> None:
             reason="open_key_file",
             hint=f"chmod 600 {path}, and ask for new keys if somebody may have read them",
         )
-    if found.st_uid not in (0, os.geteuid()):
+    if not given.is_ours(found, path):
         raise ConfigError(
             f"{path}: belongs to user {found.st_uid}", reason="open_key_file", hint="it must be ours or root's"
         )

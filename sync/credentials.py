@@ -95,7 +95,7 @@ def _read(path: Path) -> bytes | None:
     with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(descriptor)
         is_safe = given.is_private(descriptor, path) if path.name in SECRET else not facts.st_mode & 0o022
-        if not stat.S_ISREG(facts.st_mode) or facts.st_uid not in (os.geteuid(), 0) or not is_safe:
+        if not stat.S_ISREG(facts.st_mode) or not given.is_ours(facts, path) or not is_safe:
             raise SyncError(
                 f"{path}: others can {'read' if path.name in SECRET else 'write'} it, or it is not ours",
                 reason="credentials",

@@ -79,6 +79,8 @@ def cloud(machine: Machine) -> Iterator[Finding]:
             Grade.FAILED, "cloud", str(fault.args[0]), APART, fault.hint, key="cloud_settings", value=str(fault.args[0])
         )
         return
+    if machine.config.sync.renew_days and not proof.expires:
+        yield _uncertified((machine.configured(machine.config.sync.credentials) / credentials.CLAIM.key).exists())
     yield from _certificate(proof.expires, int(machine.now()), Path(machine.config.sync.credentials))
     yield from _reached(where, proof.context)
 
@@ -130,6 +132,20 @@ def _reached(where: Address, tls: ssl.SSLContext | None) -> Iterator[Finding]:
             f"is outgoing TCP port {where.port} open in the shop's router?",
             key="cloud_unreachable", value=f"{where.host}:{where.port}",
         )  # fmt: skip
+
+
+def _uncertified(has_claim: bool) -> Finding:
+    """The box is to look after its certificate itself, and has none."""
+    if has_claim:
+        return Finding(
+            Grade.FAILED, "cloud, certificate", "the cloud has not given the box its own yet", APART,
+            "journalctl -u edgebox says what the cloud answers to its claim; docs/keys.md, When the claim is refused",
+            key="certificate_waits",
+        )  # fmt: skip
+    return Finding(
+        Grade.FAILED, "cloud, certificate", "the box has neither its own nor a claim to ask with", APART,
+        "edgebox setup --answers FILE, with a claim of the operator's", key="certificate_none",
+    )  # fmt: skip
 
 
 def _certificate(expires: int, now: int, folder: Path) -> Iterator[Finding]:

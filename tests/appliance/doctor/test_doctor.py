@@ -251,6 +251,26 @@ def test_the_boxs_certificate_runs_out(patient: Patient, tmp_path: Path, last_da
     assert [one.grade for one in found] == ([grade] if grade else [])
 
 
+@pytest.mark.parametrize(("has_claim", "said"), [(True, "not given the box its own yet"), (False, "nor a claim")])
+def test_a_box_that_waits_for_its_certificate_says_so(patient: Patient, has_claim: bool, said: str) -> None:
+    folder = patient.root / "credentials"
+    folder.mkdir()
+    if has_claim:
+        Authority().issue(folder, "claim")
+    patient.set(sync={"url": "mqtts://127.0.0.1:1", "credentials": "/credentials", "renew_days": 30})
+    found = [one for one in patient.findings(world.cloud) if one.part == "cloud, certificate"]
+    assert [(one.grade, said in one.what) for one in found] == [(FAILED, True)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can give files away")
+def test_root_looks_at_the_secrets_of_the_services_user(patient: Patient) -> None:
+    for path in (patient.root / "etc", patient.root / "etc/keys.toml"):
+        os.chown(path, 65534, 65534)
+    assert patient.findings(world.keys) == []
+    os.chown(patient.root / "etc", 0, 0)
+    assert [one.key for one in patient.findings(world.keys)] == ["keys_bad"], "in root's own folder it is a stranger's"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone can look at rights as somebody else has them")
 def test_rights_are_those_of_the_services_user(tmp_path: Path) -> None:
     node = tmp_path / "node"
