@@ -1,12 +1,15 @@
 """docs/operating.md and systemd/README.md leave nothing out: each alarm, part, field and unit has its line."""
 
+import base64
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from edgebox.appliance import answers
 from sync.contract import State
 
 ROOT = Path(__file__).parents[1]
@@ -45,3 +48,13 @@ def test_each_unit_is_in_the_table_of_units(path: Path) -> None:
         assert re.search(rf"^\|.*`{name.replace('.', '[.]')}`.*\|.*\|.*\|$", UNITS, re.MULTILINE)
     elif path.name != "README.md":
         assert f"`{path.name}`" in UNITS
+
+
+def test_the_file_of_answers_is_one_that_a_box_takes() -> None:
+    block = re.search(r"^        shop = .*?(?=\n\n)", PAGE, re.MULTILINE | re.DOTALL)
+    assert block
+    key = base64.b64encode(bytes(32)).decode("ascii")
+    table = tomllib.loads(textwrap.dedent(block[0]).replace("…", key))
+    found = answers.checked(msgspec.convert(table, answers.Answers), "docs/operating.md")
+    assert found.cloud is not None
+    assert (found.cloud.box, len(found.cloud.fleet_keys)) == ("b0001", 3)
