@@ -19,15 +19,14 @@ OWN = ("client.crt", "client.key", "next.crt", "next.key")  # sync/own_certifica
 
 def install(source: Path, target: Path) -> list[str]:
     """What was done, in words. ConfigError `bad_answers`: the claim is not whole, can't be read, or is over."""
+    now, own = datetime.now(UTC), target / OWN[0]
+    if own.exists() and _ends(own.read_bytes(), own) > now:  # and the stick with the claim may be gone
+        return ["the box has a certificate of its own already: the claim is not needed"]
     found = {name: _read(source / name) for name in FILES}
-    now = datetime.now(UTC)
     ends = _ends(found["claim.crt"], source / "claim.crt")
     if ends <= now:
         hint = "is the clock right? else ask the operator for a new claim"
         raise ConfigError(f"{source}: the claim ended on {ends:%Y-%m-%d}", reason="bad_answers", hint=hint)
-    own = target / OWN[0]
-    if own.exists() and _ends(own.read_bytes(), own) > now:
-        return ["the box has a certificate of its own already: the claim is not needed"]
     try:
         for name in OWN:  # run out: it would be shown to the broker for ever
             (target / name).unlink(missing_ok=True)
