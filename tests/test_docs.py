@@ -154,6 +154,17 @@ def test_each_command_that_a_sentence_names_exists(page: Path) -> None:
     assert bad == []
 
 
+def test_every_command_stands_in_the_readme() -> None:
+    rows = "".join(re.findall(r"^\| .*\|$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
+    assert {command.name for command in cli.COMMANDS} <= set(re.findall(r"`(?:edgebox )?([a-z]+)\b", rows))
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    pages = {page.name for page in (ROOT / "docs").iterdir() if page.is_file()}
+    assert {name for name in pages if f"(docs/{name})" not in readme} == set()
+
+
 @of_each_page
 def test_each_target_and_module_that_a_page_names_exists(page: Path) -> None:
     text = page.read_text("utf-8")
