@@ -20,10 +20,10 @@ PROPERTIES = "Id,MainPID,ActiveState,NRestarts,ExecMainStartTimestampMonotonic"
 ANSWER_S = 20.0  # systemctl's; systemd itself answers in milliseconds, or the machine is in trouble
 
 
-def services() -> tuple[Unit, ...]:
-    """Those that are there: running, starting, or waiting to be started again."""
+def services() -> tuple[Unit, ...] | None:
+    """Those that are there: running, starting, or waiting to be started again. None: systemd did not answer."""
     said = _systemctl("show", f"--property={PROPERTIES}", *ASKED)
-    return read(said.stdout if said is not None else "")
+    return read(said.stdout) if said is not None and said.returncode == 0 else None
 
 
 def read(text: str) -> tuple[Unit, ...]:

@@ -25,12 +25,13 @@ from .trial import PACKAGED, Keep, Phase, Switch, at_boot, going_back, good, ove
 LOOK_S = 0.25  # how soon a fall is seen: printing stands still for no longer than this and a start
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 BACK_S = 300.0  # on the way back; the link points to the old slot from the first moment
+BLIND_S = 300.0  # that systemd says nothing: a version under which that happens is not a good one
 
 
 class World:
     """Services, engine and clock, as systemd and the kernel have them."""
 
-    def services(self) -> tuple[Unit, ...]:
+    def services(self) -> tuple[Unit, ...] | None:
         """As units.services."""
         return units.services()
 
@@ -117,8 +118,16 @@ def microseconds(world: World) -> int:
 
 
 def _followed(gate: Gate, world: World, say: Callable[[str], None], until: float | None) -> Step:
+    seen_at = world.now()
     while True:
-        step = gate.look(Seen(world.now(), world.services(), world.pulse()))
+        now, found = world.now(), world.services()
+        if found is None:
+            if now - seen_at > BLIND_S:
+                return Step(Do.BACK, reason="blind", words=f"systemd said nothing for {BLIND_S:.0f} s")
+            world.rest()
+            continue
+        seen_at = now
+        step = gate.look(Seen(now, found, world.pulse()))
         match step.do:
             case Do.GOOD | Do.BACK:
                 return step

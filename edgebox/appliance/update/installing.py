@@ -44,7 +44,7 @@ class Machine(NamedTuple):
 
     check: Callable[[str], Checked]
     pulse: Callable[[], Pulse | None]
-    services: Callable[[], tuple[Unit, ...]]
+    services: Callable[[], tuple[Unit, ...] | None]
     watch: Callable[[], bool]
     monotonic: Callable[[], float]
     boot: str
@@ -104,7 +104,7 @@ def switch(slots: Slots, slot: str, manifest: Manifest, checked: Checked, machin
         ready_s=min(READY_MOST_S, max(READY_LEAST_S, READY_TIMES * checked.line_s)),
         cloud=before is not None and before.cloud,
         lines=before.lines if before is not None else (),
-        ailing=tuple(unit.name for unit in machine.services() if _ails(unit, now_us)),
+        ailing=tuple(unit.name for unit in machine.services() or () if _ails(unit, now_us)),
     )
     slots.do(begun(trial))
     # Whatever begins from now on is the new one; a service that began between the two writes is asked once more.

@@ -37,13 +37,16 @@ class Shop(World):
         self.dark_s = 0.0  # how long nobody could print, at the longest
         self._dark_since: float | None = None
         self.cloud = True
+        self.is_mute = False  # systemd
         self.at_each_look: Callable[[], None] = lambda: None
         self.processes = {name: self._begun(name, at=1.0) for name in START_S}
 
     # -- what the keeper asks
 
-    def services(self) -> tuple[Unit, ...]:
+    def services(self) -> tuple[Unit, ...] | None:
         self.at_each_look()
+        if self.is_mute:
+            return None
         self._go_on()
         found = []
         for name, process in self.processes.items():

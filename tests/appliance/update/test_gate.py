@@ -106,7 +106,7 @@ def test_a_service_that_is_given_up_is_not_overlooked(slots: Slots) -> None:
     all_of_them = shop.services
 
     def without() -> tuple[Unit, ...]:
-        found = all_of_them()
+        found = all_of_them() or ()
         is_new = shop.processes[ENGINE].slot == "b"
         return tuple(unit for unit in found if not (is_new and unit.name == ENGINE))
 
@@ -122,6 +122,20 @@ def test_a_service_that_ailed_before_does_not_keep_the_cure_away(slots: Slots) -
     tried(slots, shop, ailing=(SCAN,))
     assert ended(slots) == ("b", Outcome.COMMITTED, "")
     assert SCAN not in [unit for _, unit in shop.told]
+
+
+@pytest.mark.parametrize(("mute_s", "ends"), [(40, ("b", "")), (10_000, ("a", "blind"))])
+def test_a_systemd_that_has_no_time_is_waited_for_but_not_for_ever(
+    slots: Slots, mute_s: int, ends: tuple[str, str]
+) -> None:
+    shop = Shop(slots)
+
+    def mute() -> None:
+        shop.is_mute = 1010 < shop.clock < 1010 + mute_s and slots.current == "b"
+
+    shop.at_each_look = mute
+    tried(slots, shop)
+    assert (ended(slots)[0], ended(slots)[2]) == ends
 
 
 def test_a_till_that_never_pauses_puts_the_update_off(slots: Slots) -> None:
