@@ -28,7 +28,7 @@ CHUNK_ROWS = 500  # of one look at the database: the log may begin anew between 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Each command's own, by its name."""
     name = parser.prog.split()[-1]
-    parser.add_argument("--config", type=Path, metavar="F", help="edgebox.toml; the shipped one is the default")
+    parser.add_argument("--config", type=Path, metavar="F", help="edgebox.toml (the one in /etc/edgebox)")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
     if name == "export":
         parser.add_argument("--since", type=_day, metavar="DAY", help="first printed day, as 2026-11-18")

@@ -102,8 +102,8 @@ def pss_kib(pid: int) -> int:
 def memory() -> str:
     """Engine with page off, a line and a scanner, after they have settled."""
     with tempfile.TemporaryDirectory() as folder:
-        sets = [f'engine.data="{folder}/data"', f'engine.socket="{folder}/engine.sock"']
-        sets += [f'engine.scan_socket="{folder}/scan.sock"']
+        sets = [f"engine.data={folder}/data", f"engine.socket={folder}/engine.sock"]
+        sets += [f"engine.scan_socket={folder}/scan.sock"]
         command = ["edgebox", "run", *(word for one in sets for word in ("--set", one))]
         processes = [
             subprocess.Popen(command, stderr=subprocess.DEVNULL),
