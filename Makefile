@@ -75,7 +75,8 @@ install: setup
 uninstall:
 	@sh packaging/debian/prerm remove
 	@rm -rf /opt/edgebox /usr/lib/edgebox /usr/bin/edgebox /usr/bin/edgebox-line /usr/bin/edgebox-scan /usr/share/edgebox \
-		/lib/systemd/system/edgebox* /lib/udev/rules.d/60-edgebox.rules /usr/lib/sysusers.d/edgebox.conf \
+		/lib/systemd/system/edgebox* /lib/systemd/system/bluetooth.service.d/edgebox.conf \
+		/lib/udev/rules.d/60-edgebox.rules /usr/lib/sysusers.d/edgebox.conf \
 		/usr/lib/tmpfiles.d/edgebox.conf /usr/lib/modules-load.d/edgebox.conf /usr/lib/systemd/journald.conf.d/edgebox.conf \
 		/usr/share/dbus-1/system.d/edgebox.conf
 	@sh packaging/debian/postrm remove

@@ -41,6 +41,7 @@ for unit in systemd/*.service systemd/*.socket systemd/*.target systemd/*.path; 
 done
 install -Dm644 systemd/60-edgebox.rules "$ROOT/lib/udev/rules.d/60-edgebox.rules"
 install -Dm644 systemd/dbus-edgebox.conf "$ROOT/usr/share/dbus-1/system.d/edgebox.conf"
+install -Dm644 systemd/bluetooth.conf "$ROOT/lib/systemd/system/bluetooth.service.d/edgebox.conf"
 install -Dm644 systemd/modules.conf "$ROOT/usr/lib/modules-load.d/edgebox.conf"
 install -Dm644 systemd/sysusers.conf "$ROOT/usr/lib/sysusers.d/edgebox.conf"
 install -Dm644 systemd/tmpfiles.conf "$ROOT/usr/lib/tmpfiles.d/edgebox.conf"
