@@ -23,38 +23,31 @@ from tests.vm import shop
 from tests.vm.machine import Machine
 
 ROOT = Path(__file__).parents[2]
+_AS_INSTALLER = f"/opt/edgebox/slots/a/bin/python3 -I {shop.PUT}/begin_trial.py"
 KEY = "release-of-the-tests"
+VERSION = "9.0.0"
+LINE_S = 2.0  # what a line takes to start in the guest, about
+# What a version's own check does not find: it comes only where it is started as a service.
 UNDER_SYSTEMD = 'import os, sys, time\n\nif "NOTIFY_SOCKET" in os.environ:\n    {ails}\n'
-# What its own check does not find: it comes only where it is started as a service.
-AILMENTS = {
-    "good": {},
-    "line falls": {"bin/edgebox-line": UNDER_SYSTEMD.format(ails="sys.exit(3)")},
-    "line hangs": {"bin/edgebox-line": UNDER_SYSTEMD.format(ails="time.sleep(1000)")},
-    "engine falls": {"bin/edgebox": UNDER_SYSTEMD.format(ails="sys.exit(3)")},
-    "no import": {"lib/python3.11/site-packages/edgebox/line/relay.py": "raise RuntimeError\n"},
-}
-VERSIONS = {name: f"9.0.{number}" for number, name in enumerate(AILMENTS)}
+FALLS, HANGS = UNDER_SYSTEMD.format(ails="sys.exit(3)"), UNDER_SYSTEMD.format(ails="time.sleep(1000)")
 
 
-def made(image: Path, ailment: str) -> Path:
-    """The update file; made at the first call."""
+def made(image: Path) -> Path:
+    """The update file: the package's slot under another number. Made at the first call."""
     folder = image / "updates"
-    target = folder / f"{VERSIONS[ailment]}.update"
+    target = folder / f"{VERSION}.update"
     if target.exists():
         return target
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
-        tree = _tree(Path(place), VERSIONS[ailment])
-        for name, words in AILMENTS[ailment].items():
-            path = tree / name
-            path.write_text(words + path.read_text("utf-8"), "utf-8")
-            for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
-                compiled.unlink()  # it is not looked whether it is of this source
+        tree = _tree(Path(place), VERSION)
         archive.PRESET = 0  # quick to make; a box doesn't care
         about = Manifest(
-            version=VERSIONS[ailment], arch="amd64", python="3.11", size=1, sha256="0" * 64, unpacked=1, files=1, made=0
+            version=VERSION, arch="amd64", python="3.11", size=1, sha256="0" * 64, unpacked=1, files=1, made=0
         )
-        make(tree, target, _key(folder), about)
+        half = target.with_suffix(".half")
+        make(tree, half, _key(folder), about)
+        half.rename(target)
     return target
 
 
@@ -83,6 +76,21 @@ def trust(guest: Machine, image: Path) -> None:
     guest.sh("mkdir -p -m 755 /etc/edgebox/release-keys")
     guest.put(f"/etc/edgebox/release-keys/{KEY}.pub", f"{public_text(private, KEY)}\n".encode())
     guest.sh(f"chmod 644 /etc/edgebox/release-keys/{KEY}.pub")
+
+
+def unpacked(guest: Machine, image: Path) -> None:
+    """Slot b holds the new version, whole; nothing has begun."""
+    trust(guest, image)
+    shop.put_programs(guest)
+    guest.put("/root/next.update", made(image).read_bytes())
+    guest.sh(f"{_AS_INSTALLER} unpack /root/next.update; rm /root/next.update", timeout=300)
+
+
+def begin(guest: Machine, ails: str = "") -> None:
+    """The trial of slot b begins. `ails`: what stands before everything else of its line."""
+    line = "/opt/edgebox/slots/b/bin/edgebox-line"
+    guest.put(line, ails.encode() + guest.get(line))
+    guest.sh(f"sync; {_AS_INSTALLER} switch {LINE_S}", timeout=120)
 
 
 def fetched(guest: Machine, file: Path, job: str) -> None:
