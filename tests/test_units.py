@@ -113,3 +113,25 @@ def test_the_socket_hands_the_port_to_its_own_line() -> None:
     told = settings("edgebox-line@.socket")
     assert told["Service"] == ["edgebox-line@%i.service"]
     assert told["Backlog"] == ["8"], "as drivers/tcp.py has it"
+
+
+def test_what_is_plugged_into_a_line_may_be_opened() -> None:
+    """Each of these was refused on a real kernel (tests/vm/test_usb.py)."""
+    line = settings("edgebox-line@.service")
+    assert '"char-USB printer gadget" rw' in line["DeviceAllow"], "its name in /proc/devices, not its class"
+    assert "AF_NETLINK" in line["RestrictAddressFamilies"][0].split(), "libusb does not begin without"
+    gadget = settings("edgebox-gadget.service")
+    assert "/var/lib/edgebox" in gadget["ReadWritePaths"][0].split(), "its identity, at the first start"
+    assert gadget["CapabilityBoundingSet"] == ["CAP_DAC_OVERRIDE"], "in a folder that is the engine's alone"
+
+
+@pytest.mark.parametrize("name", DATA_PLANES)
+def test_an_adapter_plugged_in_for_the_first_time_is_not_forbidden(name: str) -> None:
+    """DeviceAllow= finds a class only if the kernel knows it when the service begins."""
+    told = settings(name)
+    loaded = [line for line in (UNITS / "modules.conf").read_text("utf-8").splitlines() if not line.startswith("#")]
+    classes = {"char-ttyUSB": "usbserial", "char-ttyACM": "cdc_acm", "char-hidraw": "hid", "char-usb": "usblp"}
+    for allowed in told["DeviceAllow"]:
+        module = classes.get(allowed.removesuffix(" rw"))
+        assert module is None or module in loaded
+    assert "systemd-modules-load.service" in told["After"][0].split()

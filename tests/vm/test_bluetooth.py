@@ -5,16 +5,19 @@ The controller behind /dev/vhci is a program of ours (guest/programs/air.py); fr
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.vm import figures, shop
 from tests.vm.machine import Machine
-from tests.vm.shop import PUT
+from tests.vm.shop import PROGRAMS, PUT
+from tests.vm.snapshot import Snapshot, frozen
 
 BOX = "FDA50693-A4E2-4FB1-AFCF-C6EB07647825"
 SECTION = f"""\
@@ -31,9 +34,22 @@ NEAR, FAR = -50, -90
 RECOVERED_S = 30.0
 
 
+@pytest.fixture(scope="module")
+def radio_snapshot(image: Path, shop_snapshot: Snapshot) -> Snapshot:
+    key = hashlib.sha256((SECTION + (PROGRAMS / "air.py").read_text("utf-8")).encode()).hexdigest()[:8]
+    return frozen(image, f"radio-{key}", switch_on, shop_snapshot)
+
+
 @pytest.fixture
-def radio(vm: Machine) -> Machine:
-    """A shop with a Bluetooth adapter, bluetoothd as Debian starts it, and beacons switched on."""
+def radio(radio_snapshot: Snapshot, tmp_path: Path) -> Iterator[Machine]:
+    """A shop that sends and listens."""
+    with radio_snapshot.restored(tmp_path) as guest:
+        guest.listens(30)
+        yield guest
+
+
+def switch_on(vm: Machine) -> None:
+    """A Bluetooth adapter, bluetoothd as Debian starts it, and beacons in the configuration."""
     shop.put_programs(vm)
     vm.put("/root/beacons", SECTION.encode())
     vm.sh(
@@ -49,7 +65,6 @@ def radio(vm: Machine) -> Machine:
         timeout=120,
     )
     until(vm, lambda said: said["sends"] and said["listens"], 60)
-    return vm
 
 
 def air(guest: Machine, *words: str) -> dict[str, Any]:

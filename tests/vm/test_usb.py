@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,17 @@ def test_the_till_sees_the_printer_and_every_node_has_its_name_and_group(usb: Ma
     assert usb_shop.PRINTER in [one["url"] for one in found]
     user = usb.sh("ps -o user= -p $(systemctl show -P MainPID edgebox-line@line1.service)").strip()
     assert user == "edgebox"
+
+
+def test_the_kernel_knew_every_class_of_device_when_the_services_began(usb: Machine) -> None:
+    """DeviceAllow= is looked up once, then: an adapter plugged in for the first time later would be forbidden."""
+    known = {line.split(maxsplit=1)[1] for line in usb.sh("grep '^ *[0-9]' /proc/devices").splitlines()}
+    for unit in ("edgebox-line@line1.service", "edgebox-scan@scanner1.service"):
+        classes = set(re.findall(r'^DeviceAllow="?char-([^"\n]+?)"? rw$', usb.sh(f"systemctl cat {unit}"), re.M))
+        assert len(classes) >= 8
+        assert classes - known - {"ttyAMA"} == set(), f"{unit}; ttyAMA: arm64's own serial ports"
+    boot = usb.sh("systemctl show -P ActiveState systemd-modules-load.service").strip()
+    assert boot == "active", "from /usr/lib/modules-load.d/edgebox.conf"
 
 
 def test_a_receipt_goes_till_gadget_line_printer_with_a_slip_before_its_cut(usb: Machine) -> None:

@@ -16,7 +16,8 @@ from tests.vm.machine import Machine
 from tests.vm.shop import PROGRAMS, PUT
 
 PRINTER = "usblp:///dev/edgebox/printer-platform-dummy_hcd.1-usb-0:1:1.0"
-BOX_NODE, PRINTER_NODE = "/dev/g_printer1", "/dev/g_printer0"  # the printer is there first
+WEDGE = "evdev:///dev/input/by-id/usb-Honeywell_Xenon_1900_17304B2A5C-event-kbd"  # not plugged in yet
+BOX_NODE = "/dev/g_printer1"  # the printer's is there first
 TILL_PORT = "/sys/bus/usb/devices/usb1/1-0:1.0/usb1-port1/disable"  # the till's port, switched off and on
 UNIT = f"""\
 [Unit]
@@ -39,10 +40,18 @@ sed -i 's#^printer = "tcp.*#printer = "{PRINTER}"#' /etc/edgebox/edgebox.toml
 # Emulated, and beside others on the same two cores: 150 ms are too short to say anything about the cables.
 sed -i 's#^engine = "/run.*#&\\nanswer_ms = 1500#' /etc/edgebox/edgebox.toml
 printf '\\n[gadget]\\nprinter = true\\nkeyboard = true\\nserial = true\\n' >>/etc/edgebox/edgebox.toml
+cat >>/etc/edgebox/edgebox.toml <<'END'
+[[scanner]]
+name = "scanner1"
+scanner = "{WEDGE}"
+till = "hidkbd:///dev/hidg0?layout=us"
+coupons = ["VIP:"]
+answer_ms = 2000
+END
 systemctl stop edgebox-line@line1.socket
 systemctl enable -q edgebox-gadget.service
 systemctl restart edgebox-gadget.service
-systemctl restart edgebox-line@line1.service
+systemctl restart edgebox.service edgebox-line@line1.service edgebox-scan@scanner1.service
 """
 
 
@@ -58,7 +67,7 @@ def set_up(guest: Machine) -> None:
     guest.put("/run/systemd/system/sim-usb-printer.service", UNIT.encode())
     guest.put("/root/r.0", receipt())
     guest.sh(SET_UP, timeout=120)
-    guest.until("[ -S /run/edgebox/engine.sock ]", 60)
+    guest.until("[ -S /run/edgebox/engine.sock ] && [ -S /run/edgebox/scan.sock ]", 60)
     at_work(guest)
     before = told(guest)
     prints(guest)

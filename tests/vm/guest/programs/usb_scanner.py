@@ -40,6 +40,8 @@ POS = bytes.fromhex(
 POS_DATA, POS_REPORT = 56, 62
 SHIFT = 0x02
 EVENT = struct.Struct("llHHi")  # struct input_event, linux/input.h
+ENTER_DOWN = struct.pack("HHi", e.EV_KEY, ENTER, 1)
+LINGER_S = 0.5
 
 
 def plug(kind: str) -> None:
@@ -110,14 +112,18 @@ def beside(code: str) -> None:
         print(heard(device, 1.0))
 
 
-def heard(device: evdev.InputDevice, seconds: float) -> str:
-    """What is typed there, until nothing more comes. Taken first and read after, before all else in the guest: the
-    kernel keeps ten keys for who is slow."""
+def heard(device: evdev.InputDevice, seconds: float, ends: int = 0) -> str:
+    """What is typed there, and what comes within LINGER_S behind the last Enter that is waited for.
+
+    Taken first and read after, before all else in the guest: the kernel keeps ten keys for who is slow.
+    """
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
     raw, end = b"", time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         if select.select([device.fd], [], [], left)[0]:
             raw += os.read(device.fd, 64 * EVENT.size)
+            if ends and raw.count(ENTER_DOWN) >= ends:
+                ends, end = 0, time.monotonic() + LINGER_S
     wedge, text = Wedge(US), ""
     for _, _, kind, code, value in EVENT.iter_unpack(raw):
         if kind == e.EV_SYN and code == e.SYN_DROPPED:
@@ -127,11 +133,11 @@ def heard(device: evdev.InputDevice, seconds: float) -> str:
     return text
 
 
-def till(seconds: float) -> None:
+def till(ends: int, seconds: float) -> None:
     device = evdev.InputDevice(TILL_KEYS)
     device.grab()  # else the console would type it
     Path("/run/till-listens").touch()
-    print(json.dumps(heard(device, seconds)))
+    print(json.dumps(heard(device, seconds, ends)))
 
 
 def main() -> None:
@@ -141,11 +147,12 @@ def main() -> None:
     elif what == "unplug":
         unplug()
     elif what == "scan":
-        scan(rest[0])
+        for code in rest:
+            scan(code)
     elif what == "beside":
         beside(rest[0])
     elif what == "till":
-        till(float(rest[0]))
+        till(int(rest[0]), float(rest[1]))
 
 
 main()
