@@ -29,7 +29,7 @@ from tests.vm.snapshot import Snapshot
 SEED = 20261122
 CUTS = 200
 PRINTS_EVERY = 20  # of those cuts, line and engine are started for one, and the next receipt printed
-RECORD_S = 8.0  # of a shop at work: two or three rests, in which the log goes into the file
+RECORD_S = 8.0  # of a shop at work: several rests, in each of which the log goes into the file
 GUESTS = 2  # at once: as many as CI has processors
 CONTROL_CUTS = 16
 KILLS = 10
