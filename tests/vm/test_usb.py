@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,9 @@ def test_the_kernel_knew_every_class_of_device_when_the_services_began(usb: Mach
     """DeviceAllow= is looked up once, then: an adapter plugged in for the first time later would be forbidden."""
     known = {line.split(maxsplit=1)[1] for line in usb.sh("grep '^ *[0-9]' /proc/devices").splitlines()}
     for unit in ("edgebox-line@line1.service", "edgebox-scan@scanner1.service"):
-        classes = set(re.findall(r'^DeviceAllow="?char-([^"\n]+?)"? rw$', usb.sh(f"systemctl cat {unit}"), re.M))
+        classes = set(
+            re.findall(r'^DeviceAllow="?char-([^"\n]+?)"? rw$', usb.sh(f"systemctl cat {unit}"), re.MULTILINE)
+        )
         assert len(classes) >= 8
         assert classes - known - {"ttyAMA"} == set(), f"{unit}; ttyAMA: arm64's own serial ports"
     boot = usb.sh("systemctl show -P ActiveState systemd-modules-load.service").strip()
@@ -156,14 +159,32 @@ def test_another_printer_and_another_start_change_nothing_for_the_till(usb: Mach
     before = usb_shop.seen(usb)
     printer(usb, "unplug", "swap", "plug")
     at_work(usb)
+    assert usb.sh("cat /sys/bus/usb/devices/2-1/serial").strip() == "K7XX999999", "the printer is another one"
     assert usb_shop.seen(usb) == before
     usb.sh("systemctl stop edgebox-gadget.service")
     assert usb.run(f"test -e {usb_shop.BOX_NODE}")[0] != 0
     usb.sh("systemctl start edgebox-gadget.service", timeout=60)
-    usb.sh("systemctl restart edgebox-line@line1.service", timeout=60)
     at_work(usb)
     assert usb_shop.seen(usb) == before
-    assert usb.sh("cat /sys/bus/usb/devices/2-1/serial").strip() == "K7XX999999", "the printer is another one"
+
+
+def test_after_a_power_cut_the_till_finds_its_printer_where_it_was(usb: Machine, tmp_path: Path) -> None:
+    before = usb_shop.seen(usb)
+    usb.sh("sync")
+    usb.cut()
+    folder = tmp_path / "again"
+    folder.mkdir()
+    with Machine(replace(usb.parts, folder=folder, state=None)) as again:
+        again.listens(120)
+        at_work(again, 120)
+        figures.note("USB: kernel's start until the till is told that the printer is ready", uptime(again), "s")
+        assert usb_shop.seen(again) == before
+        prints(again)
+        assert "THE COPPER KETTLE" in came(again, 1, 60)[0]
+
+
+def uptime(guest: Machine) -> float:
+    return float(guest.sh("cut -d ' ' -f 1 /proc/uptime"))
 
 
 def test_libusb_prints_without_the_kernels_driver_and_finds_its_printer_again(usb: Machine) -> None:

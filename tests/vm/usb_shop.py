@@ -22,18 +22,25 @@ TILL_PORT = "/sys/bus/usb/devices/usb1/1-0:1.0/usb1-port1/disable"  # the till's
 UNIT = f"""\
 [Unit]
 Description=the shop's USB printer
+DefaultDependencies=no
+After=local-fs.target systemd-modules-load.service sys-kernel-config.mount
+Wants=sys-kernel-config.mount
+Before=edgebox-gadget.service
 [Service]
 ExecStart=/usr/local/sbin/sim-python {PUT}/usb_printer.py serve
+ExecStartPost=/usr/local/sbin/sim-python {PUT}/usb_printer.py ask told
+[Install]
+WantedBy=sysinit.target
 """
 SET_UP = f"""
 set -e
 systemctl disable -q --now sim-printer.service
-modprobe -a libcomposite usb_f_printer usb_f_hid usb_f_acm
-modprobe dummy_hcd num=3
+echo 'options dummy_hcd num=3' >/etc/modprobe.d/bench.conf
+printf 'libcomposite\\ndummy_hcd\\n' >/etc/modules-load.d/bench.conf
+modprobe -a libcomposite dummy_hcd
 systemctl start sys-kernel-config.mount
 systemctl daemon-reload
-systemctl start sim-usb-printer.service
-sim-python {PUT}/usb_printer.py ask told >/dev/null
+systemctl enable -q --now sim-usb-printer.service
 udevadm settle
 sed -i 's#^till = .*#till = "gadget://{BOX_NODE}"#' /etc/edgebox/edgebox.toml
 sed -i 's#^printer = "tcp.*#printer = "{PRINTER}"#' /etc/edgebox/edgebox.toml
@@ -64,7 +71,7 @@ def key() -> str:
 def set_up(guest: Machine) -> None:
     """The shop of shop.py with its cables changed; a receipt has been printed."""
     shop.put_programs(guest)
-    guest.put("/run/systemd/system/sim-usb-printer.service", UNIT.encode())
+    guest.put("/etc/systemd/system/sim-usb-printer.service", UNIT.encode())
     guest.put("/root/r.0", receipt())
     guest.sh(SET_UP, timeout=120)
     guest.until("[ -S /run/edgebox/engine.sock ] && [ -S /run/edgebox/scan.sock ]", 60)
