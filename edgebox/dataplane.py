@@ -1,6 +1,7 @@
-"""What every process on a wire needs of the system: command line, log, urgency, settings' reader, a socket handed down.
+"""What every process on a wire needs of the system: command line, log, urgency, settings' reader, a socket handed down,
+and patience.
 
-Owns: these five. Never: the wire. Standard library only and little of it: what is imported here stays in a process that
+Owns: these six. Never: the wire. Standard library only and little of it: what is imported here stays in a process that
 may have 16 MB. argparse, logging and tomllib would cost one each.
 """
 
@@ -10,12 +11,14 @@ import marshal
 import os
 import select
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from edgebox.errors import ConfigError, EdgeboxError
 
 LISTEN_FDS_START = 3  # SD_LISTEN_FDS_START [sd_listen_fds(3)]
+AGAIN_S = 1.0  # as often as a port that has gone is tried again (edgebox/line/tillside.py)
 
 
 def options_of(argv: Sequence[str], flags: Sequence[str], program: str) -> tuple[dict[str, str], list[str]]:
@@ -49,6 +52,15 @@ def say(text: str) -> None:
             os.write(sys.stderr.fileno(), text.encode("utf-8", "replace")[: select.PIPE_BUF - 1] + b"\n")
     except OSError:
         return  # nobody is there to hear that nobody is there
+
+
+def wait_to_be_begun_again() -> None:
+    """Before an end at the start, under systemd: with RestartSec=0 a port that isn't there would keep a core busy.
+
+    It ends nevertheless: only a new start may open what DeviceAllow= did not find at this one.
+    """
+    if os.environ.get("NOTIFY_SOCKET"):
+        time.sleep(AGAIN_S)
 
 
 def become_urgent(priority: int) -> None:

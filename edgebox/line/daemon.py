@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebox.dataplane import become_urgent as become_urgent  # the engine takes it from here
-from edgebox.dataplane import handed_down, options_of, say, told_by_child
+from edgebox.dataplane import handed_down, options_of, say, told_by_child, wait_to_be_begun_again
 from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.bridge import STARTS_MAX, STARTS_S, Bridge, Place
@@ -197,6 +197,7 @@ def main(argv: list[str] | None = None) -> int:
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     except EdgeboxError as fault:
         say(f"edgebox-line: {fault}")
+        wait_to_be_begun_again()
         return 2
     return 0
 

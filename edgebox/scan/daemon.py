@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-from edgebox.dataplane import become_urgent, options_of, say, told_by_child
+from edgebox.dataplane import become_urgent, options_of, say, told_by_child, wait_to_be_begun_again
 from edgebox.errors import ConfigError, EdgeboxError
 from edgebox.scan.guard import GuardedScan
 from edgebox.scan.relay import Relay
@@ -95,6 +95,7 @@ def main(argv: list[str] | None = None) -> int:
         relay.run()
     except EdgeboxError as fault:
         say(f"edgebox-scan: {fault}")
+        wait_to_be_begun_again()
         return 2
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -31,6 +32,18 @@ def test_bad_arguments_are_said_plainly(arguments: list[str], said: str) -> None
     assert said in run.stderr
     assert "Traceback" not in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_line_without_its_till_does_not_keep_a_core_busy_under_systemd(tmp_path: Path) -> None:
+    """RestartSec=0 begins anew at once: so it ends a second later."""
+    command = [sys.executable, "-m", "edgebox.line.daemon", "--till", "gadget:///dev/nowhere"]
+    began = time.monotonic()
+    run = subprocess.run(
+        [*command, "--printer", "tcp://127.0.0.1:9"], capture_output=True, text=True, timeout=10, check=False,
+        env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "nobody")},
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert time.monotonic() - began >= 1.0
 
 
 def test_help_shows_every_flag() -> None:
