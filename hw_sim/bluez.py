@@ -36,7 +36,11 @@ Properties = dict[str, Variant]
 
 
 class OnAir(NamedTuple):
-    """An advertisement as the controller would send it. `interval_ms` 0: at the kernel's own (1280 ms)."""
+    """An advertisement as bluetoothd takes it. `interval_ms` 0: at the kernel's own (1280 ms).
+
+    Not modelled: Linux 6.1 sends what nobody can connect to at 100 to 150 ms, on a chip without advertising sets,
+    whatever was asked; and it goes on sending while bluetoothd is dead (tests/vm/test_bluetooth.py).
+    """
 
     data: bytes
     connectable: bool
