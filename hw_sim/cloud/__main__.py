@@ -5,6 +5,7 @@ Owns: its arguments, and the words on the terminal. It enrolls the boxes that ar
 
     python -m hw_sim.cloud --folder var/cloud --box box-1 --box box-2 --port 1883
     python -m hw_sim.cloud --folder var/cloud --box box-1 --misbehave delay --share 0.5
+    python -m hw_sim.cloud --folder var/cloud --box box-1 --access certificate --claim batch-1
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="of the broker; default: a free one")
     parser.add_argument("--page-port", type=int, default=0, help="of the phone's page; default: a free one")
     parser.add_argument("--access", choices=list(Access), type=Access, default=Access.PASSWORD)
+    parser.add_argument("--claim", metavar="BATCH", help="with --access certificate: a claim for new boxes")
     parser.add_argument("--misbehave", choices=list(Mode), type=Mode, default=Mode.NOTHING)
     parser.add_argument("--share", type=float, default=1.0, help="how often, 0 to 1")
     parser.add_argument("--delay-ms", type=int, default=200)
@@ -60,12 +62,24 @@ def main(arguments: list[str] | None = None) -> int:
             Cloud(options.folder, broker, seed=options.seed, page_port=options.page_port) as cloud,
         ):
             enroll(cloud, options)
+            if options.claim:
+                give_claim(cloud, options)
             cloud.misbehave(options.misbehave, share=options.share, delay_ms=options.delay_ms)
             watch(cloud, options.seconds)
     except (BrokerMissingError, EdgeboxError, OSError, ValueError) as fault:
         print(f"cloud: {fault}", file=sys.stderr)
         return 1
     return 0
+
+
+def give_claim(cloud: Cloud, options: argparse.Namespace) -> None:
+    """What boxes out of the carton ask with for a certificate of their own. ValueError: the broker wants none."""
+    if cloud.enrolment is None:
+        raise ValueError("--claim wants --access certificate")
+    folder = (options.folder / "claim").resolve()
+    cloud.batch(options.claim, folder)
+    fleet_keys = ", ".join(f'"{key}"' for key in cloud.signer.fleet_keys)
+    print(f'{options.claim}: claim = "{folder}", fleet_keys = [{fleet_keys}] in [cloud] of the answers', flush=True)
 
 
 def enroll(cloud: Cloud, options: argparse.Namespace) -> None:

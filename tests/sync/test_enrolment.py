@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import shutil
@@ -20,6 +21,7 @@ from edgebox.cli import main
 from edgebox.config import load
 from edgebox.keys import load_keys
 from edgebox.settings import SyncSettings
+from hw_sim.cloud.__main__ import give_claim
 from hw_sim.cloud.broker import PACKAGE, Access, Broker, find_mosquitto
 from hw_sim.cloud.cloud import Cloud
 from hw_sim.cloud.registry import Place, Shop
@@ -125,6 +127,17 @@ def test_claim_keys_come_to_a_box_that_had_none_without_anybody_comparing_anythi
                 assert process.wait(WAIT_S) == 0
     assert load_keys(data / "keys.toml").device == 1
     assert "claim.key" not in {path.name for path in (data / "credentials").iterdir()}
+
+
+def test_the_stand_in_gives_a_claim_by_hand(fleet: Fleet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = argparse.Namespace(folder=tmp_path / "by-hand", claim="batch-1")
+    give_claim(fleet.cloud, options)
+    made = tmp_path / "by-hand" / "claim"
+    assert {path.name for path in made.iterdir()} == {"ca.crt", "claim.crt", "claim.key"}
+    assert f'claim = "{made}"' in capsys.readouterr().out
+    without = Cloud(tmp_path / "without", page_port=None)
+    with without, pytest.raises(ValueError, match="--access certificate"):
+        give_claim(without, options)
 
 
 def test_a_claim_may_ask_and_nothing_else(fleet: Fleet, tmp_path: Path) -> None:
