@@ -42,7 +42,7 @@ def still_s(guest: Machine, name: str, start_s: float) -> None:
     """How long nothing was printed."""
     pause = updates.longest_pause_s(guest)
     figures.note(f"update: longest pause of printing, {name}", f"{pause:.1f} s; a line starts in {start_s:.1f} s")
-    assert pause <= PAUSE_S + STARTS * start_s
+    assert pause <= PAUSE_S + STARTS * start_s, updates.journal(guest)
 
 
 def test_a_good_version_takes_over_and_the_shop_prints_all_the_while(vm: Machine, image: Path) -> None:

@@ -118,6 +118,13 @@ def longest_pause_s(guest: Machine, period_s: float = 0.5) -> float:
     return max(later - sooner for sooner, later in itertools.pairwise(times)) - period_s
 
 
+def journal(guest: Machine) -> str:
+    """What the keeper, the line and the installer said, with times; and when each receipt was out."""
+    units = "-u edgebox-update -u edgebox-trial -u edgebox-slots -u 'edgebox-check@*' -u edgebox-line@line1"
+    said = guest.sh(f"journalctl -b --no-pager -o short-monotonic {units} | tail -60; edgebox update")
+    return said + guest.sh("tail -40 /run/sim/passed 2>/dev/null | tr '\\n' ' '")
+
+
 def line_s(guest: Machine) -> float:
     """How long a line of the new version took to pass its first byte, when it checked itself."""
     said = guest.sh("journalctl -b --no-pager -o cat -u edgebox-update")
@@ -126,11 +133,10 @@ def line_s(guest: Machine) -> float:
 
 def last(guest: Machine, seconds: float) -> dict[str, str]:
     """How the trial ended. AssertionError with the journal if it doesn't."""
-    units = "-u edgebox-update -u edgebox-trial -u edgebox-slots -u 'edgebox-check@*'"
     try:
         text = guest.until("[ ! -e /opt/edgebox/trial.json ] && cat /opt/edgebox/last.json", seconds, every_s=1.0)
     except AssertionError as fault:
-        raise AssertionError(guest.sh(f"journalctl -b --no-pager -o cat {units} | tail -40; edgebox update")) from fault
+        raise AssertionError(journal(guest)) from fault
     told: dict[str, str] = json.loads(text)
     return told
 

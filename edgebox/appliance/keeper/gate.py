@@ -22,6 +22,7 @@ ENGINE_READY_S = 120.0  # a check of the database behind an unclean stop takes m
 PULSE_S = 30.0  # no older word of the engine counts; it speaks every ten seconds
 ASK_AGAIN_S = 60.0  # a line that was asked and did not begin anew is asked again
 FORCE_S = 20.0  # on the way back a line of the new slot that does not end by itself is ended
+HANGS = 0.8  # of the time that a line may take to be ready, and it is not: it hangs
 TRIAL_S = 900.0  # a till that prints without a pause for so long, or a cloud that does not come back: another day
 
 
@@ -135,18 +136,27 @@ class Gate:
         return self._ask(unit, Do.RESTART if unit.name == ENGINE else Do.ANEW, seen.now)
 
     def _next_back(self, seen: Seen) -> Step | None:
-        """The lines first, and all at once: what can't be talked to is not waited for."""
-        for unit in sorted(seen.units, key=lambda unit: unit.name == ENGINE):
+        """The lines first, and all at once; the engine when they print, for it takes the processor from them."""
+        for unit in seen.units:
+            if unit.name == ENGINE or self._is_right(unit):
+                continue
             asked = self._asked.get(unit.name)
-            if unit.name == ENGINE:
-                if asked is None and (not unit.pid or not self._is_right(unit)):
-                    return self._ask(unit, Do.RESTART, seen.now)
-            elif not self._is_right(unit):
-                if asked is None:
-                    return self._ask(unit, Do.ANEW if unit.ready else Do.KILL, seen.now)
-                if seen.now - asked > FORCE_S:
-                    return self._ask(unit, Do.KILL, seen.now)
-        return None if all(self._is_right(unit) for unit in seen.units) else _WAIT
+            if asked is None and unit.ready:
+                return self._ask(unit, Do.ANEW, seen.now)
+            if self._hangs(unit, asked, seen.now):
+                return self._ask(unit, Do.KILL, seen.now)
+        lines_print = all(unit.ready and self._is_right(unit) for unit in seen.units if unit.name != ENGINE)
+        engine = next(unit for unit in seen.units if unit.name == ENGINE)
+        has_to = not engine.pid or not self._is_right(engine)
+        if has_to and ENGINE not in self._asked and (lines_print or seen.now - self._begun > FORCE_S):
+            return self._ask(engine, Do.RESTART, seen.now)
+        return None if lines_print and self._is_right(engine) else _WAIT
+
+    def _hangs(self, unit: Unit, asked: float | None, now: float) -> bool:
+        """One that falls again and again ends by itself; killed too late, its good successor would be hit."""
+        if asked is not None:
+            return now - asked > FORCE_S
+        return not unit.ready and now - unit.begun_us / 1e6 > HANGS * self._trial.ready_s
 
     def _ask(self, unit: Unit, do: Do, now: float) -> Step:
         self._asked[unit.name] = now

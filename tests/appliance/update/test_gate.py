@@ -59,6 +59,9 @@ def test_a_version_whose_line_does_not_start_goes_back_within_two_seconds(slots:
     assert reason == {"falls": "crash", "hangs": "not_ready"}[ails]
     assert {process.slot for process in shop.processes.values()} == {"a"}
     assert shop.dark_s <= STILL_S
+    kills = [unit for told, unit in shop.told if told == "kill"]
+    assert kills == ([who] if ails == "hangs" else []), "what falls is not killed: its good successor might be hit"
+    assert shop.told[-1] == ("restart", ENGINE), "the engine when the lines print again"
 
 
 @pytest.mark.parametrize("ails", ["falls", "hangs", "mute"])
