@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hw_sim.cloud.broker import PACKAGE, find_mosquitto
 from hw_sim.message_bus import MessageBus
-from tests.soak.plan import plan
+from tests.soak.plan import HISTORY, LONG_MIN, plan
 from tests.soak.run import Run
 from tests.soak.seen import read
 from tests.soak.verdict import judge
@@ -26,6 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1, help="of everything that happens by chance")
+    parser.add_argument("--history", type=int, metavar="N", help=f"receipts before; default {HISTORY}, short 0")
     parser.add_argument("--folder", type=Path, default=FOLDER, help=f"emptied first; default {FOLDER}")
     parser.add_argument("--again", type=Path, metavar="SEEN", help="runs nothing: judges and draws this file")
     parser.add_argument("--picture", type=Path, default=PICTURE, help=f"default {PICTURE}")
@@ -35,7 +36,8 @@ def main() -> int:
         if find_mosquitto() is None or not MessageBus.is_installed():
             print(f"soak: needs mosquitto and dbus-daemon: apt-get install {PACKAGE} dbus", file=sys.stderr)
             return 2
-        Run(given.folder, given.minutes, given.seed).until_closing(plan(given.minutes, given.seed))
+        history = given.history if given.history is not None else HISTORY if given.minutes >= LONG_MIN else 0
+        Run(given.folder, given.minutes, given.seed, history).until_closing(plan(given.minutes, given.seed))
     found = judge(read(seen))
     print(found.text)
     given.picture.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from edgebox.store.places import EPOCH_MAX, span
 from hw_sim.cloud.cloud import Cloud
 from hw_sim.loop import _waiting as waiting
 from hw_sim.scenario import BOX
+from tests.soak.plan import LINES
 from tests.soak.seen import Books as StreamBooks
 from tests.soak.seen import Depth, Ending, Paper, Recorded, Seen
 
@@ -77,7 +78,11 @@ class Books:
         yield from self._receipts()
         records = [_decode(body) for body in bodies(self._data, Stream.REDEMPTIONS)]
         redeemed = [
-            one.number for one in records if isinstance(one, RedemptionRecord) and one.state is RedemptionState.REDEEMED
+            one.number
+            for one in records
+            if isinstance(one, RedemptionRecord)
+            and one.state is RedemptionState.REDEEMED
+            and one.line in LINES  # those of the history have others
         ]
         others = [code for code in heard if code not in ours]
         wrong = "" if others == list(for_till) else _difference(others, for_till)
@@ -107,7 +112,7 @@ class Books:
             ).fetchall()
         for mono_ms, body in rows:
             one = _decode(body)
-            if isinstance(one, ReceiptRecord):
+            if isinstance(one, ReceiptRecord) and one.line in LINES:
                 yield Recorded(
                     at_s=mono_ms / 1000, line=one.line, number=one.number, kind=one.kind, claim=one.claim,
                     amount_minor=one.amount_minor, result=one.result, hold_us=one.hold_us,

@@ -19,6 +19,7 @@ POINTS_MAX = 240  # of a slope: 28,680 pairs
 BEFORE_S, AFTER_S = 0.5, 2.0  # a kill is felt so long before it was written down, and so long after all is started
 OTHERS = 1.0  # load above the machine's cores; the shop's own, hardware and all, is about one
 LOAD_S = 60.0
+SLOW_START_S = 20.0  # of an engine, on a machine that others use
 ENGINE_AWAY_S = 5.0  # an engine needs up to so long on a busy machine until its lines have it again
 # What a 32 GB eMMC takes: 3,000 erase cycles of its TLC blocks (makers' data sheets say 3,000 to 5,000), of which small
 # synced writes use up four times their bytes (a page of 16 KB for 4 KB of ours).
@@ -69,6 +70,14 @@ class Told:
             one.destroys and one.where in ("", line) and overlaps(one, since_s - AFTER_S, until_s + BEFORE_S)
             for one in self.troubles
         )
+
+    def spool_lost(self, paper: Paper) -> bool:
+        """Its line was killed while the engine was away: what waits in a line's memory is gone then (docs/scale.md)."""
+        kills = [one.at_s for one in self.troubles if one.what == What.LINE_KILL and one.where == paper.line]
+        away = [one.at_s for one in self.troubles if one.what in (What.ENGINE_KILL, What.ENGINE_RESTART)]
+        return any(
+            since - BEFORE_S <= paper.at_s <= kill <= since + SLOW_START_S for since in away for kill in kills
+        ) or self.torn_by(paper.line, paper.began_s, paper.at_s)
 
     def disturbed(self, paper: Paper) -> bool:
         """Anything but the broker was in trouble while it was printed, or the shop had not begun."""

@@ -33,19 +33,20 @@ BOX_OWN = ("engine", *LINES, "scan")  # what runs on a box
 DRAIN_S = 45.0  # at the end the cloud has all within this: alone it takes two seconds
 QUIET = (0.5, 0.95)  # of the run: no process is ended
 LONG_MIN = 10.0  # a shorter run has one of each
+HISTORY = 12_000  # receipts recorded before a long run: above what the engine remembers by number (10,000 claims)
 OUTAGE_S = (4.0, 45.0)
 LONG_OUTAGE_S = 180.0
 # For a minute: what, where, at which part of it, for how many seconds.
 SHORT = (
     (What.BROKER, "", 0.12, 8.0),
     (What.PAPER, "line1", 0.15, 4.0),
-    (What.ENGINE_KILL, "", 0.30, 0.0),
-    (What.LINE_KILL, "line1", 0.42, 0.0),
+    (What.ENGINE_KILL, "", 0.25, 0.0),
+    (What.LINE_KILL, "line1", 0.53, 0.0),
     (What.COVER, "line2", 0.45, 3.0),
     (What.BROKER, "", 0.50, 6.0),
-    (What.POWER, "line2", 0.62, 2.0),
-    (What.ENGINE_RESTART, "", 0.70, 0.0),
-    (What.LINE_KILL, "line2", 0.80, 0.0),
+    (What.POWER, "line2", 0.66, 2.0),
+    (What.ENGINE_RESTART, "", 0.78, 0.0),
+    (What.LINE_KILL, "line2", 0.58, 0.0),
 )
 # Of a long run: what ends a process. The last ones are for a shop that has run for long.
 ENDINGS = (

@@ -25,6 +25,7 @@ GAP_S = 5.0  # mean, between receipts on each of the two lines, besides bursts: 
 SHORT_GAP_S = 1.0  # in a short run
 EACH_S, SHORT_EACH_S = 5.0, 1.0  # between samples
 TURN_S = 0.05
+LOST_S = 8.0  # and what is not recorded by then is lost: an engine that comes back has its lines' spools in a second
 SETTLED_S = 1.0  # nothing waits for so long: what the drain itself makes (health) is there, too
 MEMBERS = 97
 GOODS, PAYMENT = "6901234567892", "134567890123456789"
@@ -33,11 +34,12 @@ GOODS, PAYMENT = "6901234567892", "134567890123456789"
 class Run:
     """Emptied and filled: `folder`."""
 
-    def __init__(self, folder: Path, minutes: float, seed: int) -> None:
+    def __init__(self, folder: Path, minutes: float, seed: int, history: int) -> None:
         is_long = minutes >= LONG_MIN
+        self._history = history
         self._minutes, self._seed = minutes, seed
         self._each_s = EACH_S if is_long else SHORT_EACH_S
-        self._shop = Shop(folder, seed, GAP_S if is_long else SHORT_GAP_S)
+        self._shop = Shop(folder, seed, GAP_S if is_long else SHORT_GAP_S, history)
         self._coupons: list[str] = []
         self._coupon = ""  # the one that was scanned last
         self._ours: set[str] = set()  # codes that the till gets only with the engine away
@@ -57,6 +59,7 @@ class Run:
                     at_s=self._began_s, minutes=self._minutes, seed=self._seed, boot_offset_s=boot,
                     machine="; ".join(machine.describe()),
                     cores=os.cpu_count() or 1,
+                    history=self._history,
                 )
             )  # fmt: skip
             self._day(plan)
@@ -85,10 +88,13 @@ class Run:
         shop.closing_time()
         self._hear()
         began = time.monotonic()
-        quiet_s = began
-        while time.monotonic() - quiet_s < SETTLED_S and time.monotonic() - began < DRAIN_S:
-            if waiting(shop.data) or self._books.unrecorded():
-                quiet_s = time.monotonic()
+        quiet_s, before = began, -1
+        while (now := time.monotonic()) - began < DRAIN_S:
+            unrecorded = self._books.unrecorded()
+            if waiting(shop.data) or unrecorded != before:
+                quiet_s, before = now, unrecorded
+            if now - quiet_s > (LOST_S if unrecorded else SETTLED_S):
+                break
             time.sleep(0.1)
         drained_s = time.monotonic() - began
         self._look(time.monotonic())

@@ -21,13 +21,14 @@ class _Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 class Setting(_Seen, frozen=True, kw_only=True, omit_defaults=True, tag="setting"):
     """The run itself: the first thing seen. `boot_offset_s`: what CLOCK_BOOTTIME is ahead; `cores`: of
-    the machine."""
+    the machine; `history`: receipts that the box had recorded before."""
 
     minutes: float
     seed: int
     boot_offset_s: float
     machine: str
     cores: int = 2
+    history: int = 0
 
 
 class Paper(_Seen, frozen=True, kw_only=True, omit_defaults=True, tag="paper"):

@@ -29,6 +29,7 @@ from hw_sim.receipt_words import shop
 from hw_sim.scanner import SerialScanner
 from hw_sim.scenario import BOX, DEVICE, PREFIX, STORE
 from tests.bench.page import _add_owner as add_owner
+from tests.reports.shop import fill
 from tests.soak.air import UUID, tags
 from tests.soak.lane import LANGUAGE, PROFILE
 from tests.soak.plan import BOX_OWN, LINES
@@ -43,7 +44,8 @@ SPEND_PER_POINT = 100
 class Shop:
     """Running while the context is open. `said`: what lanes, browser and air have seen. `folder` is emptied first."""
 
-    def __init__(self, folder: Path, seed: int, gap_s: float) -> None:
+    def __init__(self, folder: Path, seed: int, gap_s: float, history: int) -> None:
+        """`history`: receipts of the weeks before, so that what the engine keeps to know a copy by is full."""
         self.folder = folder
         self.data = folder / "data"
         self.said: SimpleQueue[Seen] = SimpleQueue()
@@ -52,6 +54,7 @@ class Shop:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._seed = seed
         self._gap_s = gap_s
+        self._history = history
         self._till_ports = {line: free_port() for line in LINES}
         self._printer_ports = {line: free_port() for line in LINES}
         self._page = f"127.0.0.1:{free_port()}"
@@ -81,6 +84,8 @@ class Shop:
         self.cloud.furnish(box, self.folder / "credentials", self.folder / "keys.toml")
         sync = self.cloud.sync_section(box, self.folder / "credentials") + "backoff_max_s = 3\n"
         (self.folder / "edgebox.toml").write_text(self._settings(sync), "utf-8")
+        if self._history:
+            fill(self.data, self._history)
         asyncio.run(add_owner(self.data))
         self.start(AIR, "tests.soak.air", self.bus.address, str(self._seed))
         for number, line in enumerate(LINES):

@@ -16,7 +16,7 @@ from hw_sim.receipt_words import shop
 from tests.soak.lane import DAY, LANGUAGE
 from tests.soak.measures import HOUR_S, Point, slope_an_hour
 from tests.soak.papers import match
-from tests.soak.plan import BOX_OWN, ENDINGS, LINES, QUIET, What, plan
+from tests.soak.plan import BOX_OWN, ENDINGS, HISTORY, LINES, QUIET, What, plan
 from tests.soak.seen import (
     Air,
     Books,
@@ -47,7 +47,9 @@ ENDED = Trouble(at_s=2000.0, what="ended by itself with 1", where="scan")
 def story(minutes: float = 60.0) -> list[Seen]:
     """A run in which all went well."""
     until_s = BEGAN_S + minutes * 60
-    seen: list[Seen] = [Setting(at_s=BEGAN_S, minutes=minutes, seed=1, boot_offset_s=0.0, machine="one")]
+    seen: list[Seen] = [
+        Setting(at_s=BEGAN_S, minutes=minutes, seed=1, boot_offset_s=0.0, machine="one", history=HISTORY)
+    ]
     for number in range(60):
         at_s = BEGAN_S + 10 + number * (minutes * 60 - 20) / 60
         line, name = LINES[number % 2], f"{number:06d}"
