@@ -22,6 +22,7 @@ from edgebox.escpos.compose import Press
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.line.frames import (
     PROOF_ASKED,
+    TORN,
     Answer,
     Begin,
     Data,
@@ -292,6 +293,10 @@ class LineSession(Peer[Frame, Pong]):
     def _outcome(self, outcome: Outcome) -> None:
         pending = self._pending.pop(outcome.document, None)
         if pending is None:
+            if outcome.result == TORN:
+                self._desk.fault(
+                    self.name, f"document {outcome.document}: {outcome.reason}: it may be torn, or missing"
+                )
             if self._desk.is_recorded(self.session, outcome.document):
                 self._send(Done(outcome.document))
             return

@@ -17,7 +17,7 @@ from edgebox.escpos.documents import Verdict
 from edgebox.escpos.profile import PrinterProfile
 from edgebox.escpos.state import Buffer
 from edgebox.line.between import Between
-from edgebox.line.frames import Answer, Done, Frame, Hello, Outcome, Ping, Pong, Result, Why, encode
+from edgebox.line.frames import TORN, Answer, Done, Frame, Hello, Outcome, Ping, Pong, Result, Why, encode
 from edgebox.line.held import Held
 from edgebox.line.insertion import insert
 from edgebox.line.outbox import Outbox
@@ -173,11 +173,12 @@ class LineCore:
         """The printer's link broke: what it had not taken is gone, as on a bare wire."""
         self.printer_up = False
         self._tell_status(link_changed=True)
+        for document in self.outbox.slips:  # told as inserted; on paper in part, or not
+            self.spool.note(Outcome(document, TORN, "the printer was lost under the slip", 0, 0, b""))
         cut = len(self._ask.cut) if self._ask is not None else 0
         lost = self.outbox.clear() + self._held.size + cut + self._behind_bytes + len(self.stream.unsent)
         self.counters["printer_lost_bytes"] += lost
-        asks = [piece.ask for piece in self._behind] + [self._ask]
-        for ask in asks:
+        for ask in [piece.ask for piece in self._behind] + [self._ask]:
             if ask is not None:
                 self.spool.outcome(Outcome(ask.document, Result.PLAIN, "printer_gone", 0, 0, b""))
         self._ask = None
@@ -406,10 +407,10 @@ class LineCore:
         """Closes the question: slip, held feed, cut; then what came in the meantime."""
         ask, self._ask = self._ask, None
         assert ask is not None
-        self.outbox.push(before)
+        self.outbox.push(before, slip_of=ask.document)
         self.outbox.push(self._held.take())
         self.outbox.push(ask.cut)
-        self.outbox.push(behind)
+        self.outbox.push(behind, slip_of=ask.document)
         hold_us = round((now - ask.since) * 1e6)
         self.spool.outcome(Outcome(ask.document, result, reason, len(before) + len(behind), hold_us, ref))
         self.counters[result.name.lower()] += 1

@@ -41,6 +41,9 @@ class Result(IntEnum):
     REFUSED = 4  # the answer's body was not safe to print: void the claim
 
 
+TORN = 0  # no result: said of a document whose outcome was INSERTED, when the printer went before it had the slip whole
+
+
 class JobPhase(IntEnum):
     """A job's state as the line sees it."""
 

@@ -32,7 +32,7 @@ class PrinterSide:
         self.core = core
         self.port: Port | None = None
         self.up = False
-        self.absent = False  # the last try to reach a network printer failed
+        self.absent = False  # the last try to reach the printer failed
         self.is_device = not end.url.startswith("tcp:")
         self.bytes_per_s = end.bytes_per_s
         self.on_reply: Callable[[bytes], None] = lambda data: None
@@ -104,7 +104,7 @@ class PrinterSide:
         except (OSError, EdgeboxError) as fault:
             self._say(f"printer: {fault}")
             self._retry_at = now + RETRY_S
-            self.absent = not self.is_device
+            self.absent = True
             self.on_gone(True)
             return
         self._poll.watch(self.port, WRITE, self._on_dialling)
@@ -118,7 +118,7 @@ class PrinterSide:
                 return
         except OSError as fault:
             self._retry_at = self._now + RETRY_S
-            self.absent = not self.is_device
+            self.absent = True
             self.lost(fault)
             return
         self.up = True

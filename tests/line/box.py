@@ -22,12 +22,14 @@ def free_port() -> int:
 
 
 class Line(Process):
-    """The process. `log` is what it says."""
+    """The process. `log` is what it says. `listens`: it will at once; without a printer tills are refused."""
 
-    def __init__(self, till: str, printer: str, *more: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, till: str, printer: str, *more: str, env: dict[str, str] | None = None, listens: bool = True
+    ) -> None:
         self.port = int(till.rpartition(":")[2]) if till.startswith("tcp:") else 0
         super().__init__("edgebox.line.daemon", "--till", till, "--printer", printer, *more, env=env)
-        if self.port:
+        if self.port and listens:
             until(self._listens, "the line listens")
 
     def _listens(self) -> bool:

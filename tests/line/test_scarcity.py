@@ -60,12 +60,14 @@ def test_an_engine_that_is_not_there_is_named_once(printer: TcpPrinter, tmp_path
 
 def test_a_printer_that_is_not_plugged_in_is_named_once_and_found_when_it_is(tmp_path: Path) -> None:
     device = tmp_path / "later" / "printer"
-    with Line(f"tcp://127.0.0.1:{free_port()}", f"file:{device}") as line:
+    with Line(f"tcp://127.0.0.1:{free_port()}", f"file:{device}", listens=False) as line:
         until(lambda: bool(line.log), "a word about it")
         time.sleep(1.3)
-        assert len(line.log) == 1, line.log
+        assert len([text for text in line.log if "No such file" in text]) == 1, line.log
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(line.address)
         device.parent.mkdir()
-        until(device.exists, "the printer is opened")
+        until(lambda: "the printer is there: tills are let in\n" in line.log, "the printer is opened")
         one_per_receipt(line.address, [RECEIPT])
         until(lambda: device.read_bytes() == RECEIPT, "the receipt")
 

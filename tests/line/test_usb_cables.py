@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from edgebox.line.frames import TORN
 from hw_sim.lpsim import LpNode
 from tests.line.box import Engine, Line, until
 from tests.line.wire import BODY
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.skipif(
     not (shutil.which("gcc") or shutil.which("cc")), reason="no C compiler: apt install gcc"
 )
 RECEIPT = b"\x1b@SHOP\nTOTAL 12.00\nCASH 12.00\n\x1bd\x04\x1dV\x00"
+SLIP = b"".join(b"SLIP %05d\n" % number for number in range(10_000))  # 110 KB: a pty takes some 18
 PAPER_END = b"\x1c\x00\x0c\x00"  # ASB: off-line, roll paper end
 PAPER_BACK = b"\x10\x00\x00\x00"
 
@@ -88,36 +90,61 @@ def test_a_printer_whose_port_tells_nothing_is_known_by_its_replies(box: Box) ->
     assert box.line.cpu_s < 1.0
 
 
-@pytest.mark.parametrize("when", ["idle", "inside a receipt", "behind a receipt"])
-def test_the_printer_is_unplugged_and_plugged_in_again(box: Box, when: str) -> None:
-    if when == "inside a receipt":
-        box.till.give(RECEIPT[:20])
-        time.sleep(0.05)
-    elif when == "behind a receipt":
-        box.prints()
-    box.printer.unplug()
-    soon(lambda: not box.printer.is_open, "let go")
-    soon(lambda: not box.till.status & 0x10, "the till is told: not selected")
-    box.printer.plug()
-    soon(lambda: box.printer.is_open, "found again")
-    if when == "inside a receipt":
-        box.till.give(RECEIPT[20:])
-        box.prints(sent=True)
-    assert BODY in box.prints()
-
-
-@pytest.mark.parametrize("when", ["idle", "inside a receipt", "behind a receipt"])
-def test_the_till_is_unplugged_and_plugged_in_again(box: Box, when: str) -> None:
+def goes_to(box: Box, when: str) -> None:
+    """The first receipt, up to there."""
     if when == "inside a receipt":
         box.till.give(RECEIPT[:20])
         soon(lambda: bool(box.printer.take()), "on paper")
     elif when == "behind a receipt":
         box.prints()
+    elif when != "idle":
+        box.engine.answer = lambda end: None if when == "while the cut waits" else SLIP
+        box.till.give(RECEIPT)
+        soon(lambda: bool(box.engine.ends), "the question")
+        if when == "inside the slip":
+            soon(lambda: b"SLIP 00010" in box.printer.take(), "some of the slip")
+
+
+WHEN = ("idle", "inside a receipt", "while the cut waits", "inside the slip", "behind a receipt")
+
+
+@pytest.mark.parametrize("when", WHEN)
+def test_the_printer_is_unplugged_and_plugged_in_again(box: Box, when: str) -> None:
+    goes_to(box, when)
+    box.printer.unplug()
+    soon(lambda: not box.printer.is_open, "let go")
+    soon(lambda: not box.till.status & 0x10, "the till is told: not selected")
+    if when == "while the cut waits":
+        soon(lambda: any(one.reason == "printer_gone" for one in box.engine.outcomes), "nobody waits for the answer")
+    elif when == "inside the slip":
+        soon(lambda: any(one.result == TORN for one in box.engine.outcomes), "that the slip is torn is said")
+    box.engine.answer = lambda end: BODY
+    box.printer.plug()
+    soon(lambda: box.printer.is_open, "found again")
+    if when == "inside a receipt":
+        box.till.give(RECEIPT[20:])
+        box.prints(sent=True)
+    paper = box.prints()
+    assert BODY in paper
+    assert SLIP[:9] not in paper, "what was torn is not printed again"
+    assert sum(one.result == TORN for one in box.engine.outcomes) == (when == "inside the slip")
+
+
+@pytest.mark.parametrize("when", WHEN)
+def test_the_till_is_unplugged_and_plugged_in_again(box: Box, when: str) -> None:
+    goes_to(box, when)
     box.till.unplug()
     soon(lambda: not box.till.is_open, "closed before the gadget is bound anew")
+    rest = bytearray()
+    if when == "inside the slip":
+        soon(lambda: rest.extend(box.printer.take()) or SLIP[-11:] in rest, "the slip, whole")
+    elif when == "while the cut waits":
+        soon(lambda: rest.extend(box.printer.take()) or rest.endswith(b"\x1dV\x00"), "the cut, when nobody answers")
+    box.engine.answer = lambda end: BODY
     box.till.plug()
     soon(lambda: box.till.is_open, "there again")
     assert BODY in box.prints()
+    assert not any(one.result == TORN for one in box.engine.outcomes)
 
 
 def test_a_till_that_is_pulled_while_the_printer_takes_nothing_is_let_go_all_the_same(box: Box) -> None:
