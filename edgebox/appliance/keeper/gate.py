@@ -27,13 +27,15 @@ TRIAL_S = 900.0  # a till that prints without a pause for so long, or a cloud th
 
 
 class Unit(NamedTuple):
-    """A service. `begun_us`: its process, on the monotonic clock; `falls`: how often systemd started it unasked."""
+    """A service. `begun_us`: its process, on the monotonic clock; `falls`: how often systemd started it unasked.
+    `slot`: whose code it runs, "" where that can't be told (yet)."""
 
     name: str
     pid: int
     ready: bool
     begun_us: int
     falls: int = 0
+    slot: str = ""
 
 
 class Pulse(NamedTuple):
@@ -138,12 +140,12 @@ class Gate:
     def _next_back(self, seen: Seen) -> Step | None:
         """The lines first, and all at once; the engine when they print, for it takes the processor from them."""
         for unit in seen.units:
-            if unit.name == ENGINE or self._is_right(unit):
+            if unit.name == ENGINE or (unit.ready and self._is_right(unit)):
                 continue
             asked = self._asked.get(unit.name)
             if asked is None and unit.ready:
                 return self._ask(unit, Do.ANEW, seen.now)
-            if self._hangs(unit, asked, seen.now):
+            if unit.pid and self._hangs(unit, asked, seen.now):
                 return self._ask(unit, Do.KILL, seen.now)
         lines_print = all(unit.ready and self._is_right(unit) for unit in seen.units if unit.name != ENGINE)
         engine = next(unit for unit in seen.units if unit.name == ENGINE)
@@ -156,7 +158,8 @@ class Gate:
         """One that falls again and again ends by itself; killed too late, its good successor would be hit."""
         if asked is not None:
             return now - asked > FORCE_S
-        return not unit.ready and now - unit.begun_us / 1e6 > HANGS * self._trial.ready_s
+        limit_s = FORCE_S if self._is_right(unit) else HANGS * self._trial.ready_s
+        return not unit.ready and now - unit.begun_us / 1e6 > limit_s
 
     def _ask(self, unit: Unit, do: Do, now: float) -> Step:
         self._asked[unit.name] = now
@@ -164,7 +167,10 @@ class Gate:
         return Step(do, unit.name)
 
     def _is_right(self, unit: Unit) -> bool:
-        """Its process is of the slot that is to run. One without a process will be."""
+        """Its process is of the slot that is to run. One without a process will be; of one that does not say so yet,
+        its time must do."""
+        if unit.slot:
+            return unit.slot == self._trial.slot
         never_left = self._trial.phase is Phase.GOING_BACK and unit.begun_us < self._trial.tried_us
         return not unit.pid or never_left or unit.begun_us > self._trial.since_us
 

@@ -9,9 +9,11 @@ import json
 import os
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from .gate import ENGINE, Pulse, Unit
+from .trial import SLOTS
 
 PULSE = Path("/run/edgebox/pulse.json")
 PULSE_BYTES = 4096
@@ -26,7 +28,17 @@ def services() -> tuple[Unit, ...] | None:
     return read(said.stdout) if said is not None and said.returncode == 0 else None
 
 
-def read(text: str) -> tuple[Unit, ...]:
+def slot_of(pid: int) -> str:
+    """The slot whose interpreter the process runs: its own first word [proc(5)]; "" for one that is still a shell."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = Path(file.read(PULSE_BYTES).split(b"\0")[0].decode("utf-8", "replace")).parts
+    except OSError:
+        return ""
+    return words[-3] if len(words) > 4 and words[-4] == "slots" and words[-3] in SLOTS else ""
+
+
+def read(text: str, slot: Callable[[int], str] = slot_of) -> tuple[Unit, ...]:
     """`systemctl show` of several units: blocks of key=value, an empty line between two."""
     found = []
     for block in text.split("\n\n"):
@@ -35,7 +47,8 @@ def read(text: str) -> tuple[Unit, ...]:
         if told.get("Id") and state in ("active", "activating", "reloading", "deactivating"):
             numbers = [told.get(key, "") for key in ("MainPID", "ExecMainStartTimestampMonotonic", "NRestarts")]
             pid, begun_us, falls = (int(number) if number.isdecimal() else 0 for number in numbers)
-            found.append(Unit(told["Id"], pid, state in ("active", "reloading"), begun_us, falls))
+            is_ready = state in ("active", "reloading")
+            found.append(Unit(told["Id"], pid, is_ready, begun_us, falls, slot(pid) if pid else ""))
     return tuple(found)
 
 

@@ -95,9 +95,9 @@ def back(slots: Slots, world: World, reason: str, words: str) -> None:
     trial = slots.trial()
     if trial is None:
         return
-    back_again = going_back(trial, reason, words)
+    # What begins from now on is the old one; what falls in the moment before the switch is begun again by itself.
+    back_again = going_back(trial, reason, words)._replace(since_us=microseconds(world))
     slots.do([Keep(back_again), *([Switch(trial.old)] if trial.old in slots.whole() else [])])
-    slots.do([Keep(back_again._replace(since_us=microseconds(world)))])  # what begins from now on is the old one
 
 
 def _gone_back(slots: Slots, world: World, say: Callable[[str], None]) -> None:

@@ -1,6 +1,8 @@
 """The keeper beside a trial: who begins anew in which order, what ends a trial, and how long printing stands still."""
 
 import os
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -211,15 +213,47 @@ ActiveState=activating
 
 
 def test_what_systemd_says_of_services_is_read() -> None:
-    assert units.read(SHOWN) == (
-        Unit("edgebox-line@line1.service", 71, True, 123456, 2),
+    assert units.read(SHOWN, {71: "b"}.__getitem__) == (
+        Unit("edgebox-line@line1.service", 71, True, 123456, 2, "b"),
         Unit("edgebox.service", 0, False, 0, 0),
     )
 
 
 @given(st.text(alphabet="IdMainPID=ActiveSte\n0123456789\u0663 ", max_size=200))
 def test_any_text_of_systemd_is_read(text: str) -> None:
-    assert all(unit.pid >= 0 for unit in units.read(text))
+    assert all(unit.pid >= 0 for unit in units.read(text, lambda pid: ""))
+
+
+def test_a_process_says_by_its_first_word_which_slot_it_runs(tmp_path: Path) -> None:
+    interpreter = tmp_path / "slots/b/bin/python3"
+    interpreter.parent.mkdir(parents=True)
+    interpreter.symlink_to("/bin/sleep")
+    with subprocess.Popen([str(interpreter), "20"]) as process:
+        try:
+            end = time.monotonic() + 10
+            while not units.slot_of(process.pid) and time.monotonic() < end:  # it has forked, and not begun yet
+                time.sleep(0.01)
+            assert units.slot_of(process.pid) == "b"
+        finally:
+            process.kill()
+    assert units.slot_of(os.getpid()) == ""
+    assert units.slot_of(process.pid) == ""
+
+
+def test_a_service_that_began_before_the_switch_and_took_the_slot_behind_it_is_left_alone(slots: Slots) -> None:
+    shop = Shop(slots, {LINE: "falls"})
+    real = shop.services
+
+    def with_slots() -> tuple[Unit, ...] | None:
+        found = real()
+        return tuple(
+            unit._replace(slot=shop.processes[unit.name].slot, begun_us=unit.begun_us - 900_000) for unit in found or ()
+        )
+
+    shop.services = with_slots  # type: ignore[method-assign]
+    tried(slots, shop)
+    assert ended(slots) == ("a", Outcome.ROLLED_BACK, "crash")
+    assert [told for told in shop.told if told[1] == LINE] == [("anew", LINE)], "asked once, to begin the new one"
 
 
 @given(st.binary(max_size=200) | st.sampled_from([b"[]", b'{"pid":1e400}', b'{"pid":1,"lines":3}', b"[" * 5000]))
