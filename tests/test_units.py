@@ -135,3 +135,12 @@ def test_an_adapter_plugged_in_for_the_first_time_is_not_forbidden(name: str) ->
         module = classes.get(allowed.removesuffix(" rw"))
         assert module is None or module in loaded
     assert "systemd-modules-load.service" in told["After"][0].split()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_group_that_a_service_asks_for_is_there(name: str) -> None:
+    """One that nobody made ends the service before it begins (status 216/GROUP)."""
+    debians = {"lp", "dialout", "input", "bluetooth"}  # base-passwd, bluez's own Depends
+    made = {line.split()[1] for line in (UNITS / "sysusers.conf").read_text("utf-8").splitlines() if line[:2] == "g "}
+    for groups in settings(name).get("SupplementaryGroups", []):
+        assert set(groups.split()) <= debians | made

@@ -10,6 +10,11 @@ from collections.abc import Iterator
 
 from edgebox.appliance.doctor.finding import Finding, Grade, Machine, ok
 from edgebox.appliance.doctor.wires import printers, suggested
+from edgebox.config import FOLDER
+from edgebox.errors import ConfigError
+from edgebox.printers import load_printers
+
+ASKED = ("tcp:", "serial:", "usb:", "usblp:")
 
 
 def profiles(machine: Machine) -> Iterator[Finding]:
@@ -17,7 +22,7 @@ def profiles(machine: Machine) -> Iterator[Finding]:
     there = {one.url: one.device_id for one in printers(machine) if one.device_id}
     for line in machine.config.line:
         told = machine.who(line.name)
-        if told is None and line.printer and line.printer not in machine.held:
+        if told is None and line.printer not in machine.held and may_be_asked(line.printer, line.profile):
             told = machine.ask(line.printer)
         told = told or {}
         model = told.get("model") or _of_device(there.get(line.printer, ""))
@@ -33,6 +38,17 @@ def profiles(machine: Machine) -> Iterator[Finding]:
                 "compare the name on its back; many clones never say",
                 key="profile_silent",
             )
+
+
+def may_be_asked(url: str, profile: str) -> bool:
+    """It is a printer, and its profile doesn't forbid questions: one clone's reply to an unknown one is a reset."""
+    if not url.startswith(ASKED):
+        return False
+    try:
+        found = load_printers(FOLDER / "printers").get(profile)
+    except ConfigError:
+        return False
+    return found is not None and found.status and found.dialect != "star"
 
 
 def _of_device(device_id: str) -> str:

@@ -210,6 +210,34 @@ def test_a_port_that_the_box_may_not_open_is_no_cable_to_speak_of(patient: Patie
     assert patient.findings(cables.cables) == []
 
 
+@pytest.mark.parametrize(
+    ("url", "profile", "is_asked"),
+    [
+        ("tcp://192.168.1.50:9100", "generic-80", True),
+        ("usb://04b8:0202", "epson-tm-t88", True),
+        ("serial:///dev/ttyS0?baud=9600&flow=none", "star-line", False),
+        ("file:/capture", "generic-80", False),
+        ("", "generic-80", False),
+        ("tcp://192.168.1.50:9100", "no-such-profile", False),
+    ],
+)
+def test_only_a_printer_whose_profile_allows_it_is_asked(url: str, profile: str, is_asked: bool) -> None:
+    assert profiles.may_be_asked(url, profile) == is_asked
+
+
+def test_a_printer_that_somebody_of_ours_has_is_not_asked_beside_its_line(patient: Patient) -> None:
+    asked: list[str] = []
+
+    def ask(url: str) -> None:
+        asked.append(url)
+
+    machine = Machine(patient.config, patient.root, patient.root, ask=ask)
+    list(profiles.profiles(machine))
+    assert asked == [patient.printer]
+    list(profiles.profiles(machine._replace(held=frozenset({patient.printer}))))
+    assert asked == [patient.printer]
+
+
 def test_a_relay_that_holds_the_box_in_the_wire_is_well(patient: Patient) -> None:
     with_relay(patient, in_wire="1")
     assert patient.findings(relay.relays) == []
