@@ -1,11 +1,13 @@
 """Files that nobody else may read, written so that there is always the old one or the whole new one.
 
-Owns: how they are written. Never: what is in them. Mode 0600 from the first moment, never widened.
+Owns: how they are written, and as whom. Never: what is in them. Mode 0600 from the first moment, never widened.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -29,3 +31,23 @@ def write_private(path: Path, raw: bytes) -> None:
         os.fsync(folder)  # the name is on disk too [fsync(2)]
     finally:
         os.close(folder)
+
+
+@contextmanager
+def as_owner(folder: Path) -> Iterator[None]:
+    """Root is the folder's owner meanwhile: in a folder of the services it may find links where it is going to write,
+    and these must lead no further than the services' own rights. Who isn't root stays who he is. OSError. The process
+    has one user: not beside other threads."""
+    if os.geteuid() != 0:
+        yield
+        return
+    owner, groups, group = folder.stat(), os.getgroups(), os.getegid()
+    os.setgroups([owner.st_gid])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)

@@ -6,12 +6,11 @@ Never: takes away a certificate that the box has and that is still good.
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from edgebox.errors import ConfigError
-from edgebox.private_file import write_private
+from edgebox.private_file import as_owner, write_private
 
 FILES = ("ca.crt", "claim.crt", "claim.key")
 OWN = ("client.crt", "client.key", "next.crt", "next.key")  # sync/own_certificate.py says which is which
@@ -28,11 +27,12 @@ def install(source: Path, target: Path) -> list[str]:
         hint = "is the clock right? else ask the operator for a new claim"
         raise ConfigError(f"{source}: the claim ended on {ends:%Y-%m-%d}", reason="bad_answers", hint=hint)
     try:
-        for name in OWN:  # run out: it would be shown to the broker for ever
-            (target / name).unlink(missing_ok=True)
-        for name, raw in found.items():  # the key last: without it the claim counts as not there
-            write_private(target / name, raw)
-        _give(target)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with as_owner(target.parent):  # the services' user [systemd/tmpfiles.conf]
+            for name in OWN if own.exists() else ():  # run out: it would be shown to the broker for ever
+                (target / name).unlink(missing_ok=True)
+            for name, raw in found.items():  # the key last: without it the claim counts as not there
+                write_private(target / name, raw)
     except OSError as fault:
         raise ConfigError(f"{target}: {fault.strerror}", reason="bad_answers") from fault
     return [f"{target}: claim of the batch, good until {ends:%Y-%m-%d}; the box asks for its own certificate with it"]
@@ -53,11 +53,3 @@ def _ends(pem: bytes, path: Path) -> datetime:
         return x509.load_pem_x509_certificate(pem).not_valid_after_utc
     except ValueError as fault:
         raise ConfigError(f"{path}: no certificate in PEM form", reason="bad_answers") from fault
-
-
-def _give(folder: Path) -> None:
-    """To whom the folder around it belongs: the services' user [systemd/tmpfiles.conf]."""
-    if os.geteuid() == 0:
-        owner = folder.parent.stat()
-        for path in (folder, *folder.iterdir()):
-            os.chown(path, owner.st_uid, owner.st_gid)

@@ -115,7 +115,9 @@ def take_over(data: Path, raw: bytes) -> None:
 def _write(data: Path, identity: Identity) -> None:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     half = data / (FILE + ".new")
-    with half.open("w", encoding="ascii") as file:
+    half.unlink(missing_ok=True)  # of a write that a power cut ended; or a link that the folder's owner has laid there
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
         json.dump(msgspec.to_builtins(identity), file, indent=1)
         os.fchmod(file.fileno(), 0o644)  # root makes it, the folder's owner reads it: no secret, any till sees it
         file.flush()

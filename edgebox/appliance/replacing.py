@@ -10,7 +10,6 @@ mark that closes the desk in it. Begun anew, each step finds done what was done.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -20,9 +19,10 @@ from pathlib import Path
 from edgebox import own_secret, sealed
 from edgebox.appliance import identity, recovery
 from edgebox.errors import ConfigError
-from edgebox.private_file import write_private
+from edgebox.private_file import as_owner, write_private
 from edgebox.store.backup import along, restore
 from edgebox.store.database import FILE
+from edgebox.store.sidecar import belong
 
 AskCode = Callable[[], str]
 
@@ -70,7 +70,8 @@ def _keys(inside: dict[str, bytes], data: Path, root: Path, code: AskCode | None
     try:
         (root / "etc/edgebox").mkdir(mode=0o750, parents=True, exist_ok=True)
         for name, raw in found.items():
-            write_private(places[name], raw)
+            with as_owner(places[name].parent):
+                write_private(places[name], raw)
     except OSError as fault:
         raise ConfigError(f"{fault.filename}: {fault.strerror}", reason="io") from fault
     return [f"keys taken over: {', '.join(found)}"]
@@ -84,13 +85,12 @@ def _identity(inside: dict[str, bytes], backup: Path, data: Path) -> list[str]:
         raw = backup.with_name(identity.FILE).read_bytes()
     if raw is None:
         return []
-    identity.take_over(data, raw)
+    with as_owner(data):
+        identity.take_over(data, raw)
     return ["the till goes on knowing the box: its USB identity is the dead one's"]
 
 
 def _give(data: Path) -> None:
     """Root has written into the services' folder: it is theirs [systemd/tmpfiles.conf]."""
-    if os.geteuid() == 0:
-        owner = data.stat()
-        for path in data.iterdir():
-            os.chown(path, owner.st_uid, owner.st_gid)
+    for path in data.iterdir():
+        belong(path)

@@ -183,10 +183,15 @@ def _fault_of(fault: sqlite3.Error | OSError, target: Path) -> StoreError:
 
 
 def _beside(folder: Path) -> dict[str, bytes]:
-    found = {name: (folder / name).read_bytes() for name in BESIDE if (folder / name).is_file()}
-    for name, raw in found.items():
-        if len(raw) > BESIDE_BYTES:
-            raise StoreError(f"{folder / name}: {len(raw)} bytes", reason="size", hint="it is not what it should be")
+    found = {}
+    for name in BESIDE:
+        path = folder / name
+        if path.is_symlink() or not path.is_file():  # root's backup must not take along what a link leads to
+            continue
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            found[name] = file.read(BESIDE_BYTES + 1)
+        if len(found[name]) > BESIDE_BYTES:
+            raise StoreError(f"{path}: too large", reason="size", hint="it is not what it should be")
     return found
 
 

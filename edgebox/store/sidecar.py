@@ -21,6 +21,7 @@ import fcntl
 import hashlib
 import os
 import re
+import stat
 import struct
 from enum import StrEnum
 from pathlib import Path
@@ -59,7 +60,7 @@ class Sidecar:
         path = folder / FILE
         self._lock = _locked(folder)
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             belong(path)
             raw = os.pread(self._file, 64, 0)
         except OSError as fault:
@@ -86,10 +87,12 @@ class Sidecar:
 
 
 def belong(path: Path) -> None:
-    """Gives what root has made to the folder's owner: `sudo edgebox restore` must not lock the engine out. OSError."""
+    """Gives what root has made to the folder's owner: `sudo edgebox restore` must not lock the engine out. Not what a
+    link leads to, or what has another name, too: that owner may have laid them there. OSError."""
     if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        owner, facts = path.parent.stat(), path.lstat()
+        if stat.S_ISDIR(facts.st_mode) or (stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _locked(folder: Path) -> int:

@@ -20,6 +20,7 @@ from edgebox.errors import ConfigError
 from edgebox.store.backup import backup
 from edgebox.store.store import Store
 from hw_sim.cloud.certificates import Authority
+from sync import own_certificate
 
 ID = "MFG:EPSON;CMD:ESC/POS;MDL:TM-T88V;CLS:PRINTER;"
 FOUND = [
@@ -188,6 +189,14 @@ def test_a_box_with_a_certificate_of_its_own_keeps_it_when_it_is_set_up_again(tm
     claim.install(source, folder)
     assert not (folder / "client.crt").exists(), "it has run out: the broker lets nobody in with it"
     assert (folder / "claim.key").exists()
+
+
+def test_set_up_twice_before_the_certificate_is_there_asks_with_the_same_key(tmp_path: Path) -> None:
+    source, folder = claim_in(tmp_path), tmp_path / "root" / OWN.lstrip("/")
+    claim.install(source, folder)
+    before = own_certificate.request(folder, "b1", "")
+    claim.install(source, folder)
+    assert own_certificate.request(folder, "b1", "").id == before.id, "for another key the cloud has no certificate"
 
 
 @pytest.mark.parametrize(
