@@ -1,7 +1,8 @@
 """A batch's claim certificate onto a new box: with it the box asks for a certificate of its own (sync/enrolment.py).
 
 Owns: that it gets into the folder that the service writes, and nowhere else: it is removed there once it has served.
-Never: takes away a certificate that the box has and that is still good.
+Never: takes away a certificate that the box has and that is still good, or the key that it has asked for one with: the
+cloud gives a name to one key, and would say `taken` to the next.
 """
 
 from __future__ import annotations
