@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -29,6 +30,7 @@ PROGRAMS = Path(__file__).parent / "guest" / "cuts"
 PUT = "/usr/local/lib/edgebox-sim/tests/vm/guest/cuts"  # where the guest has them
 FOLDER, KEYS = "/run/cuts", "/run/cuts-keys.toml"
 PATIENCE_S = 120.0  # for a word of the guest's; a look takes one second, a look with printing six
+SEED_BYTES = 32  # the kernel's pool takes as many [drivers/char/random.c]
 MOMENT_S = 0.0005  # emulated, a write is flushed some milliseconds after it came
 MKE2FS = "/usr/sbin/mke2fs"
 
@@ -89,6 +91,8 @@ class Talk:
 
     def say(self, order: Order) -> None:
         """The clerk does it when its turn comes."""
+        if isinstance(order, Look | Work):
+            order = msgspec.structs.replace(order, seed=os.urandom(SEED_BYTES).hex())
         self._link.sendall(msgspec.json.encode(order) + b"\n")
 
     def hears(self, seconds: float) -> Iterator[Word]:

@@ -122,10 +122,12 @@ def test_nothing_accepted_is_missing_after_any_of_200_power_cuts(clerk: Snapshot
     printed = sum(trial.found.next is not None for trial in trials)
     torn = sum(trial.cut.unflushed > 0 for trial in trials)
     figures.note("power cuts replayed: survived of tried", f"{len(trials) - len(failed)} of {len(trials)}")
-    figures.note("  of them with unflushed writes / next receipt printed", f"{torn} / {printed}")
-    figures.note("  accepted in the recording, events", len(recording.accepted))
-    figures.note("  each, two guests at once", (time.monotonic() - began) / CUTS, "s")
-    figures.note("  store opened after a cut, median", _median([trial.found.open_ms for trial in trials]), "ms")
+    figures.note("power cuts replayed: in mid-write / next receipt printed", f"{torn} / {printed}")
+    figures.note("power cuts replayed: accepted in the recording", len(recording.accepted))
+    figures.note("power cuts replayed: each, two guests at once", (time.monotonic() - began) / CUTS, "s")
+    figures.note(
+        "power cuts replayed: store opened and read, median", _median([trial.found.open_ms for trial in trials]), "ms"
+    )
     assert not failed
     assert len(trials) == CUTS
     assert printed == CUTS // PRINTS_EVERY
@@ -152,7 +154,7 @@ def _seen(control: str, trials: Sequence[Trial]) -> None:
     """Most of them have lost something, or everything."""
     lost = sum(trial.missing > 0 or bool(trial.found.fault) for trial in trials)
     noticed = sum(bool(trial.found.news or trial.found.fault) for trial in trials)
-    figures.note(f"control, {control}: cuts that lost", f"{lost} of {len(trials)}, the box noticed {noticed}")
+    figures.note(f"control, {control}: cuts that lost of tried", f"{lost} of {len(trials)}, the box noticed {noticed}")
     assert lost > len(trials) // 2, [trial.wrong[:2] for trial in trials]
 
 
@@ -183,9 +185,9 @@ def test_ten_kills_of_the_whole_machine_in_mid_work(clerk: Snapshot, base: bytes
             accepted += talk.last_words()
             forgotten.append(unflushed)
     bad = len({fault.split(":")[0] for fault in failed})
-    figures.note("whole machine killed: survived of tried", f"{KILLS - bad} of {KILLS}")
-    figures.note("  accepted in all, unflushed sectors at the cuts", f"{len(accepted)}, {forgotten}")
-    figures.note("  each, with a new guest and a shop that opens", (time.monotonic() - began) / KILLS, "s")
+    figures.note("machine killed in mid-work: survived of tried", f"{KILLS - bad} of {KILLS}")
+    figures.note("machine killed in mid-work: accepted, unflushed sectors", f"{len(accepted)}, {forgotten}")
+    figures.note("machine killed in mid-work: each", (time.monotonic() - began) / KILLS, "s")
     assert not failed
     assert any(forgotten), "some of them in mid-write"
 
@@ -212,10 +214,10 @@ def test_three_reboots_of_the_units_as_shipped(vm: Machine, reboot: Callable[[Ma
         assert [one for one in accepted if one not in held] == [], "nothing is missing"
         assert len(held) == len(set(held)), "nothing is there twice"
         assert "store:" not in vm.sh("journalctl -b -u edgebox.service -o cat"), "no false alarm"
-    figures.note("whole reboots after a cut: survived of tried", f"{REBOOTS} of {REBOOTS}")
-    figures.note("  receipts accepted in all", len(accepted))
-    figures.note("  power to a guest that answers", max(boots_s), "s")
-    figures.note("  each", (time.monotonic() - began) / REBOOTS, "s")
+    figures.note("whole boots after a cut: survived of tried", f"{REBOOTS} of {REBOOTS}")
+    figures.note("whole boots after a cut: receipts accepted", len(accepted))
+    figures.note("whole boots after a cut: power to a guest that answers", max(boots_s), "s")
+    figures.note("whole boots after a cut: each", (time.monotonic() - began) / REBOOTS, "s")
 
 
 def _settle(vm: Machine) -> None:

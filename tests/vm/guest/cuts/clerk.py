@@ -30,6 +30,8 @@ from tests.vm.guest.cuts.words import Found, Look, Order, Stop, Stopped, Word, W
 
 PORT = Path("/dev/virtio-ports/acks")
 DISK = Path("/dev/vdb")
+CHANCE = Path("/dev/urandom")
+RNDRESEEDCRNG = 0x5207  # use what was written to it from now on [linux/random.h]
 BLKFLSBUF = 0x1261  # forget what was read of a disk: it is another one now [linux/fs.h]
 MNT_DETACH = 2  # umount2(2)
 POLL_S = 0.02  # the port reads as ended while no host is connected [drivers/char/virtio_console.c, port_fops_read]
@@ -85,6 +87,14 @@ class Shelf:
             self._system.umount2(bytes(self.folder), MNT_DETACH)
 
 
+def stir(seed: str) -> None:
+    """All guests that are restored from one frozen would draw the same claims and sessions."""
+    if seed:
+        with CHANCE.open("wb", buffering=0) as chance:
+            chance.write(bytes.fromhex(seed))
+            fcntl.ioctl(chance, RNDRESEEDCRNG)
+
+
 class Clerk:
     """One order after the other."""
 
@@ -124,6 +134,7 @@ class Clerk:
     def _look(self, order: Look) -> None:
         began = time.monotonic()
         try:
+            stir(order.seed)
             self._shelf.mount()
             mounted = time.monotonic()
             found = asyncio.run(look(self._places, order))
@@ -139,6 +150,7 @@ class Clerk:
         if order.synchronous:  # the control: what the shop would lose with a setting that it does not have
             other = f"synchronous={order.synchronous}"
             database.PRAGMAS = tuple(other if "synchronous=" in one else one for one in database.PRAGMAS)
+        stir(order.seed)
         self._shelf.mount()
         asyncio.run(trade(self._places, self._port.tell, order.first))
 

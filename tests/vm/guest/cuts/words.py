@@ -52,18 +52,22 @@ class Stopped(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 class Look(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="look"):
     """Mount the disk, open the store, say what is there. `prints`: also start line and engine and print on.
 
-    `codes`: of redeemed coupons, to be presented once more; `reprint`: the number of a receipt that has its claim.
+    `codes`: of redeemed coupons, to be presented once more; `reprint`: the number of a receipt that has its claim;
+    `seed`: hex, for the guest's chance, which is that of the frozen one else.
     """
 
     prints: int = 0
     codes: list[str] = []
     reprint: int = 0
+    seed: str = ""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="work"):
-    """Mount the disk and let a shop work on it. `synchronous`: another word than the store's own, for the control."""
+    """Mount the disk and let a shop work on it, from receipt `first` on. `synchronous`: another word than the store's
+    own, for the control; `seed`: as of Look."""
 
     first: int = 1
+    seed: str = ""
     synchronous: str = ""
 
 
