@@ -161,7 +161,7 @@ def _waiting(axis: Any, told: Told) -> None:
     axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axis.set_ylim(0, None)
     axis.set_ylabel("waiting")
-    axis.legend(loc="upper right", ncols=2, frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)
+    axis.legend(loc="upper left", ncols=2, frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)
 
 
 def _hold(axis: Any, told: Told) -> None:
@@ -184,7 +184,7 @@ def _hold(axis: Any, told: Told) -> None:
         p99 = percentile([one.hold_ms for one in judged], 0.99)
         axis.axhline(p99, color="#b3261e", linewidth=1.0, linestyle="--", label=f"99 of 100 within {p99:.0f} ms{words}")
     axis.set_yscale("log")
-    axis.set_ylim(0.8, max(200.0, *(2.5 * one.hold_ms for one in shown)) if shown else 200.0)
+    axis.set_ylim(0.8, max(200.0, *(8.0 * one.hold_ms for one in shown)) if shown else 200.0)
     axis.yaxis.set_major_formatter(FuncFormatter(_milliseconds))
     axis.set_ylabel("till's cut →\nprinter")
     axis.legend(
