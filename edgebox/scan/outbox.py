@@ -1,8 +1,10 @@
 """Codes on their way to the till.
 
 Owns: their order, what has been taken of them, and how long each may wait. Never: the port. A code that waits too long
-is given up, aloud: typed a minute later it would stand on another customer's bill. One that was begun when the till's
-end broke is given up too: nobody knows how much of it arrived, and the rest alone would be another code.
+is given up, aloud: typed a minute later it would stand on another customer's bill. While the till takes bytes nothing
+waits: a keyboard at full speed types 50 characters a second, and a long code must not end in its middle. One that was
+begun when the till's end broke is given up too: nobody knows how much of it arrived, and the rest alone would be
+another code.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ class Outbox:
         self.size = 0  # bytes waiting
         self.given_up = 0  # codes forgotten for their age: a port may be in the middle of one
         self._pieces: deque[tuple[bytes, bool, float]] = deque()  # bytes, ends, since
+        self._moved_at = float("-inf")  # when the till took something last
         self._begun = False  # what was taken stops inside a code
         self._skipping = False  # the rest of a code that was given up is still to come
 
@@ -51,9 +54,10 @@ class Outbox:
                 break
         return b"".join(found)
 
-    def taken(self, count: int) -> None:
+    def taken(self, count: int, now: float) -> None:
         """The till's end took `count` bytes of `peek()`."""
         self.size -= count
+        self._moved_at = now
         while count and self._pieces:
             raw, ends, since = self._pieces.popleft()
             if count < len(raw):
@@ -69,8 +73,8 @@ class Outbox:
 
     @property
     def oldest(self) -> float | None:
-        """Since when the first one waits."""
-        return self._pieces[0][2] if self._pieces else None
+        """Since when the first one waits for the till, and not for those before it."""
+        return max(self._pieces[0][2], self._moved_at) if self._pieces else None
 
     def give_up_begun(self) -> int:
         """Forgets the rest of a code that was begun; how many codes that was (0 or 1)."""
@@ -83,7 +87,7 @@ class Outbox:
     def give_up_older(self, than: float) -> int:
         """Forgets codes that wait since before `than`, a begun one among them; how many."""
         count = 0
-        while self._pieces and self._pieces[0][2] < than:
+        while self._pieces and max(self._pieces[0][2], self._moved_at) < than:
             self._begun = False
             self._forget_one()
             count += 1

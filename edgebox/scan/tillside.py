@@ -108,7 +108,7 @@ class TillSide:
                 taken = port.write(outbox.peek())
                 if not taken:
                     break
-                outbox.taken(taken)
+                outbox.taken(taken, self._now)
                 self._well()
         except OSError as fault:
             if getattr(port, "is_inside", False):

@@ -93,7 +93,7 @@ class Counter:
             if not taken:
                 return
             self.till += data[:taken]
-            outbox.taken(taken)
+            outbox.taken(taken, self.now)
 
     # -- what was seen
 

@@ -301,6 +301,17 @@ def test_a_code_waits_for_its_till_a_moment_and_is_then_given_up_aloud() -> None
     assert counter.till == b"ABC\r"
 
 
+def test_a_long_code_is_typed_to_its_end_however_slow_the_keyboard_is() -> None:
+    """50 characters a second at full speed: nobody waits while the till takes them, nor do those behind."""
+    counter = Counter(takes=lambda size: 0).scans(f"{'A' * 300}\r", f"{EAN}\r")
+    for _ in range(400):
+        keys = iter((1,))
+        counter.takes = lambda size, keys=keys: next(keys, 0)
+        counter.wait(0.02)
+    assert counter.till == f"{'A' * 300}\r{EAN}\r".encode()
+    assert counter.lost == 0
+
+
 def test_a_code_given_up_while_it_still_comes_is_given_up_whole() -> None:
     counter = Counter(takes=lambda size: 0).scans(EAN[:6]).wait(0.05)
     counter.core.outbox.give_up_older(counter.now + 1)

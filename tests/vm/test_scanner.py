@@ -52,7 +52,18 @@ def plugged(guest: Machine) -> None:
 
 
 def typed(guest: Machine, *scans: str, ends: int = 0, seconds: float = 25.0) -> str:
-    """What the till gets of codes that are scanned, up to so many Enters (0: one a code)."""
+    """What the till gets of codes that are scanned, up to so many Enters (0: one a code).
+
+    Again where the till's own kernel lost keys: it keeps ten of them, and this till is an emulated one.
+    """
+    for _ in range(3):
+        text = _typed_once(guest, scans, ends, seconds)
+        if "<keys lost>" not in text:
+            break
+    return text
+
+
+def _typed_once(guest: Machine, scans: tuple[str, ...], ends: int, seconds: float) -> str:
     words = f"till {ends or len(scans)} {seconds}"
     guest.sh(f"rm -f /run/till-listens; sim-python {PUT}/usb_scanner.py {words} >/run/typed 2>&1 & true")
     guest.until("[ -e /run/till-listens ]", 20)
@@ -106,7 +117,7 @@ def test_a_scanner_in_hid_pos_mode_reports_whole_codes(usb: Machine) -> None:
         "systemctl restart edgebox-scan@scanner1.service", timeout=60,
     )  # fmt: skip
     has_it(usb, node)
-    long = "HTTPS://EXAMPLE.CN/" + "A" * 80
+    long = "HTTPS://EXAMPLE.CN/" + "AB1234567890" * 4  # two reports
     assert typed(usb, PAYMENT, long) == f"{PAYMENT}\r{long}\r", usb.sh(LOG)
 
 
