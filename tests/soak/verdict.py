@@ -189,8 +189,9 @@ def _times(told: Told) -> Iterator[Check]:
         yield Check(f"hold of {len(holds):,} cuts that nothing disturbed: p50, ms", f"{p50:.1f}")
         yield Check("p99, ms", f"{p99:.1f}", f"≤ {HOLD_P99_MS:g}" * is_enough, is_enough and p99 > HOLD_P99_MS)
         yield Check("worst, ms", f"{worst:.0f}", f"≤ {HOLD_WORST_MS:g}", worst > HOLD_WORST_MS)
-        others = len(all_holds) - len(holds)
-        yield Check(f"p99 with the {others:,} while others used the machine, ms", f"{percentile(all_holds, 0.99):.1f}")
+    if all_holds:
+        others, p99 = len(all_holds) - len(holds), percentile(all_holds, 0.99)
+        yield Check(f"p99 with the {others:,} while others used the machine, ms", f"{p99:.1f}")
     hit = [one.hold_ms for one in told.papers if one.hold_ms and _only_engine(told, one)]
     if hit:
         yield Check("hold while the engine was killed, worst, ms", f"{max(hit):.1f}", f"≤ {HOLD_WORST_MS:g}",
