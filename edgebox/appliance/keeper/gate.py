@@ -150,16 +150,20 @@ class Gate:
         lines_print = all(unit.ready and self._is_right(unit) for unit in seen.units if unit.name != ENGINE)
         engine = next(unit for unit in seen.units if unit.name == ENGINE)
         has_to = not engine.pid or not self._is_right(engine)
-        if has_to and ENGINE not in self._asked and (lines_print or seen.now - self._begun > FORCE_S):
+        asked = self._asked.get(ENGINE)
+        was_asked = asked is not None and seen.now - asked < ASK_AGAIN_S  # systemd may not have had the time
+        if has_to and not was_asked and (lines_print or seen.now - self._begun > FORCE_S):
             return self._ask(engine, Do.RESTART, seen.now)
         return None if lines_print and self._is_right(engine) else _WAIT
 
     def _hangs(self, unit: Unit, asked: float | None, now: float) -> bool:
         """One that falls again and again ends by itself; killed too late, its good successor would be hit."""
+        age_s = now - unit.begun_us / 1e6
+        if self._is_right(unit):  # it gets its time anew, whenever it was asked for
+            return age_s > FORCE_S
         if asked is not None:
             return now - asked > FORCE_S
-        limit_s = FORCE_S if self._is_right(unit) else HANGS * self._trial.ready_s
-        return not unit.ready and now - unit.begun_us / 1e6 > limit_s
+        return not unit.ready and age_s > HANGS * self._trial.ready_s
 
     def _ask(self, unit: Unit, do: Do, now: float) -> Step:
         self._asked[unit.name] = now

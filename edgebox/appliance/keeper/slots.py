@@ -11,9 +11,11 @@ is whole when its `slot.json` is there, which is written and synced behind every
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,6 +97,19 @@ class Slots:
             return None
 
     # -- what is done
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Held while something is installed; false: somebody else does. Ends with the process, whatever ends that."""
+        folder = os.open(self.home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(folder)
 
     def do(self, actions: list[Action]) -> None:
         """In their order, each on disk before the next. OSError."""

@@ -96,6 +96,11 @@ def begun(trial: Trial) -> list[Action]:
     return [Keep(trial), Switch(trial.new)]
 
 
+def unbegun(trial: Trial, current: str) -> list[Action]:
+    """The trial could not be begun as a whole: it is none."""
+    return [*([Switch(trial.old)] if current != trial.old else []), Forget()]
+
+
 def at_boot(trial: Trial | None, current: str, whole: frozenset[str], boot: str) -> list[Action]:
     """Before anything of a slot is started. `current`: "" for none; `whole`: slots that were written to their end."""
     if trial is None:
@@ -128,6 +133,14 @@ def going_back(trial: Trial, reason: str, words: str) -> Trial:
     if trial.phase is Phase.GOING_BACK:
         return trial
     return trial._replace(phase=Phase.GOING_BACK, reason=reason, words=words)
+
+
+def packaged(trial: Trial | None, current: str) -> list[Action]:
+    """The package's own slot is the box's; a trial that somebody has begun meanwhile is over."""
+    switch: list[Action] = [Switch(PACKAGED)] if current != PACKAGED else []
+    if trial is None:
+        return switch
+    return [*switch, *over(going_back(trial, "package", "a package was installed"))]
 
 
 def over(trial: Trial) -> list[Action]:

@@ -7,7 +7,7 @@ installed outside the slots, in /usr/lib/edgebox, and is never replaced by an up
     edgebox-keeper watch    from the switch, or the boot, to the verdict (edgebox-trial.service)
     edgebox-keeper back     a person has seen enough: the old version again
     edgebox-keeper package  behind `apt install`: the packaged slot is current (postinst)
-    edgebox-keeper busy     0: a trial runs (preinst: a package is not unpacked into one)
+    edgebox-keeper busy     0: a version is installed or tried (preinst: no package is unpacked meanwhile)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from . import units
 from .gate import Do, Gate, Pulse, Seen, Step, Unit
 from .slots import Slots
-from .trial import PACKAGED, Keep, Phase, Switch, at_boot, going_back, good, over
+from .trial import PACKAGED, Forget, Keep, Phase, Switch, Trial, at_boot, going_back, good, over, packaged
 
 LOOK_S = 0.25  # how soon a fall is seen: printing stands still for no longer than this and a start
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -61,9 +61,15 @@ class World:
 
 
 def boot(slots: Slots, boot_id: str) -> str:
-    """What was done, in words."""
-    actions = at_boot(slots.trial(), slots.current, slots.whole(), boot_id)
-    slots.do(actions)
+    """What was done, in words. OSError: the boot could not be counted; then it is none to try a version in."""
+    trial = slots.trial()
+    actions = at_boot(trial, slots.current, slots.whole(), boot_id)
+    try:
+        slots.do(actions)
+    except OSError:
+        if trial is not None:
+            _old_again(slots, trial)
+        raise
     return "; ".join(type(action).__name__.lower() for action in actions) or "nothing to do"
 
 
@@ -76,7 +82,9 @@ def watch(slots: Slots, world: World, boot_id: str, say: Callable[[str], None]) 
     if trial.boot != boot_id:  # begun in an earlier boot, and nobody has counted this one
         boot(slots, boot_id)
         return watch(slots, world, boot_id, say) if slots.trial() is not None else False
-    if trial.phase is Phase.TRYING:
+    if trial.phase is Phase.TRYING and slots.current != trial.new:  # it was ended, and no word of that could be written
+        trial = back(slots, world, "disk", "the trial's end could not be written down", say)
+    elif trial.phase is Phase.TRYING:
         gate = Gate(trial, world.now())
         say(f"{trial.version} on trial in slot {trial.new}, {trial.before} waits in slot {trial.old}")
         step = _followed(gate, world, say, until=None)
@@ -85,30 +93,43 @@ def watch(slots: Slots, world: World, boot_id: str, say: Callable[[str], None]) 
             say(f"{trial.version} is good")
             return True
         say(f"back to {trial.before}: {step.reason}: {step.words}")
-        back(slots, world, step.reason, step.words)
-    _gone_back(slots, world, say)
+        trial = back(slots, world, step.reason, step.words, say)
+    if trial is not None:
+        _gone_back(slots, world, trial, say)
     return False
 
 
-def back(slots: Slots, world: World, reason: str, words: str) -> None:
-    """The old slot is the one that is started, from now on."""
+def back(slots: Slots, world: World, reason: str, words: str, say: Callable[[str], None]) -> Trial | None:
+    """The old slot is the one that is started, from now on. A full disk has room for a link, and maybe none for words:
+    then it goes back all the same, and the trial lives on in memory."""
     trial = slots.trial()
     if trial is None:
-        return
+        return None
     # What begins from now on is the old one; what falls in the moment before the switch is begun again by itself.
     back_again = going_back(trial, reason, words)._replace(since_us=microseconds(world))
-    slots.do([Keep(back_again), *([Switch(trial.old)] if trial.old in slots.whole() else [])])
+    try:
+        slots.do([Keep(back_again)])
+    except OSError as fault:
+        say(f"{slots.home}: {fault.strerror}: going back all the same")
+    _old_again(slots, trial)
+    return back_again
 
 
-def _gone_back(slots: Slots, world: World, say: Callable[[str], None]) -> None:
+def _old_again(slots: Slots, trial: Trial) -> None:
+    if trial.old in slots.whole() and slots.current != trial.old:
+        slots.do([Switch(trial.old)])
+
+
+def _gone_back(slots: Slots, world: World, trial: Trial, say: Callable[[str], None]) -> None:
     """Every service runs the old version again, as far as that can be had; then the trial is over."""
-    trial = slots.trial()
-    if trial is None:
-        return
     step = _followed(Gate(trial, world.now()), world, say, until=world.now() + BACK_S)
     if step.do is not Do.GOOD:
         say("not every service has begun anew")
-    slots.do(over(trial))
+    try:
+        slots.do(over(trial))
+    except OSError as fault:  # told or not, nobody may find it on trial
+        say(f"{slots.home}: {fault.strerror}: who asked is not told: {trial.reason}: {trial.words}")
+        slots.do([Forget()])
     say(f"{trial.before} again")
 
 
@@ -140,8 +161,8 @@ def _followed(gate: Gate, world: World, say: Callable[[str], None], until: float
 
 
 def package(slots: Slots) -> str:
-    """The package's own slot is current, and no trial is on."""
-    slots.do([Switch(PACKAGED)] if slots.current != PACKAGED else [])
+    """The package's own slot is current, and no trial is on: who installs by hand means it."""
+    slots.do(packaged(slots.trial(), slots.current))
     return f"slot {PACKAGED} is current"
 
 
@@ -162,12 +183,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             if slots.trial() is None:
                 say("no trial: nothing to go back from")
                 return 1
-            back(slots, World(), "asked", "a person wanted the old version back")
+            back(slots, World(), "asked", "a person wanted the old version back", say)
             return 0 if units.restart("edgebox-trial.service") else 1
         case ["package"]:
             say(package(slots))
         case ["busy"]:
-            return 0 if slots.trial() is not None else 1
+            with slots.alone() as nobody_installs:
+                return 0 if slots.trial() is not None or not nobody_installs else 1
         case _:
             print(__doc__, file=sys.stderr)
             return 2

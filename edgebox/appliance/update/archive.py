@@ -59,6 +59,16 @@ def pack(tree: Path, target: Path) -> Size:
 
 def unpack(packed: IO[bytes], folder: Path, size: Size) -> None:
     """Into an empty folder; on disk when this returns. UpdateError `bad_archive`; OSError, as on a full disk."""
+    umask = os.umask(0o022)  # root's own may close the slot to the services, or open it to everybody
+    try:
+        _unpack(packed, folder, size)
+        furnish(folder)
+    finally:
+        os.umask(umask)
+    os.sync()  # thousands of files: one call is quicker than one each, and returns when they are on disk [sync(2)]
+
+
+def _unpack(packed: IO[bytes], folder: Path, size: Size) -> None:
     left, count = size.unpacked, 0
     stream = _Unpacked(packed, size.unpacked + (size.files + 16) * OVERHEAD)
     try:
@@ -77,8 +87,6 @@ def unpack(packed: IO[bytes], folder: Path, size: Size) -> None:
         raise _bad(str(fault) or type(fault).__name__) from fault
     if left or count != size.files:
         raise _bad("it holds less than its manifest says")
-    furnish(folder)
-    os.sync()  # thousands of files: one call is quicker than one each, and returns when they are on disk [sync(2)]
 
 
 def furnish(folder: Path) -> None:

@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,15 +45,25 @@ def check(slot: str) -> Checked:
     """The new slot's own check. UpdateError `check_failed`."""
     begun = time.monotonic()
     well = _systemctl("start", f"edgebox-check@{slot}.service")
-    told = _said()
-    if float(str(told.get("at", 0))) < begun:  # of an earlier one; the folder is not ours to tidy
-        told = {}
+    return heard(_said(), begun, well=well)
+
+
+def heard(told: Mapping[str, object], begun: float, *, well: bool) -> Checked:
+    """What the new code says of itself, which may be anything. UpdateError `check_failed`."""
+    at, line_s = _seconds(told.get("at")), _seconds(told.get("line_s"))
+    if at is None or at < begun:  # of an earlier one; the folder is not ours to tidy
+        told, line_s = {}, None
     if not well:
         raise UpdateError(str(told.get("fault") or "it could not be checked")[:300], reason="check_failed")
-    try:
-        return Checked(float(str(told["line_s"])))
-    except (KeyError, ValueError) as fault:
-        raise UpdateError("its check said nothing", reason="check_failed") from fault
+    if line_s is None:
+        raise UpdateError("its check said nothing", reason="check_failed")
+    return Checked(line_s)
+
+
+def _seconds(word: object) -> float | None:
+    if isinstance(word, bool) or not isinstance(word, int | float) or not 0 <= word < 1 << 53:
+        return None
+    return float(word)
 
 
 def watch() -> bool:

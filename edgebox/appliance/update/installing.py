@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from edgebox.appliance.keeper.gate import Pulse, Unit
 from edgebox.appliance.keeper.slots import Slots
-from edgebox.appliance.keeper.trial import Keep, Outcome, Tell, Trial, begun
+from edgebox.appliance.keeper.trial import Keep, Outcome, Tell, Trial, begun, unbegun
 from edgebox.appliance.update.archive import Size, unpack
 from edgebox.appliance.update.inbox import Taken, room, take
 from edgebox.appliance.update.manifest import Here, Manifest
@@ -54,27 +54,46 @@ def install(
     source: Path, slots: Slots, keys: Mapping[str, FleetKey], here: Here, machine: Machine, job: str = ""
 ) -> Manifest:
     """The trial is on when this returns. UpdateError, which is also written down for who asked."""
-    version = ""
+    with slots.alone() as is_alone:
+        if not is_alone or slots.trial() is not None:
+            fault = UpdateError("another version comes in", reason="busy", hint="edgebox update says how it stands")
+            _refuse(slots, "", job, fault)
+            raise fault
+        return _alone(source, slots, keys, here, machine, job)
+
+
+def _alone(
+    source: Path, slots: Slots, keys: Mapping[str, FleetKey], here: Here, machine: Machine, job: str
+) -> Manifest:
+    version, runs = "", (slots.current, slots.version(slots.current))
     try:
-        if slots.trial() is not None:
-            raise UpdateError("another version is on trial", reason="busy", hint="edgebox update says how it stands")
         taken = take(source, slots.home / INCOMING, keys, here)
         version = taken.head.manifest.version
         log.info("%s, signed by %s: unpacking into slot %s", version, taken.head.key, slots.idle)
         slot = unpacked(slots, taken)
         checked = machine.check(slot)
         log.info("%s has checked itself: its line is ready within %.2f s", version, checked.line_s)
+        if (slots.current, slots.version(slots.current)) != runs:
+            raise UpdateError("a package was installed meanwhile", reason="busy", hint="again, if it is still wanted")
         switch(slots, slot, taken.head.manifest, checked, machine, job)
     except UpdateError as fault:
-        slots.do([Tell(Outcome.REFUSED, version, job, fault.reason, str(fault)[:200])])
+        _refuse(slots, version, job, fault)
         raise
     except OSError as fault:
         told = UpdateError(f"{fault.filename or slots.home}: {fault.strerror}", reason="disk", hint="edgebox doctor")
-        slots.do([Tell(Outcome.REFUSED, version, job, told.reason, str(told)[:200])])
+        _refuse(slots, version, job, told)
         raise told from fault
     finally:
         (slots.home / INCOMING).unlink(missing_ok=True)
     return taken.head.manifest
+
+
+def _refuse(slots: Slots, version: str, job: str, fault: UpdateError) -> None:
+    """Told to who asked, if a full disk leaves room for it; the caller says it in any case."""
+    try:
+        slots.do([Tell(Outcome.REFUSED, version, job, fault.reason, str(fault)[:200])])
+    except OSError as unwritten:
+        log.error("%s: %s: who asked is not told: %s", slots.home, unwritten.strerror, fault)
 
 
 def unpacked(slots: Slots, taken: Taken) -> str:
@@ -106,11 +125,16 @@ def switch(slots: Slots, slot: str, manifest: Manifest, checked: Checked, machin
         lines=before.lines if before is not None else (),
         ailing=tuple(unit.name for unit in machine.services() or () if _ails(unit, now_us)),
     )
-    slots.do(begun(trial))
-    # Whatever begins from now on is the new one; a service that began between the two writes is asked once more.
-    slots.do([Keep(trial._replace(since_us=int(machine.monotonic() * 1e6)))])
-    if not machine.watch():
-        log.error("the keeper could not be started: the next boot decides")
+    try:
+        slots.do(begun(trial))
+        # Whatever begins from now on is the new one; a service that began between the two writes is asked once more.
+        slots.do([Keep(trial._replace(since_us=int(machine.monotonic() * 1e6)))])
+        if not machine.watch():
+            raise UpdateError("the keeper could not be started: nobody would judge", reason="no_keeper")
+    except (OSError, UpdateError):
+        # Nothing runs the new one yet; a link and a removal find room on a full disk, too.
+        slots.do(unbegun(trial, slots.current))
+        raise
 
 
 def _ails(unit: Unit, now_us: int) -> bool:

@@ -160,7 +160,7 @@ def test_a_person_can_end_a_trial(slots: Slots) -> None:
     shop.clock += 5
     for name in shop.processes:
         shop.restart(name)
-    back(slots, shop, "asked", "a person wanted it")
+    back(slots, shop, "asked", "a person wanted it", print)
     assert slots.current == "a"
     shop.clock += 1
     watch(slots, shop, "boot-0", lambda text: None)
