@@ -18,6 +18,7 @@ esac
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || {
     echo "packaging: needs Python 3.11, as Debian 12 has it: set PYTHON=" >&2; exit 1; }
 
+umask 022
 rm -rf "$SLOT"
 mkdir -p "$SITE" "$SLOT/bin"
 
@@ -63,4 +64,7 @@ ln -sf /usr/bin/python3 "$SLOT/bin/python3"
 printf 'home = /usr/bin\ninclude-system-site-packages = false\n' >"$SLOT/pyvenv.cfg"
 "$PYTHON" -m compileall -qq -j 0 --invalidation-mode unchecked-hash -s "$SLOT" -p /opt/edgebox/current "$SITE" \
     >/dev/null || true
+# Root runs it: nobody else may own or write a file of it, whoever owns the checkout.
+chmod -R u=rwX,go=rX "$SLOT"
+[ "$(id -u)" != 0 ] || chown -hR 0:0 "$SLOT"
 printf '{"version": "%s"}\n' "$VERSION" >"$SLOT/slot.json"
