@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from .trial import PACKAGED, SLOTS, Action, Forget, Keep, Outcome, Phase, Switch, Tell, Trial
 
 HOME = Path("/opt/edgebox")
-TRIAL, LAST, CURRENT, WHOLE = "trial.json", "last.json", "current", "slot.json"
+TRIAL, LAST, CURRENT, WHOLE, LOCK = "trial.json", "last.json", "current", "slot.json", ".lock"
 FILE_BYTES = 16 << 10  # ours have some hundred
 
 
@@ -100,16 +100,18 @@ class Slots:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
-        """Held while something is installed; false: somebody else does. Ends with the process, whatever ends that."""
-        folder = os.open(self.home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """Held while something is installed; false: somebody else does. Ends with the process, whatever ends that. A
+        file that root alone may open: else the engine's user could hold it, and keep every mend away. OSError."""
+        lock = os.open(self.home / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.fchmod(lock, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
             yield True
         finally:
-            os.close(folder)
+            os.close(lock)
 
     def do(self, actions: list[Action]) -> None:
         """In their order, each on disk before the next. OSError."""

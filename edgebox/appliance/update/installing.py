@@ -54,12 +54,15 @@ def install(
     source: Path, slots: Slots, keys: Mapping[str, FleetKey], here: Here, machine: Machine, job: str = ""
 ) -> Manifest:
     """The trial is on when this returns. UpdateError, which is also written down for who asked."""
-    with slots.alone() as is_alone:
-        if not is_alone or slots.trial() is not None:
-            fault = UpdateError("another version comes in", reason="busy", hint="edgebox update says how it stands")
-            _refuse(slots, "", job, fault)
-            raise fault
-        return _alone(source, slots, keys, here, machine, job)
+    try:
+        with slots.alone() as is_alone:
+            if not is_alone or slots.trial() is not None:
+                fault = UpdateError("another version comes in", reason="busy", hint="edgebox update says how it stands")
+                _refuse(slots, "", job, fault)
+                raise fault
+            return _alone(source, slots, keys, here, machine, job)
+    except OSError as unlocked:  # all others are told where they happen
+        raise _disk(slots, unlocked) from unlocked
 
 
 def _alone(
@@ -80,12 +83,16 @@ def _alone(
         _refuse(slots, version, job, fault)
         raise
     except OSError as fault:
-        told = UpdateError(f"{fault.filename or slots.home}: {fault.strerror}", reason="disk", hint="edgebox doctor")
+        told = _disk(slots, fault)
         _refuse(slots, version, job, told)
         raise told from fault
     finally:
         (slots.home / INCOMING).unlink(missing_ok=True)
     return taken.head.manifest
+
+
+def _disk(slots: Slots, fault: OSError) -> UpdateError:
+    return UpdateError(f"{fault.filename or slots.home}: {fault.strerror}", reason="disk", hint="edgebox doctor")
 
 
 def _refuse(slots: Slots, version: str, job: str, fault: UpdateError) -> None:

@@ -1,7 +1,6 @@
 """Updates where there is no room, no keeper, no peace: the old version is what is started."""
 
 import errno
-import fcntl
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -160,11 +159,16 @@ def test_a_package_that_comes_in_between_ends_the_update(slots: Slots, file: Pat
 def test_a_package_is_not_unpacked_while_an_update_is(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch_module, "Slots", lambda at: Slots(slots.home, at))
     assert watch_module.main(["busy"]) == 1
-    folder = os.open(slots.home, os.O_RDONLY)
-    fcntl.flock(folder, fcntl.LOCK_EX)
-    assert watch_module.main(["busy"]) == 0
-    os.close(folder)
+    with slots.alone() as is_alone:
+        assert is_alone
+        assert watch_module.main(["busy"]) == 0
     assert watch_module.main(["busy"]) == 1
+
+
+def test_only_root_can_keep_an_update_or_a_package_waiting(slots: Slots) -> None:
+    """Whoever may open a file may lock it [flock(2)]."""
+    with slots.alone():
+        assert [path.stat().st_mode & 0o777 for path in slots.home.glob(".lock")] == [0o600]
 
 
 def test_a_package_ends_a_trial_that_began_meanwhile(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
