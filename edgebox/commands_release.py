@@ -1,4 +1,4 @@
-"""`edgebox release make|key|show`: a release as an update file, for whoever makes releases; not for a box.
+"""`edgebox release`: a release as an update file, for whoever makes releases; not for a box.
 
 Owns: its arguments and words. Never: packs or signs (edgebox/appliance/update/release.py).
 """
