@@ -55,6 +55,8 @@ _PATTERNS = {  # what a setting's pattern (edgebox/settings.py) wants, in words
     "line.name": f"{_WORD}, 32 at most",
     "line.profile": "a file's name in config/printers without .toml, as generic-80",
     "line.relay": "a pin as gpiochip0:17",
+    "web.listen": "an address and a port, as 0.0.0.0:8443, or nothing for no page",
+    "web.http": "an address and a port, as 0.0.0.0:80, or nothing",
     "slip.show": "names of slips, as `edgebox slip list` shows them",
 }
 

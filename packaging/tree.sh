@@ -10,9 +10,11 @@ cd "$(dirname "$0")/.."
 ROOT=${1:?usage: packaging/tree.sh ROOT [ARCH]}
 ARCH=${2:-$(dpkg --print-architecture)}
 ROOT=${ROOT%/}
+umask 022
 
 packaging/slot.sh "$ROOT/opt/edgebox/slots/a" "$ARCH"
 install -Dm644 config/edgebox.toml "$ROOT/usr/share/edgebox/edgebox.toml"
+install -Dm644 config/answers.toml "$ROOT/usr/share/edgebox/answers.toml"
 
 for name in edgebox edgebox-line edgebox-scan; do
     install -d "$ROOT/usr/bin"

@@ -1,33 +1,13 @@
 """What `edgebox setup` has to know, and the configuration that comes of it.
 
 Owns: the five answers, their form in a file, and the text of edgebox.toml. Never: asks (setup.py) or installs
-(installing.py). For mass provisioning the answers are a TOML file:
-
-    shop = "Corner Café"
-    currency = "EUR"
-    language = "en"                 # of slips and page: zh or en
-    till = "tcp://0.0.0.0:9100"
-    printer = "usblp:///dev/edgebox/printer-pci-0000:00:14.0-usb-0:2:1.0"
-    profile = "epson-tm-t88"        # optional
-    page = "0.0.0.0:8443"           # optional; "" none
-    [cloud]                         # optional
-    url = "mqtts://broker.example.com"
-    tenant = "acme"
-    store = "0042"
-    box = "b1"
-    fleet_keys = ["owner-a:…"]
-    claim = "/root/claim"           # folder with ca.crt, claim.crt, claim.key of the batch: with them the box asks for
-                                    # a certificate of its own, and then forgets them. One file for all boxes.
-    credentials = "/root/own"       # or: folder with this box's ca.crt, client.crt, client.key or password, copied
-    keys = "/root/keys.toml"        # claim keys of this box; without, the fleet's `keys.add` sends them
-    [network]                       # optional: the till's side of a network printer, see docs/network.md
-    interface = "eth1"
-    printer_address = "192.168.1.50/24"
+(installing.py). For mass provisioning the answers are a TOML file; config/answers.toml has every key.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -37,12 +17,16 @@ from msgspec import Meta
 
 from drivers.base import parse_url
 from drivers.registry import printer_end, till_end
+from edgebox.appliance.crossed_wires import crossed
 from edgebox.config import parse
 from edgebox.errors import ConfigError, DriverError
 from edgebox.settings import Config
 
 _Printable = Annotated[str, Meta(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+_Interface = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,15}$")]
+_Net = Annotated[str, Meta(pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$")]
+_Number = Annotated[str, Meta(pattern=r"^(\d{1,3}(\.\d{1,3}){3})?$")]
 LINE = "line1"
 
 
@@ -60,10 +44,15 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[network]: the box has the printer's address on the till's side."""
+    """[network]: the box has the printer's address on the till's side. `gateway`: the shop's router there, by which the
+    box reaches its cloud. `printer_interface`, `box_address`: its port to the printer, if setup is to look after it."""
 
-    interface: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,15}$")]
-    printer_address: Annotated[str, Meta(pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$")]
+    interface: _Interface
+    printer_address: _Net
+    gateway: _Number = ""
+    dns: _Number = ""
+    printer_interface: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{0,15}$")] = ""
+    box_address: Annotated[str, Meta(pattern=r"^(\d{1,3}(\.\d{1,3}){3}/\d{1,2})?$")] = ""
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,14 +77,39 @@ DECIMALS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "IDR": 0, "KWD": 3
 COMMA = frozenset({"EUR", "BRL", "PLN", "CZK", "SEK", "NOK", "DKK", "TRY", "RUB", "UAH"})
 
 
+_WORD = "a name of letters, digits, `_`, `.` and `-`, 64 at most"
+_EXPECTED = {  # what a pattern above wants, in words
+    "shop": "a name of 80 letters at most, on one line",
+    "currency": "three capitals, as EUR",
+    "language": "zh or en",
+    "profile": "a file's name in config/printers without .toml, as generic-80",
+    "cloud.tenant": _WORD,
+    "cloud.store": _WORD,
+    "cloud.box": _WORD,
+    "network.interface": "an interface's name as `ip link` shows it, as eth1",
+    "network.printer_address": "the address that the till prints to, and its net: 192.168.1.50/24",
+    "network.gateway": "an address, as 192.168.1.1",
+    "network.dns": "an address, as 192.168.1.1",
+    "network.printer_interface": "an interface's name as `ip link` shows it, as eth0",
+    "network.box_address": "the box's address on the printer's side, and its net: 192.168.200.1/24",
+}
+
+
 def read(path: Path) -> Answers:
     """A file of answers. ConfigError `bad_answers` names what is wrong."""
     try:
         return checked(msgspec.convert(tomllib.loads(path.read_text("utf-8")), Answers), str(path))
     except OSError as fault:
         raise ConfigError(f"{path}: {fault.strerror}", reason="bad_answers") from fault
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as fault:
-        raise ConfigError(f"{path}: {fault}", reason="bad_answers") from fault
+    except UnicodeDecodeError as fault:
+        raise ConfigError(f"{path}: not UTF-8", reason="bad_answers") from fault
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as fault:
+        hint = (
+            "config/answers.toml has every key, on a box /usr/share/edgebox/answers.toml"
+            if "unknown field" in str(fault)
+            else ""
+        )
+        raise ConfigError(f"{path}: {_plain(str(fault))}", reason="bad_answers", hint=hint) from fault
 
 
 def checked(answers: Answers, source: str) -> Answers:
@@ -105,15 +119,29 @@ def checked(answers: Answers, source: str) -> Answers:
             end(url)
         except DriverError as fault:
             raise ConfigError(f"{source}: {fault.args[0]}", reason="bad_answers", hint=fault.hint) from fault
-    if answers.till == answers.printer:
-        raise ConfigError(f"{source}: till and printer are the same", reason="bad_answers")
+    for wrong in crossed(answers):
+        raise ConfigError(f"{source}: {wrong.what}", reason="bad_answers", hint=wrong.hint)
     cloud = answers.cloud
     if cloud is not None and cloud.claim and cloud.credentials:
         raise ConfigError(f"{source}: [cloud] has claim and credentials: one of them", reason="bad_answers")
     if cloud is not None and cloud.claim and not cloud.url.startswith(("mqtts://", "wss://")):
         raise ConfigError(f"{source}: [cloud] claim: certificates want mqtts:// or wss://", reason="bad_answers")
-    configuration(answers)
+    try:
+        configuration(answers)
+    except ConfigError as fault:  # a line of a file that nobody has seen yet says nothing
+        words = re.sub(r"^answers(:\d+)?: ", f"{source}: ", str(fault.args[0]), flags=re.MULTILINE)
+        raise ConfigError(words, reason="bad_answers", hint=fault.hint) from fault
     return answers
+
+
+def _plain(fault: str) -> str:
+    """msgspec's words for a person: which answer, and what it should be."""
+    found = re.search(r" - at `\$\.([\w.]+)`$", fault)
+    if found is None:
+        return fault
+    key = found[1]
+    expected = _EXPECTED.get(key, "") if "regex" in fault or "enum" in fault or "length" in fault else ""
+    return f"{key}: expected {expected}" if expected else f"{key}: {fault[: found.start()]}"
 
 
 def text(answers: Answers) -> str:

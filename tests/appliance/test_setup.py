@@ -20,6 +20,7 @@ from edgebox.errors import ConfigError
 from edgebox.store.backup import backup
 from edgebox.store.store import Store
 from hw_sim.cloud.certificates import Authority
+from hw_sim.cloud_keys import key_file, keyring
 from sync import own_certificate
 
 ID = "MFG:EPSON;CMD:ESC/POS;MDL:TM-T88V;CLS:PRINTER;"
@@ -150,7 +151,7 @@ def test_secrets_are_copied_with_rights_of_their_own(tmp_path: Path) -> None:
     source.mkdir()
     for name in ("ca.crt", "client.crt", "client.key", "notes.txt"):
         (source / name).write_text(name)
-    (tmp_path / "keys.toml").write_text("keys")
+    (tmp_path / "keys.toml").write_text(key_file(keyring(bytes(32), store=1, device=2, now=1_795_000_000)))
     cloud = msgspec.structs.replace(CLOUD, credentials=str(source), keys=str(tmp_path / "keys.toml"))
     installing.install(msgspec.structs.replace(CAFE, cloud=cloud), lambda words: True, tmp_path / "root")
     etc = tmp_path / "root/etc/edgebox"
