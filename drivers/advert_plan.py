@@ -97,6 +97,7 @@ class Plan:
     """`wait_s`: how long to wait after the nth refusal in a row, n from 0. All times are of one monotonic clock."""
 
     wait_s: Callable[[int], float]
+    settle_s: float = 0.0  # a bluetoothd that has just come is given so long
     counters: Counter[str] = field(default_factory=Counter)
     _slots: list[_Slot] = field(default_factory=list)
     _place: Place | None = None
@@ -141,7 +142,7 @@ class Plan:
         for slot in self._slots:
             self.counters["lost"] += slot.registered
             slot.asked = slot.registered = slot.in_the_way = False
-            slot.not_before, slot.attempt, slot.words = now, 0, ""
+            slot.not_before, slot.attempt, slot.words = now + self.settle_s, 0, ""
         self._place = place
         self._forget_idle()
 

@@ -49,6 +49,9 @@ class Patience(NamedTuple):
 
     again_s: float = 10.0  # at most, until a lost bus is tried again: all losses are over within 30 s
     call_s: float = 10.0  # for an answer of bluetoothd; it asks the adapter, which takes some 100 ms
+    # Before one that has just come is asked to advertise: it removes all that the kernel advertises of the one before,
+    # and in the virtual machine a beacon registered at once was on its list and not on the air, once in ten.
+    settle_s: float = 1.0
 
 
 class RefusedError(DriverError):

@@ -231,3 +231,13 @@ def test_whatever_happens_what_is_wanted_is_on_the_air_in_the_end(events: list[t
     assert all(shown.registered for shown in made.shown())
     assert held == made.paths()
     assert len(held) == len(made.shown())
+
+
+def test_a_bluetoothd_that_has_just_come_is_given_a_moment() -> None:
+    """It removes what the kernel advertises, and would remove ours (tests/vm/test_bluetooth.py)."""
+    made = Plan(lambda attempt: 1.0, settle_s=1.0)
+    made.want([ONE])
+    made.see(there(), 0.0)
+    assert made.next(0.9) is None
+    assert made.due_s(0.9) == pytest.approx(0.1)
+    assert made.next(1.0) is not None
