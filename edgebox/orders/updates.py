@@ -81,6 +81,7 @@ class UpdateDesk:
         self._folder = means.data / FOLDER
         self._slots = Slots(means.home)
         self._job: Job | None = None
+        self._is_told = False
         self._task: asyncio.Task[None] | None = None
         self._stop = threading.Event()
         self._chance = random.Random()
@@ -98,16 +99,14 @@ class UpdateDesk:
         if self._job is None:
             return {}
         ended = self._outcome(self._job)
-        if ended is None:
-            return {self._job.id: None}
-        job = self._job.id
-        await self._forget()
-        return {job: ended}
+        self._is_told = ended is not None
+        return {self._job.id: ended}
 
     def begin(self) -> None:
-        """Goes on with what was open."""
+        """Goes on with what was open; what was told by now is forgotten."""
         if self._job is not None:
-            self._task = asyncio.create_task(self._work(self._job), name="update")
+            work = self._tidied() if self._is_told else self._work(self._job)
+            self._task = asyncio.create_task(work, name="update")
 
     async def close(self) -> None:
         """Lets go; what is fetched so far stays."""
@@ -157,10 +156,21 @@ class UpdateDesk:
         except OSError as fault:
             ended = Ended(JobPhase.FAILED, "disk", f"{fault.filename}: {fault.strerror}"[:400])
         try:
-            await self._forget()
+            # Root's word stays on the disk and may be told twice; ours goes with the job, which must not begin anew.
+            if self._outcome(job) is None:
+                await self._forget()
             await self._means.finish(job.id, ended)
         except StoreError as fault:  # at the next start it is looked at again, and then told
             log.error("update %s %s: %s", job.version, ended.reason or "done", fault)
+            return
+        if self._job is not None:
+            await self._tidied()
+
+    async def _tidied(self) -> None:
+        try:
+            await self._forget()
+        except StoreError as fault:  # the next start forgets it
+            log.error("update: %s", fault)
 
     async def _fetched(self, job: Job) -> None:
         """The whole file, or UpdateError, OrderError, OSError."""
@@ -203,7 +213,7 @@ class UpdateDesk:
 
     async def _forget(self) -> None:
         await self._means.facts.put(FACT, b"")
-        self._job = None
+        self._job, self._is_told = None, False
         for name in (REQUEST, NEXT):
             with contextlib.suppress(OSError):  # it is in nobody's way
                 await asyncio.to_thread((self._folder / name).unlink, missing_ok=True)

@@ -104,7 +104,7 @@ def test_an_update_is_fetched_handed_to_root_and_its_outcome_told(
                 reply = await shop.end("u1")
                 assert shown(reply) == state
                 assert ("line1 fell" in reply.words) == (outcome is not Outcome.COMMITTED)
-                assert list(there.iterdir()) == [], "nothing is left behind"
+                await shop.until(lambda: list(there.iterdir()) == [])  # nothing is left behind
                 assert shown(await shop.give("update", args(), id="u1")) == state, "the same id again: the same answer"
 
     asyncio.run(play())
@@ -147,6 +147,7 @@ def test_the_engine_behind_the_switch_tells_how_it_ended(
             told(slots, Outcome.ROLLED_BACK, "boot_loop")
             async with shop_with(folder) as again:
                 assert shown(await again.end("u1")) == ("failed", "rolled_back")
+                await again.until(lambda: not (folder / "data" / inbox.FOLDER / inbox.REQUEST).exists())
                 assert not await again.store.get(FACT)
 
     asyncio.run(play())
@@ -194,6 +195,27 @@ def test_what_does_not_come_ends_with_a_reason(
                 shop.clocks = shop.clocks._replace(at_ms=NOW * 1000)
                 large = await shop.give("update", args(size=1 << 29))
                 assert shown(large) == ("failed", "bad_size"), "the next may come"
+
+    asyncio.run(play())
+
+
+def test_an_outcome_is_told_though_the_mains_go_while_it_is(
+    folder: Path, slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forgotten before it was told, a box that runs the new version would have said that it failed."""
+
+    async def play() -> None:
+        with Files(CONTENT) as files:
+            from_here(monkeypatch, files)
+            async with shop_with(folder, finish=lambda job, ended: asyncio.sleep(3600)) as shop:
+                await shop.begin("update", args(), id="u1")
+                told(slots, Outcome.COMMITTED)
+                await asyncio.sleep(0.2)  # it is being told, and the mains go
+        async with shop_with(folder) as later:
+            assert shown(await later.end("u1")) == ("succeeded", "")
+            await later.until(lambda: not (folder / "data" / inbox.FOLDER / inbox.NEXT).exists())
+        async with shop_with(folder) as last:
+            assert await last.store.get(FACT) == b"", "and it is not told for ever"
 
     asyncio.run(play())
 

@@ -31,6 +31,8 @@ from edgebox.private_file import write_private
 
 FACTS = "part.json"
 READ_S = 30.0  # a server that says nothing for so long is asked again
+ANSWER_S = 3600.0  # one answer; 256 MB take 1000 s. A server that drips holds nobody for days: what has come stays
+NOT_YET_VALID = 9  # X509_V_ERR_CERT_NOT_YET_VALID [openssl/x509_vfy.h]
 REDIRECTS_MAX = 3  # object stores need one
 TWICE = 2  # whole fetches whose digest was wrong; then the file there is another one
 BYTES_PER_S = 256 << 10  # 12 MB in a minute; a shop's line has a Mbit/s and more
@@ -130,16 +132,11 @@ class Fetch:
             wanted = {"Range": f"bytes={offset}-", "If-Range": etag} if offset and etag else {}
             link = self._connected(urlsplit(url))
             try:
-                link.request("GET", _target(url), headers={"Accept-Encoding": "identity", **wanted})
-                with link.getresponse() as answer:
+                with _answered(link, _target(url), wanted) as answer:
                     if answer.status not in (301, 302, 303, 307, 308):
                         self._take(answer, answer.status, answer.headers, offset)
                         return
                     url = self._elsewhere(url, answer.headers.get("Location", ""))
-            except ssl.SSLCertVerificationError as fault:
-                raise UpdateError(f"{url}: {fault.verify_message}", reason="tls", hint="clock, ca.crt") from fault
-            except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as fault:
-                raise Interrupted(f"{type(fault).__name__}: {fault}") from fault
             finally:
                 link.close()
         raise UpdateError("redirected again and again", reason="bad_url")
@@ -156,6 +153,8 @@ class Fetch:
         try:
             link.connect()
         except ssl.SSLCertVerificationError as fault:
+            if fault.verify_code == NOT_YET_VALID:  # a box without a clock of its own, just switched on
+                raise Interrupted(f"{url.hostname}: {fault.verify_message}: is the clock right?") from fault
             raise UpdateError(f"{url.hostname}: {fault.verify_message}", reason="tls", hint="clock, ca.crt") from fault
         except OSError as fault:
             raise Interrupted(f"{url.hostname}: {fault.strerror or fault}") from fault
@@ -199,7 +198,9 @@ class Fetch:
                 while left:
                     if self._stop.is_set():
                         raise Interrupted("stopped")
-                    block = answer.read(min(BLOCK_BYTES, left))
+                    if self._pace.clock() - begun > ANSWER_S:
+                        raise Interrupted(f"no more than {got} bytes within {ANSWER_S:.0f} s")
+                    block = _some(answer, min(BLOCK_BYTES, left))
                     if not block:
                         raise Interrupted("the connection ended in the middle")
                     file.write(block)
@@ -214,6 +215,22 @@ class Fetch:
             finally:
                 file.flush()
                 os.fdatasync(descriptor)
+
+
+def _answered(link: http.client.HTTPConnection, target: str, wanted: dict[str, str]) -> http.client.HTTPResponse:
+    try:
+        link.request("GET", target, headers={"Accept-Encoding": "identity", **wanted})
+        return link.getresponse()
+    except (http.client.HTTPException, OSError) as fault:
+        raise Interrupted(f"{type(fault).__name__}: {fault}") from fault
+
+
+def _some(answer: http.client.HTTPResponse, most: int) -> bytes:
+    """What has come so far; b"" at the end. A network that is gone has many names, and none of them is the disk's."""
+    try:
+        return answer.read1(most)
+    except (http.client.HTTPException, OSError) as fault:
+        raise Interrupted(f"{type(fault).__name__}: {fault}") from fault
 
 
 def tls_of(credentials: Path) -> ssl.SSLContext:

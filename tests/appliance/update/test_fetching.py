@@ -1,6 +1,8 @@
 """An update file over a bad line: every byte once, whatever happens in between, and never another than was meant."""
 
+import errno
 import hashlib
+import os
 import random
 import ssl
 import threading
@@ -180,3 +182,48 @@ def test_whatever_stands_beside_a_part_it_is_begun_anew_or_gone_on_with(
     assert fetch._kept_etag() == ""
     assert fetch.done_bytes == 0
     assert msgspec.json.decode((folder / fetching.FACTS).read_bytes(), type=Source).size == 9
+
+
+class Dripping:
+    """A server's answer of one byte at a time, and then a network that is gone."""
+
+    def __init__(self, fault: OSError) -> None:
+        self.fault = fault
+        self.bytes = 0
+
+    def read1(self, most: int) -> bytes:
+        self.bytes += 1
+        if self.bytes > 5000:
+            raise self.fault
+        return b"x"
+
+
+def test_a_server_that_drips_holds_nobody_for_days(tmp_path: Path) -> None:
+    clock = iter(range(0, 10**9, 29))
+    fetch = Fetch(tmp_path, Source(url="https://x", sha256="", size=10**6), pace=Pace(1 << 40, lambda: next(clock)))
+    with pytest.raises(Interrupted, match="within 3600 s"):
+        fetch._write(Dripping(OSError()))  # type: ignore[arg-type]
+    assert fetch.done_bytes > 10, "what has come stays"
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ETIMEDOUT, errno.EPIPE]
+)
+def test_a_network_that_is_gone_is_not_taken_for_a_broken_disk(tmp_path: Path, number: int) -> None:
+    fetch = Fetch(tmp_path, Source(url="https://x", sha256="", size=10**6), pace=QUICK)
+    with pytest.raises(Interrupted):
+        fetch._write(Dripping(OSError(number, os.strerror(number))))  # type: ignore[arg-type]
+    assert fetch.done_bytes == 5000
+
+
+def test_a_box_whose_clock_is_behind_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = ssl.SSLCertVerificationError()
+    fault.verify_code, fault.verify_message = fetching.NOT_YET_VALID, "certificate is not yet valid"
+
+    def connect(_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("http.client.HTTPSConnection.connect", connect)
+    fetch = Fetch(tmp_path, Source(url="https://x.example/e", sha256="", size=10), pace=QUICK)
+    with pytest.raises(Interrupted, match="is the clock right"):
+        fetch.attempt()
