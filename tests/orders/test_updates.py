@@ -18,7 +18,8 @@ from edgebox.appliance.update.fetching import Fetch, Pace, Source
 from edgebox.orders import updates
 from edgebox.orders.updates import FACT, Job, Means, UpdateDesk
 from edgebox.pulse import Pulse
-from sync.contract import Reply
+from sync.contract import JobPhase, Reply
+from sync.steps import Ended
 from tests.appliance.update.server import Files
 from tests.appliance.update.test_trial import TRIAL, disk
 from tests.box_of_orders import Box, box
@@ -204,13 +205,20 @@ def test_an_outcome_is_told_though_the_mains_go_while_it_is(
 ) -> None:
     """Forgotten before it was told, a box that runs the new version would have said that it failed."""
 
+    being_told = asyncio.Event()
+
+    async def finish(job: str, ended: Ended) -> None:
+        if ended.phase is JobPhase.SUCCEEDED:
+            being_told.set()
+            await asyncio.sleep(3600)  # and here the mains go
+
     async def play() -> None:
         with Files(CONTENT) as files:
             from_here(monkeypatch, files)
-            async with shop_with(folder, finish=lambda job, ended: asyncio.sleep(3600)) as shop:
+            async with shop_with(folder, finish=finish) as shop:
                 await shop.begin("update", args(), id="u1")
                 told(slots, Outcome.COMMITTED)
-                await asyncio.sleep(0.2)  # it is being told, and the mains go
+                await being_told.wait()
         async with shop_with(folder) as later:
             assert shown(await later.end("u1")) == ("succeeded", "")
             await later.until(lambda: not (folder / "data" / inbox.FOLDER / inbox.NEXT).exists())
