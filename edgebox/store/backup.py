@@ -145,9 +145,12 @@ def read_manifest(source: Path) -> Manifest:
         with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as copy:
             row = copy.execute("SELECT value FROM facts WHERE key = ?", (MANIFEST,)).fetchone()
             manifest = msgspec.json.decode(row[0] if row else b"", type=Manifest)
+            acts = copy.execute("SELECT name FROM sqlite_schema WHERE type IN ('trigger', 'view')").fetchone()
             damage = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except (sqlite3.Error, msgspec.MsgspecError) as fault:
         raise StoreError(f"{source}: not a backup of edgebox ({fault})", reason="backup") from fault
+    if acts is not None:  # ours have none; in the engine's database one could unsay what is recorded
+        raise StoreError(f"{source}: somebody has put {acts[0]!r} into it", reason="backup", hint="another backup")
     if damage != "ok":
         raise StoreError(f"{source}: {damage}", reason="corrupt", hint="take another backup")
     if manifest.version > NEWEST:

@@ -218,3 +218,22 @@ def test_the_commands_say_what_they_did(tmp_path: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr().out.splitlines()
     assert said[0].endswith("checked")
     assert said[1].startswith("40 rows of epoch 0001-")
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "CREATE TRIGGER tidy AFTER INSERT ON redemptions BEGIN DELETE FROM redemptions; END",
+        "CREATE VIEW spent AS SELECT 1",
+    ],
+)
+def test_a_backup_that_acts_by_itself_is_none(tmp_path: Path, planted: str) -> None:
+    """A stick lies about: what somebody has put into it must not forget coupons for him in the next box."""
+    asyncio.run(filled(tmp_path / "box", 1, 2)).close_now()
+    backup(tmp_path / "box", tmp_path / "stick.db", NOW_MS)
+    with closing(sqlite3.connect(tmp_path / "stick.db")) as stick:
+        stick.execute(planted)
+    with pytest.raises(StoreError, match="somebody has put") as fault:
+        restore(tmp_path / "new", tmp_path / "stick.db", NOW_MS)
+    assert fault.value.reason == "backup"
+    assert not (tmp_path / "new" / FILE).exists()
