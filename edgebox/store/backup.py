@@ -52,6 +52,9 @@ BESIDE = ("gadget.json",)  # files of the data folder that a backup has in it
 _BESIDE: Final = "beside."  # the facts that hold them
 BESIDE_BYTES = 64 << 10  # of one; larger ones stay behind, and the backup fails
 ROOM_BYTES = 16 << 20  # that a backup leaves on the disk it goes to
+# Epochs that the old box may have begun behind its backup: a dying card is repaired again and again before it is dead,
+# and each life gives out serials of its own. 9999 there are.
+UNKNOWN_LIVES = 20
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +130,8 @@ def restore(folder: Path, source: Path, at_ms: int) -> str:
                     put_unknown(database)
             belong(ready)
             sync(ready)
-            sidecar.write(Left.NEW, max(sidecar.ordinal, manifest.ordinal))  # first: a new epoch too many does no harm
+            last = manifest.ordinal + (0 if knows_all else UNKNOWN_LIVES)
+            sidecar.write(Left.NEW, max(sidecar.ordinal, last))  # first: a new epoch too many does no harm
             os.replace(ready, salvaged_path(path))
         except sqlite3.Error as fault:
             raise of_sqlite(fault, ready) from fault

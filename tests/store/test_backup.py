@@ -237,3 +237,20 @@ def test_a_backup_that_acts_by_itself_is_none(tmp_path: Path, planted: str) -> N
         restore(tmp_path / "new", tmp_path / "stick.db", NOW_MS)
     assert fault.value.reason == "backup"
     assert not (tmp_path / "new" / FILE).exists()
+
+
+def test_a_replacement_begins_no_life_that_the_dead_box_may_have_had(tmp_path: Path) -> None:
+    """Serials of coupons are counted in each life from its own first: two boxes in one life give the same ones."""
+    dead, new = tmp_path / "dead", tmp_path / "new"
+    asyncio.run(filled(dead, 1, 2)).close_now()
+    backup(dead, tmp_path / "stick.db", NOW_MS)
+    lives = set()
+    for _ in range(4):  # its card forgets, is repaired, and at last dies
+        (dead / "edgebox.lock").unlink()
+        store = Store.open(dead)
+        lives.add(store.epoch.partition("-")[0])
+        store.close_now()
+    restore(new, tmp_path / "stick.db", NOW_MS)
+    replacement = Store.open(new)
+    assert replacement.epoch.partition("-")[0] not in lives
+    replacement.close_now()
