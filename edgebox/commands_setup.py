@@ -9,8 +9,10 @@ import argparse
 import subprocess
 from pathlib import Path
 
+from edgebox.appliance.answers import configuration as box_of
 from edgebox.appliance.answers import read
 from edgebox.appliance.answers import text as configuration
+from edgebox.appliance.former import lost
 from edgebox.appliance.installing import install
 from edgebox.appliance.plugged import plugged
 from edgebox.appliance.replacing import open_desk, take_over
@@ -38,18 +40,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 done; 2 answers that can't be used."""
-    answers = read(options.answers) if options.answers else Talk(_asked, print, plugged()).answers()
+    """0 done; 1 a person said no; 2 answers that can't be used."""
+    talk = Talk(_asked, print, plugged())
+    answers = read(options.answers) if options.answers else talk.answers()
     if options.dry_run:
         print(configuration(answers), end="")
         return 0
+    gone = lost(options.root / "etc/edgebox/edgebox.toml", box_of(answers))
+    if not options.answers and not talk.may_go(gone):
+        print("nothing was changed")
+        return 1
+    if gone:
+        print(f"not in these answers, and so no longer set: {', '.join(gone)}")
     if options.replace is not None:
         for words in _replaced(options):
             print(words)
     for words in install(answers, _command, options.root):
         print(words)
     if options.root == Path("/"):
-        print("Now: edgebox doctor")
+        print("Now: sudo edgebox doctor --user edgebox")
     return 0
 
 

@@ -37,9 +37,18 @@ def crossed(answers: Answers) -> Iterator[Crossed]:
 
 def _profile(name: str) -> Iterator[Crossed]:
     """A line with a profile that isn't there does not start."""
-    known = sorted(path.stem for path in (FOLDER / "printers").glob("*.toml"))
-    if name not in known:
-        yield Crossed(f"there is no printer profile {name!r}", f"there are: {', '.join(known)}")
+    if name not in profiles():
+        yield Crossed(f"there is no printer profile {name!r}", f"there are: {', '.join(profiles())}")
+
+
+def profiles() -> list[str]:
+    """Names of the printers that are known."""
+    return sorted(path.stem for path in (FOLDER / "printers").glob("*.toml"))
+
+
+def same_place(one: str, other: str) -> bool:
+    """Two URLs of one cable, whatever is set behind it, or of one port."""
+    return bool(one and other) and one.partition("?")[0] == other.partition("?")[0]
 
 
 def _place(url: str) -> tuple[str, str]:
@@ -52,8 +61,8 @@ def _place(url: str) -> tuple[str, str]:
 
 
 def _ends(till: str, printer: str) -> Iterator[Crossed]:
-    (here, till_port), (there, printer_port) = _place(till), _place(printer)
-    if till == printer or (here and (here, till_port) == (there, printer_port)):
+    (_, till_port), (there, printer_port) = _place(till), _place(printer)
+    if same_place(till, printer):
         yield Crossed("till and printer are the same")
     elif there and till_port == printer_port and _is_here(there):
         yield Crossed(f"{there}:{printer_port} is the box itself, not the printer", "the printer's own address")
