@@ -93,7 +93,7 @@ def test_a_receipt_gets_its_slip_and_all_bytes_are_accounted_for() -> None:
 
 def test_a_lost_byte_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Outbox.push
-    monkeypatch.setattr(Outbox, "push", lambda self, raw, *more: whole(self, raw[:-1], *more))
+    monkeypatch.setattr(Outbox, "push", lambda self, raw, *more, **slip: whole(self, raw[:-1], *more, **slip))
     with Scene(1) as scene, pytest.raises(Broken):
         played(scene, RECEIPT)
 
@@ -103,14 +103,14 @@ def test_a_slip_in_the_middle_of_a_command_is_found(monkeypatch: pytest.MonkeyPa
 
     slips: list[bytes] = []
 
-    def push(self: Outbox, raw: bytes, *more: bool) -> None:
+    def push(self: Outbox, raw: bytes, *more: bool, **slip: int) -> None:
         if b"*MARK" in raw:
             slips.append(raw)
         elif raw == b"\x1dV\x00" and slips:
             for part in (raw[:1], slips.pop(), raw[1:]):
                 whole(self, part)
         else:
-            whole(self, raw, *more)
+            whole(self, raw, *more, **slip)
 
     monkeypatch.setattr(Outbox, "push", push)
     with Scene(1) as scene, pytest.raises(Broken, match="no way to explain"):

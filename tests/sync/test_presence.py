@@ -193,11 +193,11 @@ def test_a_question_is_answered_or_given_up_in_time(tmp_path: Path) -> None:
                     await box.uplink.ask("coupon", {}, "q0", 1.0)
                 assert keyless.value.reason == "no_keys"
                 box.uplink.envelopes = Envelopes("box1", lambda: KEYS)
-                asked = asyncio.ensure_future(box.uplink.ask("coupon", {"code": "C1"}, "q1", 5.0))
+                asked = asyncio.ensure_future(box.uplink.ask("coupon", {"code": "COUPON-1"}, "q1", 5.0))
                 await until(lambda: len(cloud.asks) == 1)
                 topic, payload, properties = cloud.asks[0]
                 assert (topic, properties.ResponseTopic) == (f"{PREFIX}box1/ask", f"{PREFIX}box1/answer")
-                assert b"C1" not in payload, "whoever reads it may use it"
+                assert b"COUPON-1" not in payload, "whoever reads it may use it"
                 forged = answer(payload.replace(b'"q1"', b'"q9"'), ok=True).replace(b'"q9"', b'"q1"')
                 for raw in (msgspec.json.encode(Answer(id="q1", ok=True)), forged, payload):
                     cloud.publish(properties.ResponseTopic, raw, CorrelationData=properties.CorrelationData)
