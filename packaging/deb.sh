@@ -18,7 +18,10 @@ packaging/tree.sh "$PWD/$ROOT" "$ARCH"
 DOC=$ROOT/usr/share/doc/edgebox
 install -Dm644 packaging/debian/copyright "$DOC/copyright"
 install -Dm644 packaging/debian/lintian-overrides "$ROOT/usr/share/lintian/overrides/edgebox"
-install -Dm644 README.md "$DOC/README.md"
+# With the pages that the README leads to: who stands on the ladder may have no network.
+for page in README.md BENCHMARKS.md systemd/README.md $(find docs -type f ! -name '*.pyc'); do
+    install -Dm644 "$page" "$DOC/$page"
+done
 DATE=$(git log -1 --format=%cD 2>/dev/null || date -R)
 printf 'edgebox (%s) stable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- edgebox <edgebox@example.com>  %s\n' \
     "$VERSION" "$DATE" | gzip -9n >"$DOC/changelog.gz"
