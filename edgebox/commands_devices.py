@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 
+from drivers.base import parse_url
 from drivers.registry import printer_end
-from edgebox.appliance.asked import answer
+from edgebox.appliance.asked import FILES, answer
 from edgebox.appliance.plugged import Plugged, Use, plugged
 from edgebox.errors import EdgeboxError
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0; 1 `--ask`: no answer."""
-    if options.ask:
+    if options.ask is not None:
         return ask(options.ask)
     found = plugged()
     if options.json:
@@ -61,15 +62,24 @@ _TITLES = {
 _MORE = {Use.CABLE: "?baud=…&flow=…"}
 
 
+BUSY = "Most network printers serve one at a time: while its line runs, `edgebox doctor` asks through the line."
+
+
 def ask(url: str) -> int:
     """Asks, and says what came."""
     try:
+        if parse_url(url).scheme in FILES:
+            print(f"{url}: a file answers nothing, and keeps what it is asked; nothing was written")
+            return 1
         port = printer_end(url).connect()
     except EdgeboxError as fault:
         print(f"{url}: {fault}")
         return 1
     try:
         said = answer(port)
+    except OSError as fault:
+        print(f"{url}: {fault.strerror or fault}: is it on, and is this its address? {BUSY}")
+        return 1
     finally:
         port.abort()
     if not said:

@@ -11,7 +11,7 @@ import socket
 import time
 from pathlib import Path
 
-from drivers.base import Port
+from drivers.base import Port, parse_url
 from drivers.registry import printer_end
 from edgebox.errors import EdgeboxError
 from edgebox.line.frames import Decoder, FrameError, Pong, WhoIs, encode
@@ -20,6 +20,7 @@ ASK = b"\x10\x04\x01\x1dI\x42\x1dI\x43"  # DLE EOT 1: on-line; GS I 66 and 67: m
 PATIENCE_S = 1.0
 ANSWER_BYTES = 256
 ENGINE_S = 8.0  # the line waits 5 s for a quiet moment and 1 s for the answer
+FILES = ("file",)  # nobody is there to answer, and what was asked would stand in the file
 _NONCE = 1
 
 
@@ -56,6 +57,8 @@ def words_of(text: str) -> dict[str, str]:
 def told_by_printer(url: str) -> dict[str, str] | None:
     """The same from the printer itself, with a port of our own; None: it can't be opened. EdgeboxError never."""
     try:
+        if parse_url(url).scheme in FILES:
+            return None
         port = printer_end(url).connect()
     except EdgeboxError:
         return None

@@ -54,11 +54,27 @@ def test_a_printer_is_asked_who_it_is(capsys: pytest.CaptureFixture[str]) -> Non
     assert bytes(printer.printed) == asked.ASK, "and nothing is printed"
 
 
-@pytest.mark.parametrize(("url", "said"), [("usb://dead:beef", "no such printer"), ("file:/dev/null", "no answer")])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("usb://dead:beef", "no such printer"),
+        ("", "is not a URL"),
+        ("tcp://127.0.0.1:1", "Connection refused: is it on"),
+    ],
+)
 def test_no_answer_is_said(capsys: pytest.CaptureFixture[str], url: str, said: str) -> None:
     with UsbBus():
         assert main(["devices", "--ask", url]) == 1
     assert said in capsys.readouterr().out
+
+
+def test_asking_writes_into_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "passwd"
+    file.write_text("root:x:0:0\n")
+    assert main(["devices", "--ask", f"file:{file}"]) == 1
+    assert "nothing was written" in capsys.readouterr().out
+    assert asked.told_by_printer(f"file:{file}") is None
+    assert file.read_text() == "root:x:0:0\n"
 
 
 # --- The gadget --------------------------------------------------------------------------------------------------
