@@ -31,6 +31,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (name TEXT PRIMARY KEY, ends INTEGER) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS own_certificates (
     box TEXT PRIMARY KEY, key TEXT, before TEXT, certificate TEXT, ends INTEGER, seal TEXT) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS names_let_go (box TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 """
 _WORDS = {
     "unknown_box": "no such box is expected",
@@ -74,8 +75,9 @@ class Enrolment:
             db.execute("UPDATE batches SET ends = 0 WHERE name = ?", (batch,))
 
     def let_go(self, box: str) -> None:
-        """The box is dead: another one may have its name, with a claim of its own."""
+        """The box is dead: another one may have its name, with a claim; no certificate of before asks in it again."""
         with self._ledger.commit() as db:
+            db.execute("INSERT OR IGNORE INTO names_let_go VALUES (?)", (box,))
             db.execute("DELETE FROM own_certificates WHERE box = ?", (box,))
         self.seals.pop(box, None)
 
@@ -132,8 +134,10 @@ class Enrolment:
         if batch:
             return "over" if batch[0][0] <= now else "taken" if held is not None else ""
         # The box's own: a renewal. One from before this desk began is as good as any that the authority made.
-        known = {held.key, held.before} if held is not None else None
-        is_own = name == box and (known is None or _digest(proof.public_key().public_bytes(*_DER)) in known)
+        if held is not None:
+            is_own = name == box and _digest(proof.public_key().public_bytes(*_DER)) in (held.key, held.before)
+        else:  # a stolen box would renew itself into the name that was let go
+            is_own = name == box and not self._ledger.ask("SELECT 1 FROM names_let_go WHERE box = ?", box)
         return "" if is_own else "proof"
 
     def _held(self, box: str) -> _Held | None:

@@ -164,6 +164,16 @@ def test_a_stranger_with_a_claim_does_not_take_a_living_boxs_name(folder: Path, 
     assert office.answer(ask(tmp_path / "stranger")).certificate
 
 
+def test_a_stolen_box_whose_name_was_let_go_does_not_renew_itself_into_it(folder: Path, office: Office) -> None:
+    with_own(folder, office)
+    own_certificate.accept(folder, office.answer(ask(folder)))  # its next one, which nobody has seen yet
+    old = ask(folder)
+    own_certificate.prove(folder, NEXT)
+    office.desk.let_go("box1")
+    assert office.answer(ask(folder)).reason == "proof", "before its replacement has claimed the name"
+    assert office.answer(old).reason == "proof", "nor with what was heard of it before"
+
+
 def test_a_claim_whose_time_is_over_or_that_was_closed_gets_nothing(folder: Path, office: Office) -> None:
     office.now += 8 * DAY_S
     assert office.answer(ask(folder)).reason == "over"
