@@ -9,11 +9,13 @@ import argparse
 import subprocess
 from pathlib import Path
 
+import msgspec
+
 from edgebox.appliance.answers import configuration as box_of
 from edgebox.appliance.answers import read
 from edgebox.appliance.answers import text as configuration
 from edgebox.appliance.former import lost
-from edgebox.appliance.installing import install
+from edgebox.appliance.installing import install, zone_of
 from edgebox.appliance.plugged import plugged
 from edgebox.appliance.replacing import open_desk, take_over
 from edgebox.appliance.setup import Talk
@@ -43,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
     """0 done; 1 a person said no; 2 answers that can't be used."""
     talk = Talk(_asked, print, plugged())
     answers = read(options.answers) if options.answers else talk.answers()
+    if not answers.tz:
+        answers = msgspec.structs.replace(answers, tz=zone_of(options.root))
     if options.dry_run:
         print(configuration(answers), end="")
         return 0

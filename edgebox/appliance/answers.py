@@ -61,6 +61,8 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     shop: _Printable = ""
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] = "CNY"
     language: Literal["zh", "en"] = "zh"
+    dates: Literal["", "ymd", "dmy", "mdy"] = ""
+    tz: Annotated[str, Meta(max_length=64)] = ""
     till: str
     printer: str
     profile: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")] = "generic-80"
@@ -74,6 +76,9 @@ GIVEN = "/etc/edgebox/credentials"
 RENEW_DAYS = 30  # a month in which somebody may notice that the cloud gives none
 # Digits behind the mark [ISO 4217]; the others have two.
 DECIMALS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "IDR": 0, "KWD": 3, "BHD": 3, "TND": 3}
+# How 11/09/26 is meant where people pay with it [CLDR dates, short format]; with the others it is day first.
+YEAR_FIRST = frozenset({"CNY", "JPY", "KRW", "TWD", "MOP", "HUF", "CAD", "SEK", "ZAR", "MNT"})
+MONTH_FIRST = frozenset({"USD", "PHP"})
 COMMA = frozenset({"EUR", "BRL", "PLN", "CZK", "SEK", "NOK", "DKK", "TRY", "RUB", "UAH"})
 
 
@@ -144,6 +149,11 @@ def _plain(fault: str) -> str:
     return f"{key}: expected {expected}" if expected else f"{key}: {fault[: found.start()]}"
 
 
+def dates_of(currency: str) -> str:
+    """The order of a date's parts on the receipts of a shop that takes it: ymd, dmy or mdy."""
+    return "ymd" if currency in YEAR_FIRST else "mdy" if currency in MONTH_FIRST else "dmy"
+
+
 def text(answers: Answers) -> str:
     """edgebox.toml: what differs from the shipped one, which explains every setting."""
     comma = answers.currency in COMMA
@@ -154,6 +164,8 @@ def text(answers: Answers) -> str:
             "decimals": DECIMALS.get(answers.currency, 2),
             "decimal_mark": "," if comma else ".",
             "group_marks": "." if comma else ",",
+            "date_order": answers.dates or dates_of(answers.currency),
+            **({"tz": answers.tz} if answers.tz else {}),
         },
         "slip": {"languages": [answers.language]},
         "claims": {"keys": "/etc/edgebox/keys.toml"},

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from drivers.base import parse_url
 from edgebox.appliance import claim, till_network
@@ -68,6 +69,16 @@ def _install(answers: Answers, run: Run, root: Path) -> list[str]:
         return [*done, *_enabled_on_card(answers, run, root)]
     till_network.apply(before, answers.network, run)
     return [*done, *_services(answers, run)]
+
+
+def zone_of(root: Path) -> str:
+    """The machine's own time zone, as Debian's installer asks for it; "" if it was left at UTC, where no shop is."""
+    try:
+        name = (root / "etc/timezone").read_text("ascii").strip()
+        ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        return ""
+    return "" if name in ("", "UTC") or name.startswith("Etc/") else name
 
 
 def _put(path: Path, content: bytes, mode: int, root: Path) -> str:

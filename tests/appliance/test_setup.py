@@ -41,6 +41,7 @@ def test_the_box_reads_what_is_written(currency: str) -> None:
     assert config.shop.currency == currency
     assert config.shop.decimals == {"JPY": 0, "KWD": 3}.get(currency, 2)
     assert config.shop.decimal_mark == ("," if currency in ("EUR", "BRL") else ".")
+    assert config.shop.date_order == ("ymd" if currency in ("CNY", "JPY") else "dmy")
     assert config.sync.url == "mqtts://broker.example.com"
     assert (config.line[0].till, config.line[0].profile) == (CAFE.till, "epson-tm-t88")
     assert config.web.listen == "0.0.0.0:8443"
@@ -277,3 +278,19 @@ def test_a_printer_on_a_cable_has_no_network_to_pass_on_to(tmp_path: Path) -> No
     with pytest.raises(ConfigError) as fault:
         installing.install(answers, lambda words: True, tmp_path)
     assert fault.value.reason == "bad_answers"
+
+
+@pytest.mark.parametrize(
+    ("written", "zone"),
+    [("Europe/London\n", "Europe/London"), ("Etc/UTC", ""), ("UTC", ""), ("No/Where", ""), (None, "")],
+)
+def test_the_shops_time_is_the_machines(tmp_path: Path, written: str | None, zone: str) -> None:
+    (tmp_path / "etc").mkdir()
+    if written is not None:
+        (tmp_path / "etc/timezone").write_text(written)
+    assert installing.zone_of(tmp_path) == zone
+
+
+def test_dates_and_time_zone_may_be_told() -> None:
+    told = configuration(msgspec.structs.replace(CAFE, dates="mdy", tz="America/New_York"))
+    assert (told.shop.date_order, told.shop.tz) == ("mdy", "America/New_York")
