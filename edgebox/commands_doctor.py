@@ -43,7 +43,7 @@ def written(found: list[Finding], *, everything: bool = False) -> str:
     well = sum(one.grade is Grade.OK for one in found)
     if not told:
         lines.append(f"All is well: {well} things were looked at.")
-    elif not everything:
+    elif well and not everything:
         lines.append(f"{well} things are well (--all lists them).")
     return "\n".join(lines)
 

@@ -167,7 +167,7 @@ def _epoch(row: Any, faults: _Faults) -> EpochKey:
 
 
 def _missing(path: Path, why: str) -> ConfigError:
-    hint = "the cloud's key tool writes it: python -m hw_sim.cloud_keys"
+    hint = "the fleet sends them (keys.add), or setup brings them ([cloud] keys): docs/keys.md"
     return ConfigError(f"{path}: {why}", reason="no_key_file", hint=hint)
 
 
@@ -175,5 +175,5 @@ def _bad(path: Path, faults: list[str]) -> ConfigError:
     return ConfigError(
         "\n".join(f"{path}: {fault}" for fault in faults),
         reason="bad_key_file",
-        hint="edgebox/keys.py shows the layout",
+        hint="ask for the file anew; edgebox/keys.py has the layout",
     )

@@ -6,8 +6,9 @@ Owns: the list of checks and the order in which findings are told. Never: what t
 from __future__ import annotations
 
 import functools
+import pwd
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgebox.appliance.asked import told_by_line, told_by_printer
@@ -63,22 +64,33 @@ def examined(path: Path, user: str = "") -> list[Finding]:
     try:
         config = load(path, [])
     except ConfigError as fault:
-        why = "nothing starts with it, at the next start at the latest"
-        return [
-            Finding(
-                Grade.FAILED,
-                "configuration",
-                str(fault.args[0]),
-                why,
-                f"edgebox config check {path}",
-                key="configuration",
-            )
-        ]
+        return [_unreadable(path, fault)]
+    nobody = list(_nobody(user))
     folder = path.resolve().parent
     engine = folder / config.engine.socket
     who = functools.cache(lambda line: told_by_line(engine, line))
     machine = Machine(config, folder, run=told, user=user, who=who, ask=told_by_printer, cable=cables.seen)
-    return rounds(machine)
+    return [*nobody, *rounds(machine)]
+
+
+def _unreadable(path: Path, fault: ConfigError) -> Finding:
+    """The file is not there, may not be read, or has faults."""
+    mend = f"edgebox config check --config {path}"
+    if fault.reason == "no_config":
+        mend = "sudo edgebox setup" if not path.exists() else "the same with sudo"
+    why = "nothing starts with it, at the next start at the latest" if fault.reason != "no_config" else ""
+    return Finding(Grade.FAILED, "configuration", str(fault.args[0]), why, mend, key="configuration")
+
+
+def _nobody(user: str) -> Iterator[Finding]:
+    """Rights are looked at as somebody's who isn't there: it would be said of ourselves."""
+    try:
+        pwd.getpwnam(user or "root")
+    except KeyError:
+        yield Finding(
+            Grade.FAILED, "user", f"there is no user {user}", "the services run as that user, and rights are its own",
+            "install the .deb, or sudo make install; or leave --user out", key="user_missing", value=user,
+        )  # fmt: skip
 
 
 def told(command: list[str]) -> str | None:

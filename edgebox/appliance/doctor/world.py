@@ -42,7 +42,7 @@ def keys(machine: Machine) -> Iterator[Finding]:
             "claim keys",
             "they are used up",
             why,
-            "edgebox fleet keys, or connect it to the cloud",
+            "the fleet sends new ones: edgebox fleet send keys.add; docs/keys.md",
             key="keys_over",
         )
     elif days < KEY_DAYS:

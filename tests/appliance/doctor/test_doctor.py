@@ -174,9 +174,9 @@ ILLNESSES: dict[str, tuple[Illness, Grade, str, str]] = {
     "warm": (lambda p: p.write("sys/class/thermal/thermal_zone0/temp", "78000"), WARNING, "78 °C", "air"),
     "hot": (lambda p: p.write("sys/class/thermal/thermal_zone0/temp", "84000"), FAILED, "84 °C", "air"),
     "little voltage": (lambda p: p.write("sys/class/hwmon/hwmon1/in0_lcrit_alarm", "1"), WARNING, "too low", "supply"),
-    "no keys": (lambda p: (p.root / "etc/keys.toml").unlink(), FAILED, "No such file", "key tool"),
+    "no keys": (lambda p: (p.root / "etc/keys.toml").unlink(), FAILED, "No such file", "keys.add"),
     "open keys": (lambda p: (p.root / "etc/keys.toml").chmod(0o644), FAILED, "others may read", "chmod 600"),
-    "old keys": (lambda p: keys_until(p, -9), FAILED, "used up", "fleet keys"),
+    "old keys": (lambda p: keys_until(p, -9), FAILED, "used up", "keys.add"),
     "few keys": (lambda p: keys_until(p, 4), WARNING, "more days", "cloud"),
     "no broker's URL": (lambda p: p.set(sync={"url": "mqtt://example.invalid"}), FAILED, "in clear", "mqtts"),
     "no such cloud": (lambda p: p.set(sync={"url": "mqtts://nobody.invalid"}), FAILED, "nobody.invalid", "resolvectl"),
@@ -370,6 +370,16 @@ def test_a_configuration_that_cannot_be_read_is_the_finding(tmp_path: Path) -> N
     (found,) = examined(file)
     assert (found.grade, found.part) == (FAILED, "configuration")
     assert "colour" in found.what
+    assert found.mend == f"edgebox config check --config {file}"
+    assert main(found.mend.split()[1:]) == 2, "the command is one"
+    (missing,) = examined(tmp_path / "none.toml")
+    assert missing.mend == "sudo edgebox setup"
+
+
+def test_rights_are_not_looked_at_as_a_user_who_is_not_there() -> None:
+    found = examined(Path("config/edgebox.toml"), "nobody-of-that-name")
+    assert (found[0].grade, found[0].part) == (FAILED, "user")
+    assert not [one for one in examined(Path("config/edgebox.toml"), "root") if one.part == "user"]
 
 
 def test_a_full_disk_is_said(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
