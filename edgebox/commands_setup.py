@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -56,22 +58,36 @@ def run(options: argparse.Namespace) -> int:
         return 1
     if gone:
         print(f"not in these answers, and so no longer set: {', '.join(gone)}")
-    if options.replace is not None:
-        for words in _replaced(options):
+    with _replacing(options):
+        if options.replace is not None:
+            for words in _replaced(options, box_of(answers).sync.whole_name):
+                print(words)
+        for words in install(answers, _command, options.root):
             print(words)
-    for words in install(answers, _command, options.root):
-        print(words)
     if options.root == Path("/"):
         print("Now: sudo edgebox doctor --user edgebox")
     return 0
 
 
-def _replaced(options: argparse.Namespace) -> list[str]:
+@contextmanager
+def _replacing(options: argparse.Namespace) -> Iterator[None]:
+    """Nobody writes to the records that are replaced; and a code mistyped leaves no shop without its engine."""
+    ran = options.replace is not None and options.root == Path("/")
+    ran = ran and _command(["systemctl", "is-active", "--quiet", "edgebox.service"])
+    if ran:
+        _command(["systemctl", "stop", "edgebox.service"])
+    try:
+        yield
+    except BaseException:
+        if ran:
+            _command(["systemctl", "start", "edgebox.service"])
+        raise
+
+
+def _replaced(options: argparse.Namespace, box: str) -> list[str]:
     """The dead box's place is taken before a desk is open."""
     code = None if options.without_keys else lambda: _code(options.code_file)
-    if options.root == Path("/"):
-        _command(["systemctl", "stop", "edgebox.service"])
-    done = take_over(options.replace, options.root, code)
+    done = take_over(options.replace, options.root, code, box)
     return [*done, *(open_desk(options.root, options.open_desk) if options.open_desk else [])]
 
 

@@ -56,10 +56,11 @@ def run(options: argparse.Namespace) -> int:
         return _export(options, folder, config.sync.store or config.shop.name, config.shop.tz)
     if options.command == "restore":
         return _restore(folder, options.file)
-    return _backup(folder, options.file, Path(config.claims.keys) if options.with_keys else None)
+    keys = Path(config.claims.keys) if options.with_keys else None
+    return _backup(folder, options.file, config.sync.whole_name, keys)
 
 
-def _backup(folder: Path, file: Path, keys: Path | None) -> int:
+def _backup(folder: Path, file: Path, box: str, keys: Path | None) -> int:
     """`keys`: the claim keys' file, if secrets go along."""
     from edgebox.store.backup import backup
 
@@ -70,7 +71,7 @@ def _backup(folder: Path, file: Path, keys: Path | None) -> int:
         print(f"\r{100 * done // max(pages, 1):3} %", end="", file=sys.stderr)
 
     show_it = show if sys.stderr.isatty() else lambda done, pages: None
-    manifest = backup(folder, file, int(time.time() * 1000), progress=show_it, more=more)
+    manifest = backup(folder, file, int(time.time() * 1000), progress=show_it, more=more, box=box)
     print(f"{file}: {manifest.rows} rows, epoch {manifest.epoch}, checked")
     if code:
         print(f"recovery code: {code}\nWrite it down, and not beside the backup: it is shown once and kept nowhere.")

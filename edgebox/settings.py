@@ -144,6 +144,11 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     retain: bool = True
     will: bool = True
 
+    @property
+    def whole_name(self) -> str:
+        """The box's, as its cloud knows it; "" without a cloud."""
+        return f"{self.tenant}/{self.store}/{self.box}" if self.box else ""
+
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[web]"""

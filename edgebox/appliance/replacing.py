@@ -20,20 +20,23 @@ from edgebox import own_secret, sealed
 from edgebox.appliance import identity, recovery
 from edgebox.errors import ConfigError
 from edgebox.private_file import as_owner, write_private
-from edgebox.store.backup import along, restore
+from edgebox.store.backup import along, read_manifest, restore
 from edgebox.store.database import FILE
 from edgebox.store.sidecar import belong
 
 AskCode = Callable[[], str]
 
 
-def take_over(backup: Path, root: Path, code: AskCode | None) -> list[str]:
-    """What was done, in words. `code`: asks for the recovery code; None: without keys. ConfigError, StoreError: then
-    nothing of the records has changed."""
+def take_over(backup: Path, root: Path, code: AskCode | None, box: str = "") -> list[str]:
+    """What was done, in words. `code`: asks for the recovery code; None: without keys. `box`: the name that this box is
+    to have, "" for none. ConfigError, StoreError: then nothing of the records has changed."""
     if not backup.is_file():
         raise ConfigError(f"{backup}: no such backup", reason="bad_answers", hint="edgebox backup F makes one")
     data = root / "var/lib/edgebox"
-    inside = along(backup)
+    inside, whose = along(backup), read_manifest(backup).box
+    if whose and box and whose != box:
+        hint = "another stick, or other answers"
+        raise ConfigError(f"{backup}: of {whose}, and this box is to be {box}", reason="bad_answers", hint=hint)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     done = [*_keys(inside, data, root, code), *_identity(inside, backup, data)]
     done.append(restore(data, backup, int(time.time() * 1000)))

@@ -58,13 +58,15 @@ UNKNOWN_LIVES = 20
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backup says of itself. `version`: of the tables; `at_ms`: when it was made; `rows`: of the journal."""
+    """What a backup says of itself. `version`: of the tables; `at_ms`: when it was made; `rows`: of the journal; `box`:
+    whose it is, "" for one without a cloud."""
 
     version: int
     ordinal: int
     epoch: str
     at_ms: int
     rows: int
+    box: str = ""
 
 
 def backup(
@@ -74,12 +76,13 @@ def backup(
     *,
     progress: Callable[[int, int], None] = lambda done, pages: None,
     more: Mapping[str, bytes] | None = None,
+    box: str = "",
 ) -> Manifest:
     """Copies the database in `folder` to the file `target`, which is whole and checked when this returns. Blocks.
 
-    `progress`: told pages copied, and all; `more`: what goes along by name, besides BESIDE. StoreError: `io`,
-    `corrupt` (the copy, and so the database, is damaged), `missing`, `size`; StoreFull `disk`. Then there is no new
-    `target`, and an old one is as it was.
+    `progress`: told pages copied, and all; `more`: what goes along by name, besides BESIDE; `box`: its name. StoreError:
+    `io`, `corrupt` (the copy, and so the database, is damaged), `missing`, `size`; StoreFull `disk`. Then there is no
+    new `target`, and an old one is as it was.
     """
     if not (folder / FILE).exists():
         raise StoreError(f"{folder / FILE}: there is none", reason="missing", hint="[engine] data")
@@ -93,7 +96,7 @@ def backup(
             with closing(sqlite3.connect(part, isolation_level=None)) as copy:
                 copy.execute("PRAGMA synchronous=OFF")  # synced once, when it is whole
                 live.backup(copy, pages=STEP_PAGES, progress=lambda _, left, pages: _rest(progress, left, pages))
-                manifest = _seal(copy, at_ms, along)
+                manifest = _seal(copy, at_ms, box, along)
         sync(part)
         os.replace(part, target)
         sync(target.absolute().parent)
@@ -202,7 +205,7 @@ def _beside(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def _seal(copy: sqlite3.Connection, at_ms: int, along: Mapping[str, bytes]) -> Manifest:
+def _seal(copy: sqlite3.Connection, at_ms: int, box: str, along: Mapping[str, bytes]) -> Manifest:
     """Checks the copy through, and says in it what it is."""
     damage = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if damage != "ok":
@@ -215,6 +218,7 @@ def _seal(copy: sqlite3.Connection, at_ms: int, along: Mapping[str, bytes]) -> M
         epoch=epoch,
         at_ms=at_ms,
         rows=copy.execute("SELECT count(*) FROM journal").fetchone()[0],
+        box=box,
     )
     facts = {MANIFEST: msgspec.json.encode(manifest), **{f"{_BESIDE}{name}": raw for name, raw in along.items()}}
     copy.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())

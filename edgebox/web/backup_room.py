@@ -96,7 +96,9 @@ class BackupRoom:
 
     def _copy(self) -> None:
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
-        backup(Path(self._office.config.engine.data), self.path, self._office.now * 1000, progress=self._copied)
+        config = self._office.config
+        now_ms, box = self._office.now * 1000, config.sync.whole_name
+        backup(Path(config.engine.data), self.path, now_ms, progress=self._copied, box=box)
 
     def _copied(self, done: int, pages: int) -> None:
         self._done = done, pages
