@@ -18,6 +18,7 @@ from msgspec import Meta
 from edgebox.errors import ConfigError
 
 FILE = "gadget.json"
+FILE_BYTES = 16 << 10  # one with every text at its longest has 2 KB
 _Text = Annotated[str, Meta(max_length=126, pattern=r"^[ -~]*$")]  # a USB string descriptor holds 126 letters
 
 
@@ -81,10 +82,12 @@ def kept(data: Path) -> Identity | None:
     """The identity of this box; None: it has none yet. ConfigError `bad_identity`: the file was damaged."""
     path = data / FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Identity)
+        # Root reads it before the lines start: no link to a device without an end, no pipe that nobody writes to.
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            return msgspec.json.decode(file.read(FILE_BYTES), type=Identity)
     except FileNotFoundError:
         return None
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as fault:
         hint = f"copy it from a backup, or from the box's label: {FILE} has to be as the till has known it"
         raise ConfigError(f"{path}: {fault}", reason="bad_identity", hint=hint) from fault
 

@@ -80,9 +80,9 @@ def backup(
 ) -> Manifest:
     """Copies the database in `folder` to the file `target`, which is whole and checked when this returns. Blocks.
 
-    `progress`: told pages copied, and all; `more`: what goes along by name, besides BESIDE; `box`: its name. StoreError:
-    `io`, `corrupt` (the copy, and so the database, is damaged), `missing`, `size`; StoreFull `disk`. Then there is no
-    new `target`, and an old one is as it was.
+    `progress`: told pages copied, and all; `more`: what goes along by name, besides BESIDE; `box`: its name.
+    StoreError: `io`, `corrupt` (the copy, and so the database, is damaged), `missing`, `size`; StoreFull `disk`. Then
+    there is no new `target`, and an old one is as it was.
     """
     if not (folder / FILE).exists():
         raise StoreError(f"{folder / FILE}: there is none", reason="missing", hint="[engine] data")

@@ -98,6 +98,17 @@ def test_an_identity_is_not_written_through_a_link(data: Path, shadow: Path) -> 
     assert (data / identity.FILE).stat().st_mode & 0o777 == 0o644, "the service reads it"
 
 
+@pytest.mark.parametrize("planted", ["a link", "a pipe"])
+def test_nothing_holds_up_the_part_of_root_that_the_lines_wait_for(data: Path, planted: str) -> None:
+    if planted == "a pipe":
+        os.mkfifo(data / identity.FILE)
+    else:
+        (data / identity.FILE).symlink_to("/dev/zero")
+    with pytest.raises(ConfigError) as fault:
+        identity.kept(data)
+    assert fault.value.reason == "bad_identity"
+
+
 def backed_up(tmp_path: Path, data: Path) -> Path:
     Store.open(data).close_now()
     for path in data.iterdir():
