@@ -6,6 +6,7 @@ Owns: its arguments. Never: asks (edgebox/appliance/setup.py) or writes (edgebox
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from edgebox.appliance.answers import configuration as box_of
 from edgebox.appliance.answers import read
 from edgebox.appliance.answers import text as configuration
 from edgebox.appliance.former import lost
-from edgebox.appliance.installing import install, zone_of
+from edgebox.appliance.installing import REFUSED, install, zone_of
 from edgebox.appliance.plugged import plugged
 from edgebox.appliance.replacing import open_desk, take_over
 from edgebox.appliance.setup import Talk
@@ -44,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 done; 1 a person said no; 2 answers that can't be used."""
+    """0 done; 1 a person said no, or a service didn't start; 2 answers that can't be used."""
+    if options.root == Path("/") and not options.dry_run and os.geteuid():
+        raise ConfigError("only root may", reason="not_root", hint="sudo edgebox setup; --dry-run only shows")
     talk = Talk(_asked, print, plugged())
     answers = read(options.answers) if options.answers else talk.answers()
     if not answers.tz:
@@ -62,11 +65,11 @@ def run(options: argparse.Namespace) -> int:
         if options.replace is not None:
             for words in _replaced(options, box_of(answers).sync.whole_name):
                 print(words)
-        for words in install(answers, _command, options.root):
-            print(words)
+        done = install(answers, _command, options.root)
+    print("\n".join(done))
     if options.root == Path("/"):
         print("Now: sudo edgebox doctor --user edgebox")
-    return 0
+    return 1 if any(REFUSED in words for words in done) else 0
 
 
 @contextmanager

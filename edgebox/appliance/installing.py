@@ -24,6 +24,7 @@ from edgebox.keys import load_keys
 from edgebox.private_file import write_private
 
 USER = "edgebox"
+REFUSED = "systemctl refused"
 UNITS = ("edgebox.target", "edgebox.service", f"edgebox-line@{LINE}.service")
 GADGET = "edgebox-gadget.service"
 SOCKET = f"edgebox-line@{LINE}.socket"
@@ -184,7 +185,7 @@ def _enabled_on_card(answers: Answers, run: Run, root: Path) -> list[str]:
     for unit in others:
         run([*there, "disable", unit])
     failed = [unit for unit in units if not run([*there, "enable", unit])]
-    return [f"{unit}: systemctl refused" for unit in failed] or ["services begin with the card"]
+    return [f"{unit}: {REFUSED}" for unit in failed] or ["services begin with the card"]
 
 
 def _services(answers: Answers, run: Run) -> list[str]:
@@ -196,6 +197,4 @@ def _services(answers: Answers, run: Run) -> list[str]:
     failed = [unit for unit in units if not run(["systemctl", "enable", unit])]
     if not run(["systemctl", "restart", *reversed(units)]):
         failed += [unit for unit in units if not run(["systemctl", "is-active", "--quiet", unit])]
-    return [f"{unit}: systemctl refused; journalctl -u {unit}" for unit in dict.fromkeys(failed)] or [
-        "services started"
-    ]
+    return [f"{unit}: {REFUSED}; journalctl -u {unit}" for unit in dict.fromkeys(failed)] or ["services started"]

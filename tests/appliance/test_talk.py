@@ -126,6 +126,26 @@ def test_a_fresh_box_has_nothing_to_lose(tmp_path: Path) -> None:
     assert Person().talk.may_go([])
 
 
+def test_nobody_is_asked_five_things_who_may_not_write_the_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert main(["setup"]) == 2
+    assert "sudo edgebox setup" in capsys.readouterr().err
+
+
+def test_a_service_that_does_not_start_is_told_to_whoever_sets_up_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "answers.toml"
+    file.write_text('till = "tcp://0.0.0.0:9100"\nprinter = "tcp://10.0.0.9:9100"\n')
+    (tmp_path / "root/lib/systemd/system").mkdir(parents=True)
+    (tmp_path / "root/lib/systemd/system/edgebox.target").touch()
+    monkeypatch.setattr("edgebox.commands_setup._command", lambda words: "enable" not in words)
+    assert main(["setup", "--answers", str(file), "--root", str(tmp_path / "root")]) == 1
+    assert "edgebox.service: systemctl refused" in capsys.readouterr().out
+
+
 def test_a_file_of_answers_says_what_it_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "root/etc/edgebox/edgebox.toml"
     place.parent.mkdir(parents=True)
