@@ -40,10 +40,11 @@ class _Use(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Page(msgspec.Struct, frozen=True, kw_only=True):
-    """`next`: what to ask on from; 0: these were the last."""
+    """`next`: what to ask on from; 0: these were the last. Both are there: a cloud that says {} to everything knows of
+    no uses, and has not said that there are none."""
 
-    uses: Annotated[tuple[_Use, ...], Meta(max_length=500)] = ()
-    next: Annotated[int, Meta(ge=0, le=1 << 53)] = 0
+    uses: Annotated[tuple[_Use, ...], Meta(max_length=500)]
+    next: Annotated[int, Meta(ge=0, le=1 << 53)]
 
 
 class Handover:
@@ -115,8 +116,10 @@ class Handover:
             page = msgspec.convert(dict(reply.result), _Page)
             await self._keep([ToldUse(one.code, one.at, one.number) for one in page.uses])
             count += len(page.uses)
-            if page.next <= after:
+            if page.next == 0:
                 return count
+            if page.next <= after:
+                raise SyncError(f"{ASK}: the same page again", reason="refused")
             after = page.next
         raise SyncError(f"{ASK}: no end", reason="refused")
 

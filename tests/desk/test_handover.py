@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgebox import commands_setup
@@ -250,6 +250,9 @@ _Json = st.recursive(
 
 @settings(deadline=None, max_examples=40)  # a loop or a cipher each; a loaded machine's are slow
 @given(result=st.dictionaries(st.sampled_from(["uses", "next", "more"]), _Json, max_size=3))
+@example(result={})
+@example(result={"uses": []})
+@example(result={"uses": [], "next": 0})
 def test_no_answer_that_cannot_be_read_opens_a_desk(result: dict[str, Any]) -> None:
     class Odd:
         is_connected = True
@@ -282,7 +285,8 @@ def test_no_answer_that_cannot_be_read_opens_a_desk(result: dict[str, Any]) -> N
         await desk.look(Odd())
         assert desk.is_closed != store.is_open
         if not desk.is_closed:
-            told = result.get("uses", [])
+            told = result["uses"]
+            assert result["next"] == 0, "the cloud itself says that these were the last"
             assert isinstance(told, list)
             assert all(set(one) >= {"code", "at", "number"} for one in told)
 
