@@ -99,8 +99,10 @@ def _code(file: Path | None) -> str:
         return _asked("The backup's recovery code: ")
     try:
         return file.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{file}: {fault}", reason="recovery_code") from fault
+    except OSError as fault:
+        raise ConfigError(f"{file}: {fault.strerror}", reason="recovery_code") from fault
+    except UnicodeDecodeError as fault:
+        raise ConfigError(f"{file}: no recovery code", reason="recovery_code") from fault
 
 
 def _asked(prompt: str) -> str:

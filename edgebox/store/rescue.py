@@ -87,6 +87,8 @@ def mend(path: Path, why: str, at_ms: int, prefix: str = ASIDE) -> str:
         sync(path.parent)
     except OSError as fault:
         raise of_system(fault, path) from fault
+    if prefix == REPLACED:  # nothing was broken
+        return f"what was there before is in {aside}"
     return f"{words}; the broken files are in {aside}"
 
 

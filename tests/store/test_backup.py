@@ -161,6 +161,14 @@ def test_a_new_box_can_be_made_of_a_backup(tmp_path: Path) -> None:
     asyncio.run(look())
 
 
+def test_a_restored_box_is_not_told_that_something_was_broken(tmp_path: Path) -> None:
+    Store.open(tmp_path / "box").close_now()
+    backup(tmp_path / "box", tmp_path / "copy.db", 1_700_000_000_000)
+    said = restore(tmp_path / "new", tmp_path / "copy.db", 1_700_000_000_000)
+    assert "what was there before is in" in said
+    assert "broken" not in said
+
+
 def test_nothing_is_restored_under_a_running_engine(tmp_path: Path) -> None:
     async def play() -> None:
         store = await filled(tmp_path / "box", 1, 3)
