@@ -16,7 +16,7 @@ from pathlib import Path
 from edgebox.appliance.keeper.slots import HOME, Slots
 from edgebox.appliance.keeper.trial import SLOTS, Outcome
 from edgebox.appliance.update import box, inbox
-from edgebox.appliance.update.installing import install
+from edgebox.appliance.update.installing import install, refuse
 from edgebox.appliance.update.manifest import Manifest, release_keys
 from edgebox.appliance.update.self_check import check
 from edgebox.config import DEFAULT, load
@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     if options.check:
         return _check(options.config)
     if options.back:
+        _as_root()
         return subprocess.run([KEEPER, "back"], check=False).returncode
     slots = Slots(at=int(datetime.now(UTC).timestamp()))
     if options.inbox:
@@ -71,12 +72,21 @@ def stand(slots: Slots) -> list[str]:
     return said
 
 
-def _installed(source: Path, slots: Slots, job: str) -> int:
+def _as_root() -> None:
     if os.geteuid():
         raise UpdateError("only root may", reason="not_root", hint="sudo")
+
+
+def _installed(source: Path, slots: Slots, job: str) -> int:
+    _as_root()
     if not HOME.joinpath("slots").is_dir():
         raise UpdateError(f"{HOME} has no slots", reason="no_slots", hint="for a box with the package")
-    manifest: Manifest = install(source, slots, release_keys(), box.here(), box.machine(), job)
+    try:
+        keys = release_keys()
+    except UpdateError as fault:
+        refuse(slots, "", job, fault)
+        raise
+    manifest: Manifest = install(source, slots, keys, box.here(), box.machine(), job)
     print(f"{manifest.version} is on trial; edgebox update says how it stands")
     return 0
 

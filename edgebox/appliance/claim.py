@@ -20,7 +20,7 @@ OWN = ("client.crt", "client.key", "next.crt", "next.key")  # sync/own_certifica
 def install(source: Path, target: Path) -> list[str]:
     """What was done, in words. ConfigError `bad_answers`: the claim is not whole, can't be read, or is over."""
     now, own = datetime.now(UTC), target / OWN[0]
-    if own.exists() and _ends(own.read_bytes(), own) > now:  # and the stick with the claim may be gone
+    if own.exists() and _is_good(own, now):  # and the stick with the claim may be gone
         return ["the box has a certificate of its own already: the claim is not needed"]
     found = {name: _read(source / name) for name in FILES}
     ends = _ends(found["claim.crt"], source / "claim.crt")
@@ -45,6 +45,14 @@ def _read(path: Path) -> bytes:
     except OSError as fault:
         hint = f"a claim is {', '.join(FILES)}"
         raise ConfigError(f"{path}: {fault.strerror}", reason="bad_answers", hint=hint) from fault
+
+
+def _is_good(own: Path, now: datetime) -> bool:
+    """One that the card has damaged is none: it would keep the box from its cloud for ever."""
+    try:
+        return _ends(own.read_bytes(), own) > now
+    except (ConfigError, OSError):
+        return False
 
 
 def _ends(pem: bytes, path: Path) -> datetime:

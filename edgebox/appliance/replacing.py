@@ -73,8 +73,11 @@ def _keys(inside: dict[str, bytes], data: Path, root: Path, code: AskCode | None
     try:
         (root / "etc/edgebox").mkdir(mode=0o750, parents=True, exist_ok=True)
         for name, raw in found.items():
-            with as_owner(places[name].parent):
-                write_private(places[name], raw)
+            place = places[name]
+            with as_owner(place.parent):
+                if place.is_file() and place.read_bytes() != raw:  # what this box has signed is good by that one alone
+                    write_private(place.with_name(f"{name}.before"), place.read_bytes())
+                write_private(place, raw)
     except OSError as fault:
         raise ConfigError(f"{fault.filename}: {fault.strerror}", reason="io") from fault
     return [f"keys taken over: {', '.join(found)}"]

@@ -32,6 +32,8 @@ def box(tmp_path: Path) -> Path:
     for name in ("opt/edgebox/slots/b/bin/edgebox", "opt/edgebox/last.json", "opt/edgebox/.trial.json.new"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "etc/credstore.encrypted").mkdir()
+    (tmp_path / "etc/credstore.encrypted/edgebox.keys.toml").touch()  # docs/keys.md, Bound to the machine
     (tmp_path / "opt/edgebox/current").symlink_to("slots/b")
     (tmp_path / "var/lib/edgebox").mkdir(parents=True)
     (tmp_path / "var/lib/edgebox/edgebox.db").touch()

@@ -142,6 +142,14 @@ def test_a_box_with_a_certificate_of_its_own_keeps_it_when_it_is_set_up_again(tm
     assert (folder / "claim.key").exists()
 
 
+def test_a_certificate_that_the_card_has_damaged_makes_way_for_a_claim(tmp_path: Path) -> None:
+    source, folder = claim_in(tmp_path), tmp_path / "root" / OWN.lstrip("/")
+    Authority(tmp_path / "tls").furnish("b1", folder)
+    (folder / "client.crt").write_bytes(b"\0" * 900)
+    claim.install(source, folder)
+    assert {path.name for path in folder.iterdir()} == set(claim.FILES)
+
+
 def test_set_up_twice_before_the_certificate_is_there_asks_with_the_same_key(tmp_path: Path) -> None:
     source, folder = claim_in(tmp_path), tmp_path / "root" / OWN.lstrip("/")
     claim.install(source, folder)

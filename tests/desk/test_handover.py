@@ -329,6 +329,19 @@ def test_one_file_and_a_code_on_paper_make_the_new_box_the_old_one(
     assert any("desk is closed" in words for words in said)
 
 
+def test_the_keys_that_a_box_had_before_are_kept_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The wrong stick, in a shop that is open: its own coupons are on people's fridges."""
+    config, stick, data = put_together(tmp_path), tmp_path / "box.db", tmp_path / "new/var/lib/edgebox"
+    assert main(["backup", str(stick), "--config", str(config), "--with-keys"]) == 0
+    code = code_of(capsys.readouterr().out)
+    data.mkdir(parents=True, mode=0o700)
+    before = own_secret(data)
+    for _ in range(2):  # begun anew, it keeps the first
+        replacing.take_over(stick, tmp_path / "new", lambda: code)
+    assert (data / "own.key.before").read_bytes() == before
+    assert (data / "own.key.before").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_wrong_code_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config, stick = put_together(tmp_path), tmp_path / "box.db"
     assert main(["backup", str(stick), "--config", str(config), "--with-keys"]) == 0

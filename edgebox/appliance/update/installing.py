@@ -58,7 +58,7 @@ def install(
         with slots.alone() as is_alone:
             if not is_alone or slots.trial() is not None:
                 fault = UpdateError("another version comes in", reason="busy", hint="edgebox update says how it stands")
-                _refuse(slots, "", job, fault)
+                refuse(slots, "", job, fault)
                 raise fault
             return _alone(source, slots, keys, here, machine, job)
     except OSError as unlocked:  # all others are told where they happen
@@ -80,11 +80,11 @@ def _alone(
             raise UpdateError("a package was installed meanwhile", reason="busy", hint="again, if it is still wanted")
         switch(slots, slot, taken.head.manifest, checked, machine, job)
     except UpdateError as fault:
-        _refuse(slots, version, job, fault)
+        refuse(slots, version, job, fault)
         raise
     except OSError as fault:
         told = _disk(slots, fault)
-        _refuse(slots, version, job, told)
+        refuse(slots, version, job, told)
         raise told from fault
     finally:
         (slots.home / INCOMING).unlink(missing_ok=True)
@@ -95,7 +95,7 @@ def _disk(slots: Slots, fault: OSError) -> UpdateError:
     return UpdateError(f"{fault.filename or slots.home}: {fault.strerror}", reason="disk", hint="edgebox doctor")
 
 
-def _refuse(slots: Slots, version: str, job: str, fault: UpdateError) -> None:
+def refuse(slots: Slots, version: str, job: str, fault: UpdateError) -> None:
     """Told to who asked, if a full disk leaves room for it; the caller says it in any case."""
     try:
         slots.do([Tell(Outcome.REFUSED, version, job, fault.reason, str(fault)[:200])])
