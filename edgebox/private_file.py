@@ -38,10 +38,11 @@ def as_owner(folder: Path) -> Iterator[None]:
     """Root is the folder's owner meanwhile: in a folder of the services it may find links where it is going to write,
     and these must lead no further than the services' own rights. Who isn't root stays who he is. OSError. The process
     has one user: not beside other threads."""
-    if os.geteuid() != 0:
+    owner = folder.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:  # a card in the making has no services yet
         yield
         return
-    owner, groups, group = folder.stat(), os.getgroups(), os.getegid()
+    groups, group = os.getgroups(), os.getegid()
     os.setgroups([owner.st_gid])
     os.setegid(owner.st_gid)
     os.seteuid(owner.st_uid)

@@ -92,7 +92,9 @@ def read_head(file: BinaryIO, keys: Mapping[str, FleetKey]) -> Head:
         raise UpdateError(f"not signed by us: {fault}", reason=reason, hint="docs/updates.md") from None
     try:
         manifest = msgspec.json.decode(opened.body, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        for version in (manifest.version, manifest.replaces):  # a pattern's $ and \d let more through than these
+            order_of(version)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as fault:
         raise UpdateError(f"the manifest can't be read: {fault}", reason="bad_manifest") from fault
     return Head(manifest, len(MAGIC) + len(line) + len(raw), opened.key.name)
 

@@ -307,6 +307,12 @@ def test_a_fleets_command_key_signs_no_release(tmp_path: Path) -> None:
     assert fault.value.reason == "bad_signature"
 
 
+@pytest.mark.parametrize("version", ["2.0.0\n", "\u0662.0.0"])
+def test_a_version_that_has_no_order_is_refused_and_told(slots: Slots, tmp_path: Path, version: str) -> None:
+    """Refused with its name, not with a traceback that nobody is told of."""
+    refused(slots, released(tmp_path / "made", version=version), "bad_manifest")
+
+
 def test_a_manifest_with_a_field_that_is_not_known_is_refused() -> None:
     raw = msgspec.json.encode({**msgspec.to_builtins(ABOUT), "must": "understand"})
     with pytest.raises(msgspec.ValidationError):
