@@ -34,7 +34,7 @@ log = logging.getLogger("edgebox.update")
 
 FACT = "update"
 FETCH_MAX_S = 86_400  # a shop whose line is down for a day gets its update another day
-OUTCOME_MAX_S = 7200  # root's part takes minutes, a trial fifteen at most, and a night without power is no fault
+OUTCOME_MAX_S = 7200.0  # of one run of the engine: root's part takes minutes, a trial fifteen at most
 BACKOFF_MAX_S = 600.0
 PERIOD_S = 2.0  # how often it is looked for an outcome
 
@@ -191,11 +191,15 @@ class UpdateDesk:
 
     async def _awaited(self, job: Job) -> Ended:
         """How it ended, as root or the keeper wrote it down. This engine may be restarted meanwhile."""
+        clock = (
+            asyncio.get_running_loop().time
+        )  # a night without power, or a clock that is set, is no time to have waited
+        since = clock()
         while True:
             ended = self._outcome(job)
             if ended is not None:
                 return ended
-            if self._means.now() - job.handed > OUTCOME_MAX_S and self._slots.trial() is None:
+            if clock() - since > OUTCOME_MAX_S and self._slots.trial() is None:
                 raise OrderError("nothing was heard of it", reason="no_outcome")
             await asyncio.sleep(self._means.period_s)
 

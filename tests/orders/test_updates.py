@@ -162,8 +162,10 @@ def test_root_is_asked_again_if_the_mains_went_before_it_had_listened(folder: Pa
             job = Job(id="u1", version="2.0.0", source=source, begun=NOW, handed=NOW)
             await shop.store.put(FACT, msgspec.json.encode(job))
         assert not request.exists()
-        async with shop_with(folder) as later:
+        async with shop_with(folder, now=NOW + 10 * 3600) as later:  # the shop was closed, and switched off
             await later.until(request.exists)
+            await asyncio.sleep(0.1)
+            assert await later.store.get(FACT), "a night is no time that root has had"
 
     asyncio.run(play())
 
@@ -191,6 +193,7 @@ def test_what_does_not_come_ends_with_a_reason(
                     await shop.until(lambda: bool(files.asked))
                     if harm == "no word":
                         await shop.until((folder / "data" / inbox.FOLDER / inbox.REQUEST).exists)
+                        monkeypatch.setattr(updates, "OUTCOME_MAX_S", 0.1)
                     shop.clocks = shop.clocks._replace(at_ms=(NOW + 100_000) * 1000)
                 assert shown(await shop.end("u1")) == state
                 shop.clocks = shop.clocks._replace(at_ms=NOW * 1000)
