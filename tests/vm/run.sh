@@ -31,7 +31,7 @@ else
     # What is timed has the machine for itself; what is only right or wrong goes two at a time.
     timed=(tests/vm/test_guest.py tests/vm/test_boot.py tests/vm/test_units.py)
     test_in_guest "${timed[@]}" -n 0
-    test_in_guest tests/vm "${timed[@]/#/--ignore=}" -n 2 --dist loadfile
+    test_in_guest tests/vm "${timed[@]/#/--ignore=}" -n 2 --dist worksteal
     packaging/try_deb.sh
 fi
 echo "test-vm: $(($(date +%s) - STARTED)) s"
