@@ -102,7 +102,9 @@ class Desk:
             await counter.open()
             now, note = (lambda: int(self._host.clock())), self._host.health.note
             handover = Handover(store, now, time.monotonic, note, counter.go_on_behind)
-            await handover.open(alone=bool(self._host.config.desk.coupon_keys))
+            config = self._host.config
+            # A new box has no coupon keys yet: its cloud sends them, and is asked before.
+            await handover.open(alone=bool(config.desk.coupon_keys or config.sync.url))
             await self.services.open(store)
         except (StoreError, ConfigError) as fault:
             self._host.fault("desk", f"no coupons can be redeemed: {fault}")

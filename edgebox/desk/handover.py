@@ -70,7 +70,8 @@ class Handover:
         self._asking = False
 
     async def open(self, *, alone: bool) -> None:
-        """Where the last run left off. `alone`: the box takes coupons that it can't ask anybody about. StoreError."""
+        """Where the last run left off. `alone`: the box takes, or may be told to take, coupons that it can't ask
+        anybody about. StoreError."""
         found = await self._store.read(redemptions.unknown)
         self.is_closed = found is not None
         if found is not None and found.answered_by:

@@ -211,6 +211,24 @@ def test_a_shop_that_never_had_a_coupon_is_not_asked_about_any(story: Story) -> 
     assert audit(story.new)[0][0] == "edgebox"
 
 
+def test_a_backup_from_before_the_first_coupon_opens_no_desk_that_has_a_cloud_to_ask(story: Story) -> None:
+    """Made when the box was installed. The keys of the shop's coupons come from the cloud, an hour behind the start."""
+    cloud = ("sync.url=mqtt://127.0.0.1:1", "sync.tenant=acme", "sync.store=store1", "sync.box=box1")
+
+    async def play() -> None:
+        Store.open(story.dead / "data").close_now()
+        backup(story.dead / "data", story.file, AT_MS)
+        restore(story.new / "data", story.file, AT_MS)
+        async with shop(story.new, "desk.coupon_keys=[]", *cloud) as engine:
+            assert engine.desk.handover is not None
+            assert engine.desk.handover.is_closed
+            engine.desk.use_cloud(story.head)
+            await looked(engine, lambda: not engine.desk.handover.is_closed)  # type: ignore[union-attr]
+
+    asyncio.run(play())
+    assert audit(story.new)[0][0] == "cloud"
+
+
 def test_a_restored_card_is_the_same_printer_to_its_till(tmp_path: Path) -> None:
     config = put_together(tmp_path)
     backup(tmp_path / "dead", tmp_path / "box.db", AT_MS)
