@@ -24,7 +24,7 @@ from edgebox.keys import load_keys
 from edgebox.private_file import write_private
 
 USER = "edgebox"
-REFUSED = "systemctl refused"
+REFUSED = till_network.REFUSED
 UNITS = ("edgebox.target", "edgebox.service", f"edgebox-line@{LINE}.service")
 GADGET = "edgebox-gadget.service"
 SOCKET = f"edgebox-line@{LINE}.socket"
@@ -68,8 +68,8 @@ def _install(answers: Answers, run: Run, root: Path) -> list[str]:
     _own(etc, root)
     if root != Path("/"):
         return [*done, *_enabled_on_card(answers, run, root)]
-    till_network.apply(before, answers.network, run)
-    return [*done, *_services(answers, run)]
+    refused = till_network.apply(before, answers.network, run)
+    return [*done, *refused, *_services(answers, run)]
 
 
 def zone_of(root: Path) -> str:

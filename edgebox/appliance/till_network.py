@@ -19,6 +19,7 @@ from edgebox.appliance.answers import Network
 from edgebox.errors import ConfigError
 
 UNIT = "edgebox-till-network.service"
+REFUSED = "systemctl refused"
 TABLE = "edgebox_till"
 RULES = Path("etc/nftables.d/edgebox-till.nft")
 ADDRESS = Path("etc/systemd/network/50-edgebox-till.network")
@@ -132,16 +133,17 @@ def install(network: Network | None, printer: str, root: Path, put: Put) -> list
     ]
 
 
-def apply(before: list[tuple[str, str]], network: Network | None, run: Callable[[list[str]], bool]) -> None:
-    """Has this machine read the files, and let go of addresses that are no longer in them. Debian enables nobody who
-    reads them, so systemd-networkd is enabled here; it touches no port that no file of its names. What came of it is
-    said by the services and by `edgebox doctor`."""
+def apply(before: list[tuple[str, str]], network: Network | None, run: Callable[[list[str]], bool]) -> list[str]:
+    """Has this machine read the files, and let go of addresses that are no longer in them; what was refused, in words.
+    Debian enables nobody who reads them, so systemd-networkd is enabled here; it touches no port that no file of its
+    names."""
     if network is None and not before:
-        return
+        return []
     now = [] if network is None else [(network.interface, network.printer_address)]
     if network is not None and network.printer_interface:
         now.append((network.printer_interface, network.box_address))
-    run(["systemctl", "try-reload-or-restart", "NetworkManager.service"])
+    if run(["systemctl", "is-active", "--quiet", "NetworkManager.service"]):
+        run(["systemctl", "reload", "NetworkManager.service"])
     for interface, place in before:
         if (interface, place) not in now:
             run(["ip", "address", "delete", place, "dev", interface])
@@ -149,7 +151,12 @@ def apply(before: list[tuple[str, str]], network: Network | None, run: Callable[
         run(["systemctl", "enable", "systemd-networkd.service"])
         # Comes along with it, and would hold up whoever wants to be online, for ports that others look after.
         run(["systemctl", "disable", "systemd-networkd-wait-online.service"])
-    run(["systemctl", "restart", "systemd-sysctl.service", "systemd-networkd.service"])
+    refused = [
+        f"{unit}: {REFUSED}; journalctl -u {unit}"
+        for unit in ("systemd-sysctl.service", "systemd-networkd.service")
+        if not run(["systemctl", "restart", unit]) and network is not None
+    ]
     if network is None:
         run(["sysctl", "--quiet", "--write", "net.ipv4.ip_forward=0"])
         run(["systemctl", "restart", "systemd-sysctl.service"])  # somebody else's file may want it
+    return refused

@@ -137,7 +137,9 @@ def test_the_tills_network_is_in_force_at_once_and_nobody_else_sets_its_ports(tm
     run = Recorded("is-enabled")
     till_network.apply([], network, run)
     assert "systemctl enable systemd-networkd.service" in run.ran
-    assert run.ran[-1] == "systemctl restart systemd-sysctl.service systemd-networkd.service"
+    assert run.ran[-2:] == ["systemctl restart systemd-sysctl.service", "systemctl restart systemd-networkd.service"]
+    masked = Recorded("enable", "systemd-networkd")
+    assert till_network.apply([], network, masked)[0].startswith("systemd-networkd.service: systemctl refused")
 
 
 def test_an_address_that_is_given_up_is_taken_off_the_port(tmp_path: Path) -> None:
