@@ -144,3 +144,13 @@ def test_each_group_that_a_service_asks_for_is_there(name: str) -> None:
     made = {line.split()[1] for line in (UNITS / "sysusers.conf").read_text("utf-8").splitlines() if line[:2] == "g "}
     for groups in settings(name).get("SupplementaryGroups", []):
         assert set(groups.split()) <= debians | made
+
+
+def test_the_engine_can_switch_the_lamps_that_its_settings_name() -> None:
+    assert "-/sys/devices" in settings("edgebox.service")["ReadWritePaths"], "ProtectKernelTunables shuts /sys"
+    rules = (UNITS / "60-edgebox.rules").read_text("utf-8")
+    assert re.search(r'^SUBSYSTEM=="leds".*chgrp edgebox.*brightness.*chmod g\+w', rules, re.MULTILINE)
+
+
+def test_a_network_tills_rules_come_behind_those_that_begin_with_a_flush() -> None:
+    assert "nftables.service" in settings("edgebox-till-network.service")["After"][0].split()
