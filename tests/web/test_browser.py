@@ -94,13 +94,19 @@ def test_the_page_is_used_by_keyboard_alone(filled: Paired, chromium: Browser) -
         assert {"/", "/box", "/users", "/audit", "/more"} <= reached
 
 
+LOOKED_AFTER_MS = 40_000  # the engine looks every ten seconds; a busy machine adds to that
+
+
 def test_what_goes_wrong_is_said_on_the_open_page(filled: Paired, chromium: Browser) -> None:
     with Visitor(chromium, filled.shop.url, "zh") as visitor:
         visitor.sign_in(filled.name, filled.password)
         visitor.page.locator("#now").wait_for()
+        trouble = visitor.page.locator(".trouble.failed").first
         filled.shop.stop_line()
-        visitor.page.locator(".trouble.failed").first.wait_for()
-        visitor.shot("trouble")
-        visitor.check()
-        filled.shop.start_line()
-        visitor.page.locator(".trouble.failed").first.wait_for(state="detached")
+        try:
+            trouble.wait_for(timeout=LOOKED_AFTER_MS)
+            visitor.shot("trouble")
+            visitor.check()
+        finally:
+            filled.shop.start_line()  # other tests print in this shop
+        trouble.wait_for(state="detached", timeout=LOOKED_AFTER_MS)
