@@ -6,7 +6,9 @@ whatever the reason (hang, crash, no power). So silence is the only thing that n
 
 The edges are the loop's own progress: a turn that doesn't come gives none. A line that is started anew within HOLDS_S
 finds the relay still in, and goes on; one that comes later, or whose printer was away, is out of the wire, and what
-it hears then is on paper already: it comes in when the till is silent. A line that dies again and again stays out.
+it hears then is on paper already: it comes in when the till is silent. A line that stood still for longer than the
+relay holds is such a one; where it may just hold, it goes on: a line printed twice is better than one that is missing.
+A line that dies again and again stays out.
 """
 
 from __future__ import annotations
@@ -59,6 +61,10 @@ class Bridge:
         """It was asked to, and the relay has not let go yet."""
         return self._leaves and self.place is not Place.OUT
 
+    def holds(self, now: float) -> bool:
+        """An edge is so young that the relay is in, whoever gave it: what the till sends comes to us alone."""
+        return now < self._edge_at + HOLDS_S
+
     def leave(self) -> None:
         """Out of the wire at the next rest, and for good."""
         self._leaves = True
@@ -83,16 +89,14 @@ class Bridge:
         """
         if self.place is Place.OUT:
             return self._come(now, ready)  # at once: a relay that is still in may be about to let go
-        if not ready:
-            self._out(now)
+        if not ready or now >= self._edge_at + FALLS_S:
+            self._out(now)  # the second: the loop stood still, or it leaves; the relay has let go
             return False
         if self.place is Place.COMING and now >= self._since + PULLS_S:
             self._move(Place.IN, now)
-        if not (self._leaves and at_rest):
-            return now >= self._edge_at + EDGE_S
-        if now >= self._edge_at + FALLS_S:
-            self._out(now)
-        return False
+        if self._leaves and (at_rest or not self.holds(now)):
+            return False  # also of a receipt that began as the relay fell: an edge now would tear it
+        return now >= self._edge_at + EDGE_S
 
     def next_at(self, now: float) -> float:
         """When `turn` has something to do."""
@@ -110,7 +114,7 @@ class Bridge:
             self._ready_at = now
         if now < self._ill_until:
             return False
-        if now < self._edge_at + HOLDS_S:
+        if self.holds(now):
             self._move(Place.IN, now)
             return True
         if now < self._edge_at + FALLS_S or not self._is_quiet(now):

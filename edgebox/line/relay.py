@@ -145,7 +145,7 @@ class Relay:
     def _mind_bypass(self, bridge: Bridge, contact: BypassRelay, till: BridgedTill) -> None:
         """The relay's edge, when one is due, and what changes with it."""
         before = bridge.place
-        if before is Place.OUT and till.listen():
+        if before is Place.OUT and not bridge.holds(self.now) and till.listen():
             bridge.heard(self.now)
         ready = self._printer.up and (self._till.owner is not None or till.is_open)
         if bridge.turn(self.now, ready=ready, at_rest=self._at_rest):

@@ -158,6 +158,36 @@ def test_asked_to_leave_it_waits_for_the_receipts_end_and_until_the_relay_has_le
     assert shop.place is Place.OUT, "for good"
 
 
+def test_a_line_that_stood_still_for_longer_than_the_relay_holds_is_out_and_waits_for_silence() -> None:
+    """What the till sent meanwhile lies in our cable's buffer and is on paper: an edge now would let it out again."""
+    shop = shop_in_the_wire()
+    beaten = len(shop.edges)
+    shop.now += FALLS_S
+    shop.passes(STEP_S)
+    assert (shop.place, len(shop.edges)) == (Place.OUT, beaten)
+    shop.passes(QUIET_S - STEP_S, prints=True)
+    assert len(shop.edges) == beaten
+    assert shop.passes(QUIET_S + PULLS_S + 2 * STEP_S).place is Place.IN
+
+
+def test_a_line_that_stood_still_for_less_goes_on() -> None:
+    shop = shop_in_the_wire()
+    shop.now += HOLDS_S - EDGE_S
+    beaten = len(shop.edges)
+    assert shop.passes(STEP_S).place is Place.IN
+    assert len(shop.edges) == beaten + 1
+
+
+def test_a_receipt_that_begins_while_the_relay_lets_go_does_not_call_it_back() -> None:
+    shop = shop_in_the_wire()
+    shop.bridge.leave()
+    shop.passes(HOLDS_S + STEP_S)
+    beaten = len(shop.edges)
+    shop.at_rest = False
+    shop.passes(FALLS_S)
+    assert (shop.place, len(shop.edges)) == (Place.OUT, beaten)
+
+
 def test_a_pin_that_cannot_be_had_leaves_the_box_out_until_it_can() -> None:
     shop = shop_in_the_wire()
     shop.pin_works = False

@@ -76,7 +76,7 @@ def test_the_box_comes_in_between_receipts_and_goes_out_when_it_is_stopped(shop:
     assert not shop.wire.unspoken
 
 
-def test_a_line_that_hangs_or_dies_leaves_till_and_printer_joined(shop: Shop) -> None:
+def test_a_line_that_hangs_leaves_till_and_printer_joined_and_prints_nothing_twice_when_it_goes_on(shop: Shop) -> None:
     with shop.line(was_in=True) as line:
         until(lambda: shop.wire.is_in, "in")
         shop.prints()
@@ -84,6 +84,10 @@ def test_a_line_that_hangs_or_dies_leaves_till_and_printer_joined(shop: Shop) ->
         until(lambda: not shop.wire.is_in, "out", FALLS_S + 1.0)
         shop.wire.send(OTHER)
         until(lambda: shop.wire.paper.endswith(OTHER), "printed past the box")
+        until(lambda: time.monotonic() > shop.chip.edge_at + FALLS_S, "surely out")
+        os.kill(line.pid, signal.SIGCONT)  # what it finds in its cable's buffer is on paper
+        until(lambda: any("out of the wire" in text for text in line.log), "it sees that it was away")
+        assert not shop.wire.is_in
     assert bytes(shop.wire.paper) == RECEIPT + OTHER
 
 
