@@ -4,6 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+
+from drivers import port_status
 from drivers.port_status import SILENT_MAX, PortStatus, StatusWatch
 
 PATIENCE_S = 5.0
@@ -68,6 +71,24 @@ def test_a_printer_without_that_request_is_not_asked_for_ever() -> None:
     until(lambda: port.asked == SILENT_MAX, "asked")
     time.sleep(0.02)
     assert (port.asked, watch.last) == (SILENT_MAX, None)
+    watch.end(port.close)
+    assert port.closed == [False]
+
+
+def test_a_printer_that_was_slow_once_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is asked, the kernel makes the till's bytes wait."""
+    monkeypatch.setattr(port_status, "SLOW_S", 0.1)
+    port = Port()
+    watch = StatusWatch(port.ask, 0.001)
+    until(lambda: watch.last is PortStatus.SELECTED, "heard")
+    port.lets_answer.clear()
+    until(lambda: port.is_asked, "a question is out")
+    time.sleep(0.11)
+    port.lets_answer.set()
+    until(lambda: watch.last is None, "what it said is too old to be told")
+    asked = port.asked
+    time.sleep(0.02)
+    assert port.asked == asked
     watch.end(port.close)
     assert port.closed == [False]
 
