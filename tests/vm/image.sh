@@ -45,6 +45,7 @@ VERSION=$(ls "$OUT/kernel/lib/modules")
 
 # --- is it there? ------------------------------------------------------------------------------------------------
 KEY=$({ cat "$DEB" $HERE/image.sh $HERE/modules.txt $HERE/vmlinux.py $HERE/guest/{agent*,*.service,init,sim-python}
+        cat $HERE/{machine,snapshot,shop,updates}.py $HERE/guest/programs/*.py  # snapshots lie in the image's folder
         echo "$DEBIAN $VERSION"; find hw_sim -name '*.py' -print0 | sort -z | xargs -0 cat; } | sha256sum | cut -c1-12)
 IMAGE=$OUT/image-$KEY
 if [ -e "$IMAGE/ok" ]; then

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.vm.machine import Machine, Parts, overlay
+from tests.vm.machine import GuestError, Machine, Parts, overlay
 
 DATA_MB = 64
 BANDWIDTH = 10 << 30  # bytes a second: no limit on writing RAM to a file
@@ -69,7 +70,9 @@ def _make(snapshot: Snapshot, prepare: Callable[[Machine], None], base: Snapshot
         guest.sh("sync; blockdev --flushbufs /dev/vdb; sleep 0.5")
         guest.monitor("migrate-set-parameters", **{"max-bandwidth": BANDWIDTH})
         guest.monitor("migrate", uri=f"exec:cat > {folder}/ram")
-        while guest.monitor("query-migrate").get("status") != "completed":
-            pass
+        while (status := guest.monitor("query-migrate").get("status")) != "completed":
+            if status in ("failed", "cancelled"):  # a full disk: waiting for ever, everybody's lock would be held
+                raise GuestError(f"its RAM was not written to {folder}: {guest.log()}")
+            time.sleep(0.05)
         guest.monitor("quit")
         guest.process.wait(20)
