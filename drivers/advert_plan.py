@@ -98,12 +98,14 @@ class Plan:
 
     wait_s: Callable[[int], float]
     settle_s: float = 0.0  # a bluetoothd that has just come is given so long
+    sure_s: float = 0.0  # and so long after that all is registered once more; 0.0: it isn't
     counters: Counter[str] = field(default_factory=Counter)
     _slots: list[_Slot] = field(default_factory=list)
     _place: Place | None = None
     _words: str = "not looked yet"
     _made: int = 0
     _low_since: float | None = None
+    _sure_at: float | None = None
 
     # -- what is wanted, and what is there
 
@@ -144,6 +146,7 @@ class Plan:
             slot.asked = slot.registered = slot.in_the_way = False
             slot.not_before, slot.attempt, slot.words = now + self.settle_s, 0, ""
         self._place = place
+        self._sure_at = now + self.settle_s + self.sure_s if place is not None and self.sure_s else None
         self._forget_idle()
 
     def released(self, path: str, now: float) -> None:
@@ -163,6 +166,8 @@ class Plan:
             self._count_again()
         if self._place is None:
             return None
+        if self._sure_at is not None and now >= self._sure_at:
+            self._make_sure()
         for slot in self._slots:
             if slot.in_the_way or (slot.registered and not slot.wanted):
                 return self._action(Step.UNREGISTER, slot)
@@ -181,6 +186,13 @@ class Plan:
         for slot in self._slots:
             self.counters["lost"] += slot.registered
             slot.in_the_way, slot.registered = slot.registered, False
+
+    def _make_sure(self) -> None:
+        """A bluetoothd that has come removes what the kernel advertises of the one before, late on a busy machine, and
+        ours with it: it stays on its list and is not on the air. Once more, when all that must be over."""
+        self._sure_at = None
+        for slot in self._slots:
+            slot.in_the_way, slot.registered = slot.in_the_way or slot.registered, False
 
     def done(self, action: Action, refusal: str, words: str, now: float, place: Place | None) -> None:
         """`refusal`: the D-Bus error's name, "": BlueZ said yes. `place`: where it was asked."""
@@ -227,6 +239,8 @@ class Plan:
         times = [slot.not_before for slot in self._slots if slot.wanted and not slot.registered]
         if self._low_since is not None:
             times.append(self._low_since + COUNT_S)
+        if self._sure_at is not None:
+            times.append(self._sure_at)
         return max(0.0, min(times) - now) if times else None
 
     def paths(self) -> frozenset[str]:

@@ -35,7 +35,8 @@ class BeaconAdvertiser:
     ) -> None:
         self._bluez = bluez
         self._changed = changed
-        self._plan = Plan(partial(_wait_s, chance or random.Random(), patience), patience.settle_s)
+        wait_s = partial(_wait_s, chance or random.Random(), patience)
+        self._plan = Plan(wait_s, patience.settle_s, patience.sure_s)
         self._wake = asyncio.Event()
         self._exported: tuple[MessageBus | None, set[str]] = None, set()
         bluez.on_change(self._look)

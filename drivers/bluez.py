@@ -52,6 +52,9 @@ class Patience(NamedTuple):
     # Before one that has just come is asked to advertise: it removes all that the kernel advertises of the one before,
     # and in the virtual machine a beacon registered at once was on its list and not on the air, once in ten.
     settle_s: float = 1.0
+    # Behind that second everything is registered once more, should the removal have come later still: then a beacon is
+    # silent for ten seconds and not for good. All losses are over within 30 s.
+    sure_s: float = 8.0
 
 
 class RefusedError(DriverError):

@@ -24,7 +24,7 @@ from hw_sim.message_bus import MessageBus
 
 needs_dbus = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="no dbus-daemon: apt install dbus")
 
-PATIENCE = Patience(again_s=0.1, call_s=0.5, settle_s=0.0)
+PATIENCE = Patience(again_s=0.1, call_s=0.5, settle_s=0.0, sure_s=0.0)
 SCAN_PATIENCE = ScanPatience(silence_s=0.4, pause_s=0.2)
 WITHIN_S = 5.0  # for anything to happen: far more than it takes, for a busy machine
 

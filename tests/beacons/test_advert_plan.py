@@ -241,3 +241,22 @@ def test_a_bluetoothd_that_has_just_come_is_given_a_moment() -> None:
     assert made.next(0.9) is None
     assert made.due_s(0.9) == pytest.approx(0.1)
     assert made.next(1.0) is not None
+
+
+def test_what_a_bluetoothd_that_has_just_come_removes_late_is_on_the_air_again() -> None:
+    """Its list shows ours all the while: so all is registered once more, once (tests/vm/test_bluetooth.py)."""
+    made = Plan(lambda attempt: 1.0, settle_s=1.0, sure_s=8.0)
+    made.want([ONE])
+    made.see(there(), 0.0)
+    first = made.next(1.0)
+    assert first is not None
+    made.done(first, "", "", 1.0, there().place)
+    assert made.next(8.9) is None
+    assert made.due_s(8.9) == pytest.approx(0.1)
+    steps = []
+    while action := made.next(9.0):
+        steps.append(action.step)
+        made.done(action, "", "", 9.0, there().place)
+    assert steps == [Step.UNREGISTER, Step.REGISTER]
+    assert (made.next(99.0), made.due_s(99.0)) == (None, None)
+    assert made.counters["lost"] == 0
