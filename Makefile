@@ -12,8 +12,9 @@ setup:
 run: setup
 	@$(PY) -m hw_sim $(if $(RECEIPTS),--receipts $(RECEIPTS)) $(if $(SHOP),--language $(SHOP))
 
+# One worker more than processors: many tests wait for processes and timers.
 test: lint types
-	@$(PY) -m pytest -n auto
+	@$(PY) -m pytest -n $$(($$(nproc) + 1))
 
 lint: setup
 	@$(PY) -m ruff check .

@@ -5,6 +5,7 @@ that breaks a rule, or does not even load, is still named. To change a rule, cha
 """
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,13 +103,13 @@ class Import:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Module:
     name: str
     source: str
     is_package: bool = False
 
-    @property
+    @functools.cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.source, self.name)
 
@@ -195,6 +196,7 @@ def impure_calls(module: Module) -> list[str]:
     ]
 
 
+@functools.cache
 def modules() -> list[Module]:
     found = []
     for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):

@@ -27,8 +27,7 @@ def places(paired: Paired, chromium: Browser) -> Iterator[list[str]]:
         yield [*dict.fromkeys(links), *BESIDES]
 
 
-@pytest.mark.parametrize("wide", [False, True], ids=["phone", "desk"])
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("language", "wide"), [("zh", False), ("en", True)], ids=["zh-phone", "en-desk"])
 def test_each_place_is_readable_and_reachable_in_each_language_and_width(
     paired: Paired, places: list[str], chromium: Browser, language: str, wide: bool
 ) -> None:
