@@ -144,6 +144,7 @@ def _stop_on_signals(relay: Relay) -> None:
         if set(os.read(reader, 64)) == {signal.SIGHUP}:
             relay.begins_anew = True  # between two documents, however long that takes (`systemctl reload`)
         else:
+            relay.begins_anew = False  # who is told to end ends, and leaves the wire to its bypass relay
             relay.stop(STOP_WITHIN_S)
 
     relay.wake_on(reader, woken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,19 @@ def test_a_line_begins_anew_between_two_documents(printer: TcpPrinter, tmp_path:
         one_per_receipt(line.address, [RECEIPT])
         report = printer.wait_until(lambda report: report.cuts == 2)
         assert report.faults == []
+
+
+def test_who_is_told_to_begin_anew_and_then_to_end_ends(printer: TcpPrinter, tmp_path: Path) -> None:
+    with Engine(tmp_path / "e") as engine, configured(tmp_path, printer, engine.path) as line:
+        until(lambda: engine.connected, "hello")
+        with Till(line.address) as till:
+            till.send(RECEIPT[:20])
+            until(lambda: bool(engine.documents()), "the first bytes")
+            line._process.send_signal(signal.SIGHUP)
+            time.sleep(0.2)  # it has been heard: two at once are one reading
+            line._process.send_signal(signal.SIGTERM)
+            assert line._process.wait(10.0) == 0
+        assert profiles(engine) == ["generic-80"]
 
 
 @pytest.mark.parametrize("broken", ["no-such-printer", "half", "nothing"])
