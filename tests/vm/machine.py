@@ -6,7 +6,9 @@ software emulation (TCG), never /dev/kvm: the tier must run anywhere, and be as 
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import re
 import socket
 import subprocess
@@ -56,11 +58,20 @@ def overlay(path: Path, base: Path) -> Path:
     return path
 
 
+_ports = itertools.count()
+
+
 def free_port() -> int:
-    """Of loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Of loopback, and below those that the kernel gives to whoever dials: QEMU takes it a moment later."""
+    while True:
+        port = 20000 + os.getpid() % 100 * 100 + next(_ports) % 100
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class Machine:
