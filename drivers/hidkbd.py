@@ -22,6 +22,7 @@ from collections import deque
 
 from drivers.base import Port, Reason, Url, cannot_open
 from drivers.keymaps import ENTER, NAMES, TAB, USAGES, Layout, Stroke
+from drivers.node import NodePort
 
 _SHIFT, _ALTGR = 0x02, 0x40  # modifier bits: left Shift, right Alt
 _CAPS_LIGHT = 0x02  # LED report, bit 1 [HID Usage Tables, LED page]
@@ -31,14 +32,12 @@ _ENDS = {"\r": Stroke(ENTER), "\t": Stroke(TAB)}
 _LATIN_ESCAPE = 0xDC00  # where surrogateescape puts a byte that is no UTF-8
 
 
-class HidKeyboard:
+class HidKeyboard(NodePort):
     """An open gadget. `write` types; `read` takes the till's lights."""
 
     def __init__(self, fd: int, peer: str, layout: Layout) -> None:
-        self.peer = peer
-        self.paced = False
+        super().__init__(fd, peer)
         self.untyped = 0  # characters that the layout has no key for
-        self._fd = fd
         self._layout = layout
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._reports: deque[bytes] = deque((_ALL_UP,))
@@ -46,9 +45,6 @@ class HidKeyboard:
         self._whole = 0  # so many reports there were for them
         self._caps = False  # as the till shows it
         self._lifted = False  # we have switched Caps Lock off
-
-    def fileno(self) -> int:
-        return self._fd
 
     def read(self, limit: int) -> bytes | None:
         """None: a till says nothing to a keyboard but its lights. OSError when the link has gone."""
@@ -105,23 +101,6 @@ class HidKeyboard:
     def is_inside(self) -> bool:
         """A character has been typed in part that `write` has not counted."""
         return bool(self._begun) and len(self._reports) < self._whole
-
-    def finish_writing(self) -> None:
-        """A keyboard has no end of data."""
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
-            os.close(fd)
-
-    def abort(self) -> None:
-        self.close()
-
-    def set_busy(self, busy: bool) -> None:
-        """Nothing: keyboards have no sign for it."""
-
-    def ready(self) -> bool:
-        return True
 
     def unsent(self) -> int:
         """Reports that the kernel has not taken."""

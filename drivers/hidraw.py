@@ -13,7 +13,7 @@ from fcntl import ioctl
 
 from drivers.base import Port, Reason, Url, WholeCode, cannot_open
 from drivers.hidraw_pos import Assembler
-from drivers.node import node_path
+from drivers.node import NodePort, node_path
 
 # linux/hidraw.h: _IOR('H', 1, int), _IOR('H', 2, struct hidraw_report_descriptor)
 _GET_DESCRIPTOR_SIZE, _GET_DESCRIPTOR = 0x80044801, 0x90044802
@@ -22,17 +22,12 @@ _REPORT_MAX = 16384  # HID_MAX_BUFFER_SIZE, linux/hid.h
 _READS = 64  # reports at a time: the kernel keeps as many (HIDRAW_BUFFER_SIZE)
 
 
-class HidPosPort:
+class HidPosPort(NodePort):
     """An open scanner. Asked by `read_codes`, not by `read`."""
 
     def __init__(self, fd: int, peer: str, assembler: Assembler) -> None:
-        self.peer = peer
-        self.paced = False
-        self._fd = fd
+        super().__init__(fd, peer)
         self._assembler = assembler
-
-    def fileno(self) -> int:
-        return self._fd
 
     def read_codes(self) -> list[WholeCode]:
         """Codes that are complete. OSError when it was unplugged."""
@@ -54,26 +49,6 @@ class HidPosPort:
     def write(self, data: bytes | memoryview) -> int:
         """Nothing is said to it: its output reports are the maker's own."""
         return len(data)
-
-    def finish_writing(self) -> None:
-        """It has no end of data."""
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
-            os.close(fd)
-
-    def abort(self) -> None:
-        self.close()
-
-    def set_busy(self, busy: bool) -> None:
-        """Nothing: a scanner scans on."""
-
-    def ready(self) -> bool:
-        return True
-
-    def unsent(self) -> int:
-        return 0
 
 
 class HidPosScanner:
