@@ -78,6 +78,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The figures, for people and for the log of CI."""
     found = figures.all_of_them()
     if found:
-        terminalreporter.section("what the guest showed (software emulation: 10-20 times slower than a box)")
+        terminalreporter.section("what the guest showed (software emulation: upper bounds, not a box's times)")
     for name in found:
         terminalreporter.line(f"{name:60} {found[name]}")
